@@ -1,0 +1,1 @@
+"""What is said, carried and kept: messages, the journal, and the mirror to Redis."""

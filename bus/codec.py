@@ -1,0 +1,83 @@
+"""Bytes to messages and back, with errors that keep the bytes."""
+
+from __future__ import annotations
+
+import math
+from functools import lru_cache
+from typing import Any, TypeVar
+
+import msgspec
+
+from .envelope import Envelope
+from .errors import CodecError, InvalidInput
+
+__all__ = ["decode", "decode_envelope", "encode", "encode_envelope", "encode_value"]
+
+T = TypeVar("T")
+
+_encoder = msgspec.json.Encoder()
+_header_encoder = msgspec.msgpack.Encoder()
+_header_decoder = msgspec.msgpack.Decoder(Envelope)
+
+encode = _encoder.encode
+"""JSON bytes of a message of ours, whose fields are known to have a JSON form."""
+
+
+def encode_value(value: object, what: str) -> bytes:
+    """JSON bytes of a value from outside; ``what`` names it in the error.
+
+    Raises ``InvalidInput`` for what JSON cannot carry, NaN and infinities included: msgspec
+    would write those as ``null``, and the reader would never know.
+    """
+    try:
+        body = _encoder.encode(value)
+    except (TypeError, ValueError, RecursionError, OverflowError) as error:
+        raise InvalidInput(
+            f"{what} cannot be encoded as JSON: {error}; use dicts, lists, text, numbers"
+        ) from error
+    if b"null" in body and _holds_non_finite(value):
+        raise InvalidInput(f"{what} holds NaN or an infinity, which JSON has no form for")
+    return body
+
+
+def decode(body: bytes, kind: type[T]) -> T:
+    """The body as ``kind``; raises ``CodecError`` that names the field and keeps the bytes."""
+    try:
+        return _decoder(kind).decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise CodecError(f"not a valid {_name(kind)}: {error}", body) from error
+
+
+def encode_envelope(envelope: Envelope) -> bytes:
+    """The whole envelope as msgpack, for a pipe or a socket; the body stays as it is."""
+    return _header_encoder.encode(envelope)
+
+
+def decode_envelope(data: bytes) -> Envelope:
+    """What ``encode_envelope`` wrote; raises ``CodecError`` that keeps the bytes."""
+    try:
+        return _header_decoder.decode(data)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise CodecError(f"not a valid envelope: {error}", data) from error
+
+
+@lru_cache(maxsize=1024)
+def _decoder(kind: type[T]) -> msgspec.json.Decoder[T]:
+    return msgspec.json.Decoder(kind)
+
+
+def _name(kind: type[Any]) -> str:
+    return getattr(kind, "__name__", repr(kind))
+
+
+def _holds_non_finite(value: object) -> bool:
+    """Walk what ``encode`` accepted; it was finite in depth, or it would have raised."""
+    if isinstance(value, float):
+        return not math.isfinite(value)
+    if isinstance(value, dict):
+        return any(_holds_non_finite(v) for v in value.values())
+    if isinstance(value, (list, tuple, set, frozenset)):
+        return any(_holds_non_finite(v) for v in value)
+    if isinstance(value, msgspec.Struct):
+        return any(_holds_non_finite(getattr(value, f)) for f in value.__struct_fields__)
+    return False

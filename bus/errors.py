@@ -1,0 +1,148 @@
+"""The root of the error tree: every error that Retinue raises on purpose.
+
+Each message names the object, the rule and the remedy. Each docstring says when
+you do *not* get the error, because that is what a caller has to know.
+"""
+
+from __future__ import annotations
+
+__all__ = [
+    "ActorDead",
+    "AgentHung",
+    "BlockingCallInActor",
+    "CodecError",
+    "ConfigError",
+    "DeadlineExceeded",
+    "DeadlockDetected",
+    "InvalidInput",
+    "KernelClosed",
+    "MailboxFull",
+    "ModelError",
+    "NotFound",
+    "PluginError",
+    "RetinueError",
+    "StartFailed",
+    "TaskCancelled",
+    "TaskFailed",
+    "ToolError",
+    "Unavailable",
+    "UnknownAgent",
+    "UnknownTool",
+]
+
+
+class RetinueError(Exception):
+    """Root of all errors below; catching it never catches a bug of the host program."""
+
+
+class InvalidInput(RetinueError, ValueError):
+    """A value from outside breaks a rule. Not raised once a task was accepted."""
+
+
+class ConfigError(InvalidInput):
+    """A configuration key or value is wrong. Not raised after the kernel has started."""
+
+
+class NotFound(RetinueError, LookupError):
+    """No task, run, plugin, pile or progression has that id. Not raised for agents and tools."""
+
+
+class UnknownAgent(NotFound):
+    """No agent has that name. Not raised for an agent that is there but busy or restarting."""
+
+
+class UnknownTool(NotFound):
+    """No tool has that name, or the agent was not given it."""
+
+
+class DeadlineExceeded(RetinueError, TimeoutError):
+    """The wait ended before its answer. Says nothing about whether the work went on."""
+
+
+class TaskFailed(RetinueError):
+    """The task ended in ``failed``. Not raised for a cancelled task.
+
+    ``task`` is its id, ``kind`` the name of the error's type as text, and ``cause`` its message.
+    The original exception is never carried: it may live in another process.
+    """
+
+    def __init__(self, task: str, kind: str, cause: str, attempts: int = 1) -> None:
+        """Build the message from its parts; ``attempts`` counts the first one."""
+        super().__init__(f"task {task} failed after {attempts} attempt(s): {kind}: {cause}")
+        self.task = task
+        self.kind = kind
+        self.cause = cause
+        self.attempts = attempts
+
+
+class TaskCancelled(RetinueError):
+    """The task was cancelled. Not raised when the kernel merely stopped while it waited."""
+
+    def __init__(self, task: str, reason: str) -> None:
+        """``reason`` is what the one who cancelled said."""
+        super().__init__(f"task {task} was cancelled: {reason}")
+        self.task = task
+        self.reason = reason
+
+
+class ToolError(RetinueError):
+    """A tool raised, or returned what cannot be encoded. Not raised for bad arguments."""
+
+
+class ModelError(RetinueError):
+    """A language model's endpoint refused, broke off or answered out of form."""
+
+
+class PluginError(RetinueError):
+    """A plugin's manifest or code cannot be loaded; names the plugin, file and line."""
+
+
+class CodecError(RetinueError, ValueError):
+    """Bytes do not decode as their type says. The bytes travel along, whole, in ``data``."""
+
+    def __init__(self, message: str, data: bytes) -> None:
+        """``data`` is what could not be decoded."""
+        super().__init__(message)
+        self.data = data
+
+
+class KernelClosed(RetinueError):
+    """The kernel was closed, or is closing. Never raised by reading what it had recorded."""
+
+
+class Unavailable(RetinueError):
+    """Something optional is not here (an extra, a server, a model); says how to get it."""
+
+
+class AgentHung(RetinueError):
+    """An agent made no progress for longer than its budget; names what it was doing."""
+
+
+class ActorDead(RetinueError):
+    """The actor has stopped. Not raised while it restarts: its mailbox waits for it."""
+
+
+class MailboxFull(RetinueError):
+    """The mailbox is at its bound of messages or bytes and its overflow rule is ``reject``."""
+
+
+class StartFailed(RetinueError):
+    """``on_start`` raised or did not end in time. The actor is not there; nothing to stop."""
+
+
+class BlockingCallInActor(RetinueError):
+    """A blocking wait on a dispatcher's thread, which would stop every actor on it.
+
+    Not raised for ``await``, nor on the thread of an actor that owns its thread.
+    """
+
+
+class DeadlockDetected(RetinueError):
+    """An ask would close a circle of actors that wait for each other; ``path`` is the circle."""
+
+    def __init__(self, path: tuple[str, ...]) -> None:
+        """``path`` starts and ends with the same actor's name."""
+        super().__init__(
+            "ask would wait for ever: " + " → ".join(path) + "; use tell, or answer before asking"
+        )
+        self.path = path

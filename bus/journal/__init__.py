@@ -1,0 +1,6 @@
+"""The journal: an append-only store of events, the truth from which all state is derived."""
+
+from .memory import MemoryStore
+from .store import Commit, EventStore, Filter
+
+__all__ = ["Commit", "EventStore", "Filter", "MemoryStore"]

@@ -1,0 +1,56 @@
+"""Every command and event, grouped by conversation.
+
+Commands are imperative (``SubmitTask``) and go to one actor; events are past
+(``TaskSubmitted``, type ``task.submitted``) and go to the journal. All are frozen and
+tagged: the tag is the ``type`` of the envelope that carries them.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from . import agents, elements, kernel, models, plugins, tasks, tools
+from .agents import *  # noqa: F403
+from .base import Command, Message, type_of
+from .base import Event as EventBody
+from .elements import *  # noqa: F403
+from .kernel import *  # noqa: F403
+from .models import *  # noqa: F403
+from .plugins import *  # noqa: F403
+from .tasks import *  # noqa: F403
+from .tools import *  # noqa: F403
+
+__all__ = [  # noqa: PLE0604
+    "COMMANDS",
+    "EVENTS",
+    "TERMINAL_RUN",
+    "TERMINAL_TASK",
+    "Command",
+    "EventBody",
+    "Message",
+    "type_of",
+    *agents.__all__,
+    *elements.__all__,
+    *kernel.__all__,
+    *models.__all__,
+    *plugins.__all__,
+    *tasks.__all__,
+    *tools.__all__,
+]
+
+TERMINAL_TASK = frozenset({"task.succeeded", "task.failed", "task.cancelled"})
+TERMINAL_RUN = frozenset({"run.succeeded", "run.failed", "run.cancelled"})
+
+
+def _by_type(base: type[Message]) -> dict[str, type[Any]]:
+    found: dict[str, type[Any]] = {}
+    for module in (agents, elements, kernel, models, plugins, tasks, tools):
+        for name in module.__all__:
+            kind = getattr(module, name)
+            if isinstance(kind, type) and issubclass(kind, base):
+                found[type_of(kind)] = kind
+    return found
+
+
+EVENTS: dict[str, type[EventBody]] = _by_type(EventBody)
+COMMANDS: dict[str, type[Command]] = _by_type(Command)

@@ -1,0 +1,28 @@
+"""Calls of language models."""
+
+from __future__ import annotations
+
+from .base import Event
+
+__all__ = ["LlmCalled", "LlmReturned"]
+
+
+class LlmCalled(Event, frozen=True, tag="llm.called"):
+    """A model call begins. The prompt itself is not recorded here."""
+
+    call: str
+    model: str
+    messages: int
+    structured: bool = False
+
+
+class LlmReturned(Event, frozen=True, tag="llm.returned"):
+    """A model call ended; ``error`` is empty when it went well."""
+
+    call: str
+    model: str
+    seconds: float
+    input_tokens: int = 0
+    output_tokens: int = 0
+    finish: str = ""
+    error: str = ""

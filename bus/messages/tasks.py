@@ -1,0 +1,215 @@
+"""Tasks and runs: what is to be done, and how it went.
+
+States of a task: submitted → queued → scheduled → running → succeeded | failed | cancelled;
+a failed attempt that may be tried again goes back to queued. A run is a task without a
+parent and all the tasks below it.
+"""
+
+from __future__ import annotations
+
+from msgspec import Raw
+
+from .base import Command, Event
+
+__all__ = [
+    "AttemptEnded",
+    "AttemptFailed",
+    "AttemptStarted",
+    "CancelRequested",
+    "CancelTask",
+    "EnqueueTask",
+    "ReleaseTask",
+    "RetryTask",
+    "RunCancelled",
+    "RunFailed",
+    "RunStarted",
+    "RunSucceeded",
+    "StartAttempt",
+    "StopAttempt",
+    "SubmitTask",
+    "TaskCancelled",
+    "TaskFailed",
+    "TaskQueued",
+    "TaskRunning",
+    "TaskScheduled",
+    "TaskStalled",
+    "TaskSubmitted",
+    "TaskSucceeded",
+]
+
+
+class SubmitTask(Command, frozen=True):
+    """To the Orchestrator; answered with the task's id once the task is committed.
+
+    ``deadline`` is for the whole task and ``attempt_timeout`` for each attempt, in seconds.
+    The envelope's ``agent`` names who shall do it, its ``task`` the parent if there is one.
+    """
+
+    input: Raw
+    priority: int = 5
+    deadline: float | None = None
+    key: str = ""
+    attempts: int = 1
+    attempt_timeout: float | None = None
+    fairness: str = ""
+
+
+class CancelTask(Command, frozen=True):
+    """To the Orchestrator: cancel the envelope's task and everything under it."""
+
+    reason: str
+
+
+class RetryTask(Command, frozen=True):
+    """To the Orchestrator: run a failed or cancelled task once more, as a new task."""
+
+
+class EnqueueTask(Command, frozen=True):
+    """To the Scheduler: the envelope's task waits for a place."""
+
+    attempt: int
+    priority: int = 5
+    fairness: str = ""
+    waiting_since: float = 0.0
+
+
+class ReleaseTask(Command, frozen=True):
+    """To the Scheduler: the envelope's task no longer waits, or no longer holds a place."""
+
+
+class StartAttempt(Command, frozen=True):
+    """To an agent: do the envelope's task; answered by ``AttemptEnded`` to the Orchestrator."""
+
+    input: Raw
+    attempt: int = 1
+    timeout: float | None = None
+
+
+class StopAttempt(Command, frozen=True):
+    """To an agent: end the envelope's task now."""
+
+    reason: str
+
+
+class AttemptStarted(Command, frozen=True):
+    """To the Orchestrator: the envelope's agent has begun with the envelope's task."""
+
+    attempt: int
+
+
+class AttemptEnded(Command, frozen=True):
+    """To the Orchestrator: how an attempt went. Without ``kind`` it succeeded."""
+
+    attempt: int
+    result: Raw = Raw(b"null")
+    kind: str = ""
+    cause: str = ""
+    retry: bool = True
+    retry_after: float | None = None
+
+
+class RunStarted(Event, frozen=True, tag="run.started"):
+    """The first event of a run."""
+
+
+class RunSucceeded(Event, frozen=True, tag="run.succeeded"):
+    """The last event of a run whose root task succeeded."""
+
+    seconds: float = 0.0
+
+
+class RunFailed(Event, frozen=True, tag="run.failed"):
+    """The last event of a run whose root task failed."""
+
+    reason: str
+    seconds: float = 0.0
+
+
+class RunCancelled(Event, frozen=True, tag="run.cancelled"):
+    """The last event of a run that was cancelled."""
+
+    reason: str
+    seconds: float = 0.0
+
+
+class TaskSubmitted(Event, frozen=True, tag="task.submitted"):
+    """The task is accepted; see ``SubmitTask``. ``deadline`` is seconds since the epoch."""
+
+    input: Raw
+    priority: int = 5
+    deadline: float | None = None
+    key: str = ""
+    parent: str = ""
+    attempts: int = 1
+    attempt_timeout: float | None = None
+    fairness: str = ""
+
+
+class TaskQueued(Event, frozen=True, tag="task.queued"):
+    """The task waits for the Scheduler, before ``attempt``; ``delay`` is the back-off in seconds."""
+
+    attempt: int = 1
+    delay: float = 0.0
+
+
+class TaskScheduled(Event, frozen=True, tag="task.scheduled"):
+    """The Scheduler chose this task: ``reason`` says why, ``waiting`` how many others waited."""
+
+    policy: str
+    reason: str
+    attempt: int = 1
+    waiting: int = 0
+    waited: float = 0.0
+
+
+class TaskRunning(Event, frozen=True, tag="task.running"):
+    """An agent has begun with an attempt."""
+
+    attempt: int = 1
+
+
+class AttemptFailed(Event, frozen=True, tag="task.attempt_failed"):
+    """An attempt failed, and another follows after ``retry_in`` seconds."""
+
+    attempt: int
+    kind: str
+    cause: str
+    retry_in: float = 0.0
+
+
+class TaskStalled(Event, frozen=True, tag="task.stalled"):
+    """The watchdog saw no progress: ``what`` hangs and since how many ``seconds``."""
+
+    what: str
+    seconds: float
+    action: str
+
+
+class CancelRequested(Event, frozen=True, tag="task.cancel_requested"):
+    """Somebody asked to cancel the task and everything under it."""
+
+    reason: str
+
+
+class TaskSucceeded(Event, frozen=True, tag="task.succeeded"):
+    """The task is done; ``result`` is what the agent returned."""
+
+    result: Raw
+    attempts: int = 1
+    seconds: float = 0.0
+
+
+class TaskFailed(Event, frozen=True, tag="task.failed"):
+    """The task ended without a result: the last attempt's error, or a deadline."""
+
+    kind: str
+    cause: str
+    attempts: int = 1
+    seconds: float = 0.0
+
+
+class TaskCancelled(Event, frozen=True, tag="task.cancelled"):
+    """The task ended because it, or a task above it, was cancelled."""
+
+    reason: str
+    seconds: float = 0.0

@@ -1,0 +1,109 @@
+"""Read-only pictures of the kernel's state, as operators and programs get them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+__all__ = [
+    "AgentView",
+    "BusView",
+    "PluginView",
+    "RunView",
+    "StatusView",
+    "TaskView",
+]
+
+
+class TaskView(msgspec.Struct, frozen=True):
+    """One task. ``state`` as in ``messages.tasks``; times are seconds since the epoch.
+
+    ``waiting_for`` says in words why a task that does not run does not, and is empty otherwise.
+    """
+
+    id: str
+    run: str
+    agent: str
+    state: str
+    priority: int
+    parent: str
+    attempt: int
+    submitted: float
+    started: float | None
+    ended: float | None
+    deadline: float | None
+    waiting_for: str = ""
+    error: str = ""
+    result: Any = None
+
+
+class RunView(msgspec.Struct, frozen=True):
+    """One run: its root task's agent and state, and how many tasks it has."""
+
+    id: str
+    root: str
+    agent: str
+    state: str
+    tasks: int
+    open: int
+    started: float
+    ended: float | None
+
+
+class AgentView(msgspec.Struct, frozen=True):
+    """One agent. ``state`` is idle, running, stalled or stopped; ``since`` is for the current task."""
+
+    name: str
+    isolation: str
+    state: str
+    tools: tuple[str, ...]
+    model: str
+    running: tuple[str, ...]
+    queued: int
+    done: int
+    failed: int
+    step: str
+    since: float | None
+    schema: dict[str, Any]
+
+
+class PluginView(msgspec.Struct, frozen=True):
+    """One plugin and its tools; ``tools`` maps each name to description, schema and effect."""
+
+    name: str
+    version: str
+    source: str
+    state: str
+    tools: dict[str, dict[str, Any]]
+    error: str = ""
+
+
+class BusView(msgspec.Struct, frozen=True):
+    """The mirror. ``state`` is off, live or degraded; counts are events since the start."""
+
+    state: str
+    server: str
+    published: int = 0
+    pending: int = 0
+    dropped: int = 0
+    reason: str = ""
+
+
+class StatusView(msgspec.Struct, frozen=True):
+    """The kernel at a glance."""
+
+    name: str
+    version: str
+    pid: int
+    state: str
+    uptime: float
+    agents: int
+    tasks: dict[str, int]
+    runs: int
+    policy: str
+    paused: bool
+    events: int
+    bus: BusView
+    dead_letters: int
+    actors: list[dict[str, Any]]
