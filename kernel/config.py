@@ -1,0 +1,152 @@
+"""Every setting there is, with its default and its rule. Where values come from: ``settings.py``."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+import msgspec
+from msgspec import Meta
+
+__all__ = [
+    "Config",
+    "DialectsConfig",
+    "EndpointConfig",
+    "LimitsConfig",
+    "LiveLogsConfig",
+    "LogConfig",
+    "ModelsConfig",
+    "ObserversConfig",
+    "SchedulerConfig",
+    "WatchdogConfig",
+]
+
+Count = Annotated[int, Meta(ge=1)]
+Bytes = Annotated[int, Meta(ge=1024)]
+Seconds = Annotated[float, Meta(gt=0)]
+SecondsOrZero = Annotated[float, Meta(ge=0)]
+Name = Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9_.-]{0,62}\Z")]
+Globs = tuple[str, ...]
+
+
+class _Section(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Immutable, given by keyword; a misspelt key is an error."""
+
+
+class LogConfig(_Section, frozen=True):
+    """What the daemon prints on stderr; an embedded kernel prints nothing."""
+
+    level: Literal["debug", "info", "warning", "error"] = "info"
+    format: Literal["human", "json"] = "human"
+
+
+class SchedulerConfig(_Section, frozen=True):
+    """Which waiting task is next, and how many run at once.
+
+    ``ageing`` is in seconds: a task that waits that long counts as one priority higher.
+    """
+
+    policy: Literal["fifo", "priority", "round_robin"] = "priority"
+    max_running: Count = 1000
+    max_per_agent: Count = 100
+    ageing: Seconds = 10.0
+
+
+class LimitsConfig(_Section, frozen=True):
+    """Bounds on what is taken in and kept. What goes over one is refused, naming it."""
+
+    input_bytes: Bytes = 1024 * 1024
+    result_bytes: Bytes = 8 * 1024 * 1024
+    open_tasks: Count = 100_000
+    mailbox_messages: Count = 100_000
+    mailbox_bytes: Bytes = 256 * 1024 * 1024
+    journal_events: Count = 1_000_000
+    """Events that the in-memory journal keeps; the oldest go first."""
+    ended_tasks: Count = 100_000
+    """Ended tasks that can still be asked for by id; the oldest go first."""
+
+
+class LiveLogsConfig(_Section, frozen=True):
+    """The dialect ``live-logs``: tool calls and thoughts as one flat JSON object each."""
+
+    enabled: bool = False
+    channel: str = "raro:live_logs"
+
+
+class DialectsConfig(_Section, frozen=True):
+    """Wire formats of existing consumers, spoken beside Retinue's own."""
+
+    live_logs: LiveLogsConfig = LiveLogsConfig()
+
+
+class ObserversConfig(_Section, frozen=True):
+    """What is mirrored to Redis: globs over the event's type, its run and its agent.
+
+    An event goes out when its type matches ``include`` and not ``exclude``, and its run and
+    agent match theirs. ``stream_length`` counts events, ``outbox_bytes`` bounds what waits
+    while Redis is away.
+    """
+
+    include: Globs = ("*",)
+    exclude: Globs = ()
+    runs: Globs = ("*",)
+    agents: Globs = ("*",)
+    stream_length: Count = 100_000
+    outbox_bytes: Bytes = 16 * 1024 * 1024
+    dialects: DialectsConfig = DialectsConfig()
+
+
+class WatchdogConfig(_Section, frozen=True):
+    """Progress, not pings: seconds without a step until something is said to hang.
+
+    ``stall`` holds between the steps of a turn, ``tool`` within a tool call, ``stream``
+    between two pieces of a model's answer, ``turn`` for a whole turn. ``loop`` is how long a
+    turn may keep the agents' loop to itself. ``action`` is taken on what hangs.
+    """
+
+    stall: Seconds = 30.0
+    tool: Seconds = 120.0
+    stream: Seconds = 60.0
+    turn: Seconds = 3600.0
+    loop: Seconds = 2.0
+    action: Literal["report", "cancel"] = "report"
+
+
+class EndpointConfig(_Section, frozen=True):
+    """An OpenAI-compatible endpoint. Its key stays in the environment, under ``api_key_env``."""
+
+    base_url: str
+    model: str
+    api_key_env: str = "OPENAI_API_KEY"
+
+
+class ModelsConfig(_Section, frozen=True):
+    """Language models. ``default``: auto (OPENAI_BASE_URL if set, else local), local, or a name.
+
+    ``endpoints`` gives names to endpoints; ``threads`` is for the local model.
+    """
+
+    default: str = "auto"
+    threads: Count = 2
+    endpoints: dict[str, EndpointConfig] = {}
+
+
+class Config(_Section, frozen=True):
+    """All settings of one kernel. ``Config()`` is an embedded kernel's: no Redis, no files.
+
+    ``redis`` is ``none``, ``auto`` (a server of the kernel's own) or a URL. ``plugins`` maps
+    a plugin's name to that plugin's own settings; ``{"enabled": False}`` leaves it out.
+    ``drain`` is how many seconds a stop waits for running tasks.
+    """
+
+    name: Name = "main"
+    state_dir: str = ""
+    redis: str = "none"
+    listen: str = ""
+    drain: SecondsOrZero = 10.0
+    log: LogConfig = LogConfig()
+    scheduler: SchedulerConfig = SchedulerConfig()
+    limits: LimitsConfig = LimitsConfig()
+    observers: ObserversConfig = ObserversConfig()
+    watchdog: WatchdogConfig = WatchdogConfig()
+    models: ModelsConfig = ModelsConfig()
+    plugins: dict[str, dict[str, Any]] = {}
