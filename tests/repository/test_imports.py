@@ -61,7 +61,11 @@ def test_a_loguru_sink_outside_the_logs_module_is_an_error(copy, tools, call):
 def test_heavy_packages_are_not_imported_until_they_are_used(module):
     program = f"import sys, {module}; print(*sys.modules)"
     loaded = subprocess.run(
-        [sys.executable, "-P", "-c", program], capture_output=True, text=True, timeout=60, check=True
+        [sys.executable, "-P", "-c", program],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
     )
     assert HEAVY & set(loaded.stdout.split()) == set()
 

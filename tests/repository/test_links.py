@@ -34,7 +34,9 @@ def _leads_somewhere(document, target, anchor) -> bool:
 
 def _anchors(path) -> set[str]:
     headings = re.findall(r"^#+ (.+)$", _without_fences(path.read_text()), re.MULTILINE)
-    return {re.sub(r"[^\w\- ]", "", heading.lower()).strip().replace(" ", "-") for heading in headings}
+    return {
+        re.sub(r"[^\w\- ]", "", heading.lower()).strip().replace(" ", "-") for heading in headings
+    }
 
 
 def _without_code(text: str) -> str:

@@ -20,7 +20,9 @@ NOT_IMPORTED = "import pytest; pytest.importorskip('no_such_package')"
 
 @pytest.mark.parametrize("source", [SKIPPED, NOT_IMPORTED])
 @pytest.mark.parametrize(("ci", "failures"), [("true", True), ("", False)])
-def test_what_is_missing_is_a_skip_at_home_and_a_failure_in_ci(root, tmp_path, source, ci, failures):
+def test_what_is_missing_is_a_skip_at_home_and_a_failure_in_ci(
+    root, tmp_path, source, ci, failures
+):
     done = _run(root, tmp_path, source, ci)
     assert ("nothing may be missing" in done.stdout) == failures
     assert (done.returncode not in (0, 5)) == failures, done.stdout
