@@ -29,8 +29,9 @@ class Clock(Protocol):
 class SystemClock:
     """The machine's clock."""
 
-    time = staticmethod(time.time)
+    # monotonic first: once `time` is bound here, it hides the module.
     monotonic = staticmethod(time.monotonic)
+    time = staticmethod(time.time)
 
     def subscribe(self, moved: Callable[[], None]) -> Callable[[], None]:
         """Do nothing: this clock cannot be moved."""

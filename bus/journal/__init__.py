@@ -1,5 +1,7 @@
 """The journal: an append-only store of events, the truth from which all state is derived."""
 
+from __future__ import annotations
+
 from .memory import MemoryStore
 from .store import Commit, EventStore, Filter
 

@@ -9,6 +9,7 @@ from msgspec import Raw
 from .base import Command, Event
 
 __all__ = [
+    "AgentFailed",
     "AgentFinal",
     "AgentProgress",
     "AgentSpawned",
@@ -16,7 +17,6 @@ __all__ = [
     "AgentStopped",
     "AgentText",
     "AgentThought",
-    "AgentFailed",
     "StopAgent",
 ]
 
