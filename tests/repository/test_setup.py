@@ -31,14 +31,21 @@ def test_a_python_that_is_too_old_is_one_line_that_says_what_to_do(clone):
     done = _set_up(clone)
     assert (done.returncode, done.stdout) == (69, "")
     assert done.stderr.count("\n") == 1
-    assert "needs Python 3.11 or newer, and Python 3.9.18" in done.stderr
+    assert "needs Python 3.11 or newer, and python3 is Python 3.9.18" in done.stderr
     assert "PYTHON=/path/to" in done.stderr
 
 
 def test_no_python_at_all_is_one_line_too(clone):
     done = _set_up(clone)
     assert (done.returncode, done.stderr.count("\n")) == (69, 1)
-    assert "no python3 is on PATH" in done.stderr
+    assert "python3 is not on PATH" in done.stderr
+
+
+def test_a_python_asked_for_by_name_is_not_replaced_by_another(clone):
+    _program(clone / "path" / "python3", "#!/bin/sh\nexit 0\n")
+    done = _set_up(clone, PYTHON="python3.99")
+    assert (done.returncode, done.stderr.count("\n")) == (69, 1)
+    assert "python3.99 is not on PATH" in done.stderr
 
 
 def test_an_environment_that_stands_is_installed_into_once(clone):
