@@ -24,7 +24,23 @@ Count = Annotated[int, Meta(ge=1)]
 Bytes = Annotated[int, Meta(ge=1024)]
 Seconds = Annotated[float, Meta(gt=0)]
 SecondsOrZero = Annotated[float, Meta(ge=0)]
-Name = Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9_.-]{0,62}\Z")]
+Name = Annotated[
+    str,
+    Meta(
+        pattern=r"^[a-z0-9][a-z0-9_.-]{0,62}\Z",
+        description="1 to 63 lower-case letters, digits, '_', '.' or '-', a letter or digit first",
+    ),
+]
+RedisChoice = Annotated[
+    str,
+    Meta(
+        pattern=r"^(none|auto|(rediss?|unix)://\S+)\Z",
+        description="none, auto, or a URL such as redis://HOST:PORT or unix:///PATH",
+    ),
+]
+Nowhere = Annotated[
+    str, Meta(max_length=0, description="left out: the API listens on its Unix socket only")
+]
 Globs = tuple[str, ...]
 
 
@@ -140,8 +156,8 @@ class Config(_Section, frozen=True):
 
     name: Name = "main"
     state_dir: str = ""
-    redis: str = "none"
-    listen: str = ""
+    redis: RedisChoice = "none"
+    listen: Nowhere = ""
     drain: SecondsOrZero = 10.0
     log: LogConfig = LogConfig()
     scheduler: SchedulerConfig = SchedulerConfig()
