@@ -18,6 +18,8 @@ from retinue.bus.errors import (
     Unavailable,
 )
 
+from ..folder import FolderInUse
+
 __all__ = ["Exit", "exit_code"]
 
 
@@ -51,8 +53,9 @@ _CODES: tuple[tuple[type[BaseException], Exit], ...] = (
     (MailboxFull, Exit.TEMPORARY),
     (TaskFailed, Exit.FAILED),
     (TaskCancelled, Exit.FAILED),
-    (RetinueError, Exit.SOFTWARE),
+    (FolderInUse, Exit.TEMPORARY),
     (PermissionError, Exit.NO_PERMISSION),
+    (RetinueError, Exit.SOFTWARE),
     (OSError, Exit.CANNOT_CREATE),
 )
 
