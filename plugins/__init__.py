@@ -1,0 +1,42 @@
+"""The SDK: all that an agent, a tool or a plugin is written with."""
+
+from __future__ import annotations
+
+from retinue.bus.errors import (
+    DeadlineExceeded,
+    InvalidInput,
+    ModelError,
+    NotFound,
+    RetinueError,
+    TaskCancelled,
+    TaskFailed,
+    ToolError,
+    UnknownAgent,
+    UnknownTool,
+)
+
+from .agents import AgentSpec, agent
+from .context import Context, SyncContext
+from .plugin import Plugin
+from .tools import Tool, ToolContext, tool
+
+__all__ = [
+    "AgentSpec",
+    "Context",
+    "DeadlineExceeded",
+    "InvalidInput",
+    "ModelError",
+    "NotFound",
+    "Plugin",
+    "RetinueError",
+    "SyncContext",
+    "TaskCancelled",
+    "TaskFailed",
+    "Tool",
+    "ToolContext",
+    "ToolError",
+    "UnknownAgent",
+    "UnknownTool",
+    "agent",
+    "tool",
+]

@@ -1,0 +1,76 @@
+"""``Plugin``: tools and agents under one name and version, and how an entry point makes one."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from retinue.bus.errors import InvalidInput
+
+from .agents import AgentSpec
+from .tools import Tool
+
+__all__ = ["Factory", "Plugin", "check_plugin_name"]
+
+_NAME = re.compile(r"[a-z][a-z0-9-]{1,63}\Z")
+
+
+class Plugin:
+    """What can be added to a kernel. Its tools are named ``{plugin}.{tool}``, and only so."""
+
+    def __init__(
+        self,
+        name: str,
+        version: str,
+        tools: Iterable[Tool | Callable[..., Any]] = (),
+        agents: Iterable[AgentSpec | Callable[..., Any]] = (),
+        description: str = "",
+    ) -> None:
+        """A tool without a dot in its name gets the plugin's as prefix; raises ``InvalidInput``."""
+        self.name = check_plugin_name(name)
+        self.version = _check_version(version, name)
+        self.description = description
+        self.tools = tuple(self._own(Tool.of(t)) for t in tools)
+        self.agents = tuple(AgentSpec.of(a) for a in agents)
+        self._refuse_twins([t.name for t in self.tools], "tool")
+        self._refuse_twins([a.name for a in self.agents], "agent")
+
+    def __repr__(self) -> str:
+        return f"<Plugin {self.name} {self.version}: {len(self.tools)} tools, {len(self.agents)} agents>"
+
+    def _own(self, tool: Tool) -> Tool:
+        if "." not in tool.name:
+            return tool.named(f"{self.name}.{tool.name}")
+        if not tool.name.startswith(f"{self.name}."):
+            raise InvalidInput(
+                f"plugin '{self.name}': tool '{tool.name}' is outside its name; "
+                f"call it '{self.name}.{tool.name.rpartition('.')[2]}'"
+            )
+        return tool
+
+    def _refuse_twins(self, names: list[str], kind: str) -> None:
+        for name in names:
+            if names.count(name) > 1:
+                raise InvalidInput(
+                    f"plugin '{self.name}': two {kind}s are named '{name}'; rename one"
+                )
+
+
+Factory = Callable[[Mapping[str, Any]], Plugin]
+"""What an entry point of the group ``retinue.plugins`` names: settings in, plugin out."""
+
+
+def check_plugin_name(name: object) -> str:
+    """The name, if a plugin may have it."""
+    if not isinstance(name, str) or not _NAME.match(name):
+        raise InvalidInput(
+            f"plugin {name!r}: a name is 2 to 64 lower-case letters, digits and '-', letter first"
+        )
+    return name
+
+
+def _check_version(version: object, name: str) -> str:
+    if not isinstance(version, str) or not version or not version.isprintable():
+        raise InvalidInput(f"plugin '{name}': version {version!r} is not a version; write '1.0'")
+    return version
