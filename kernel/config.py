@@ -41,7 +41,7 @@ RedisChoice = Annotated[
 Nowhere = Annotated[
     str, Meta(max_length=0, description="left out: the API listens on its Unix socket only")
 ]
-Globs = tuple[str, ...]
+Texts = tuple[str, ...]
 
 
 class _Section(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -95,17 +95,16 @@ class DialectsConfig(_Section, frozen=True):
 
 
 class ObserversConfig(_Section, frozen=True):
-    """What is mirrored to Redis: globs over the event's type, its run and its agent.
+    """What is mirrored to Redis.
 
-    An event goes out when its type matches ``include`` and not ``exclude``, and its run and
-    agent match theirs. ``stream_length`` counts events, ``outbox_bytes`` bounds what waits
-    while Redis is away.
+    An event goes out when a rule of ``include`` matches it and none of ``exclude`` does; a rule
+    is a glob over the type (``tool.*``) or names its fields (``type=tool.* agent=lib*``), see
+    ``retinue.bus.topics.Rule``. ``stream_length`` counts events, ``outbox_bytes`` bounds what
+    waits while Redis is away.
     """
 
-    include: Globs = ("*",)
-    exclude: Globs = ()
-    runs: Globs = ("*",)
-    agents: Globs = ("*",)
+    include: Texts = ("*",)
+    exclude: Texts = ()
     stream_length: Count = 100_000
     outbox_bytes: Bytes = 16 * 1024 * 1024
     dialects: DialectsConfig = DialectsConfig()

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from retinue.bus.errors import ConfigError
+from retinue.bus.topics import Rule
 
 from .config import Config
 from .config_rules import child, is_table, leaves, nearest, rule
@@ -180,6 +181,7 @@ def _built(values: Mapping[str, Any], origins: Origins) -> Config:
     except msgspec.ValidationError as error:
         raise ConfigError(f"the configuration is not complete: {error}") from error
     _check_model(config, origins)
+    _check_rules(config, origins)
     return config
 
 
@@ -190,6 +192,16 @@ def _check_model(config: Config, origins: Origins) -> None:
             f"{origins.get('models.default')}: models.default is {config.models.default!r}, "
             f"but must be one of {', '.join(known)}; name endpoints under [models.endpoints.NAME]"
         )
+
+
+def _check_rules(config: Config, origins: Origins) -> None:
+    for name in ("include", "exclude"):
+        for text in getattr(config.observers, name):
+            try:
+                Rule.parse(text)
+            except ConfigError as error:
+                setting = f"observers.{name}"
+                raise ConfigError(f"{origins.get(setting)}: {setting}: {error}") from error
 
 
 def _unknown(name: str, origin: str) -> ConfigError:

@@ -94,6 +94,7 @@ def test_every_setting_is_shown_once():
         ("[models.endpoints.a]\nbase_url = 'x'", ["not complete", "model"]),
         ("[models.endpoints.a]\nurl = 'x'", ["no setting models.endpoints.a.url"]),
         ("[plugins]\nfiles = 1", ["plugins.files is a table"]),
+        ("[observers]\nexclude = ['sort=x']", ["observers.exclude", "sort=x", "agent=GLOB"]),
         ("[open", ["not valid TOML", "end of a table"]),
     ],
 )
