@@ -57,7 +57,7 @@ class ManualClock:
 
     def advance(self, seconds: float) -> None:
         """Move forward and tell every subscriber, on the caller's thread."""
-        if seconds < 0:
+        if not seconds >= 0:  # so that NaN is refused too
             raise ValueError(f"cannot advance by {seconds} s: time does not go back")
         with self._lock:
             self._now += seconds

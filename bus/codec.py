@@ -73,13 +73,14 @@ def _name(kind: type[Any]) -> str:
 
 
 def _holds_non_finite(value: object) -> bool:
-    """Walk what ``encode`` accepted; it was finite in depth, or it would have raised."""
-    if isinstance(value, float):
-        return not math.isfinite(value)
-    if isinstance(value, dict):
-        return any(_holds_non_finite(v) for v in value.values())
-    if isinstance(value, (list, tuple, set, frozenset)):
-        return any(_holds_non_finite(v) for v in value)
-    if isinstance(value, msgspec.Struct):
-        return any(_holds_non_finite(getattr(value, f)) for f in value.__struct_fields__)
+    """Walk what ``encode`` accepted; with a list, as that may be deeper than Python's own stack."""
+    waiting: list[Any] = [msgspec.to_builtins(value, str_keys=True)]
+    while waiting:
+        item = waiting.pop()
+        if isinstance(item, float) and not math.isfinite(item):
+            return True
+        if isinstance(item, dict):
+            waiting.extend(item.values())
+        elif isinstance(item, list | tuple):
+            waiting.extend(item)
     return False

@@ -11,6 +11,8 @@ from typing import Any
 
 import msgspec
 
+from .errors import CodecError
+
 __all__ = ["Envelope", "Event"]
 
 
@@ -74,6 +76,15 @@ class Event(msgspec.Struct, frozen=True, gc=False):
 
     @property
     def data(self) -> dict[str, Any]:
-        """The body, decoded anew at each call; see ``codec.read`` for the typed form."""
-        decoded: dict[str, Any] = msgspec.json.decode(self.envelope.body)
+        """The body, decoded anew at each call; see ``codec.decode`` for the typed form.
+
+        Raises ``CodecError``, with the bytes, for a body that is not JSON.
+        """
+        try:
+            decoded: dict[str, Any] = msgspec.json.decode(self.envelope.body)
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+            raise CodecError(
+                f"the body of event {self.seq} ({self.type}) is not JSON: {error}",
+                self.envelope.body,
+            ) from error
         return decoded

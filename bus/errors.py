@@ -6,6 +6,8 @@ you do *not* get the error, because that is what a caller has to know.
 
 from __future__ import annotations
 
+from typing import Any
+
 __all__ = [
     "ActorDead",
     "AgentHung",
@@ -74,6 +76,10 @@ class TaskFailed(RetinueError):
         self.cause = cause
         self.attempts = attempts
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Copy and pickle by the parts: what an exception does by default needs one argument."""
+        return type(self), (self.task, self.kind, self.cause, self.attempts)
+
 
 class TaskCancelled(RetinueError):
     """The task was cancelled. Not raised when the kernel merely stopped while it waited."""
@@ -83,6 +89,10 @@ class TaskCancelled(RetinueError):
         super().__init__(f"task {task} was cancelled: {reason}")
         self.task = task
         self.reason = reason
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """See ``TaskFailed``."""
+        return type(self), (self.task, self.reason)
 
 
 class ToolError(RetinueError):
@@ -104,6 +114,10 @@ class CodecError(RetinueError, ValueError):
         """``data`` is what could not be decoded."""
         super().__init__(message)
         self.data = data
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """See ``TaskFailed``."""
+        return type(self), (str(self), self.data)
 
 
 class KernelClosed(RetinueError):
@@ -146,3 +160,7 @@ class DeadlockDetected(RetinueError):
             "ask would wait for ever: " + " → ".join(path) + "; use tell, or answer before asking"
         )
         self.path = path
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """See ``TaskFailed``."""
+        return type(self), (self.path,)

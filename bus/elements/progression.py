@@ -49,6 +49,7 @@ class Progression:
         self.unique = unique
         self._lock = Lock()
         self._order: list[str] = []
+        self._held: set[str] = set()  # what _order holds; kept only where ids are unique
         self.extend(order)
 
     def append(self, ref: Ref) -> None:
@@ -59,25 +60,25 @@ class Progression:
         """Put ids at the end, in their order."""
         new = [id_of(ref) for ref in refs]
         with self._lock:
-            self._refuse_repeats(new)
+            self._claim(new)
             self._order.extend(new)
 
     def insert(self, index: int, ref: Ref) -> None:
         """Put an id before ``index``, as a list would."""
         new = id_of(ref)
         with self._lock:
-            self._refuse_repeats([new])
+            self._claim([new])
             self._order.insert(index, new)
 
     def remove(self, ref: Ref) -> None:
         """Take out the first occurrence; raises ``NotFound`` when there is none."""
         with self._lock:
-            del self._order[self._find(id_of(ref))]
+            self._held.discard(self._order.pop(self._find(id_of(ref))))
 
     def pop(self, index: int = -1) -> str:
         """Take out and return the id at ``index``; raises ``NotFound`` when there is none."""
         with self._lock:
-            self._at(index)
+            self._held.discard(self._at(index))
             return self._order.pop(index)
 
     def move(self, ref: Ref, to: int) -> None:
@@ -98,6 +99,7 @@ class Progression:
         """Take every id out."""
         with self._lock:
             self._order = []
+            self._held = set()
 
     def resolve(self, pile: Pile[T]) -> list[T]:
         """The pile's elements in this order, at one moment; ``NotFound`` names ids it has not."""
@@ -171,16 +173,17 @@ class Progression:
     def _stored(self) -> StoredProgression:
         return StoredProgression(self.ids(), self.id, self.name, self.unique)
 
-    def _refuse_repeats(self, new: list[str]) -> None:
+    def _claim(self, new: list[str]) -> None:
         if not self.unique:
             return
-        seen = set(self._order)
+        claimed: set[str] = set()
         for id_ in new:
-            if id_ in seen:
+            if id_ in self._held or id_ in claimed:
                 raise InvalidInput(
                     f"{self!r} already holds {id_!r}, and its ids are unique: move it instead"
                 )
-            seen.add(id_)
+            claimed.add(id_)
+        self._held |= claimed
 
     def _find(self, wanted: str) -> int:
         try:

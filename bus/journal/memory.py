@@ -53,20 +53,17 @@ class MemoryStore:
         """Keep the envelopes, then drop from the old end what is over a bound."""
         if self._closed:
             raise KernelClosed("the journal is closed: it takes no more events")
-        seq, size, runs = self._last, self._bytes, self._runs
+        size = self._bytes
         events = []
-        for envelope in envelopes:
-            seq += 1
-            event = Event(seq, envelope)
-            events.append(event)
+        for seq, envelope in enumerate(envelopes, self._last + 1):
+            events.append(Event(seq, envelope))
             size += len(envelope.body)
-            if envelope.run:
-                try:
-                    runs[envelope.run].append(event)
-                except KeyError:
-                    runs[envelope.run] = [event]
+        # Nothing above changed the store, and readers go no further than _last:
+        # an envelope that cannot be kept leaves no trace, and no group is seen in part.
         self._events.extend(events)
-        self._last, self._bytes = seq, size
+        self._index(events)
+        self._last += len(events)
+        self._bytes = size
         if size > self._max_bytes or len(self._events) > self._max_events:
             self._trim()
         return events
@@ -75,8 +72,9 @@ class MemoryStore:
         self, after: int = 0, only: Filter | None = None, limit: int | None = None
     ) -> Iterator[Event]:
         """Yield what was committed when the call was made; see ``EventStore.read``."""
+        last = self._last
         source = self._runs.get(only.run, []) if only and only.run else self._events
-        events = _newer(source, after, len(source))
+        events = _between(source, after, last)
         if only is not None:
             events = (event for event in events if only.matches(event.envelope))
         return islice(events, limit)
@@ -84,6 +82,16 @@ class MemoryStore:
     def close(self) -> None:
         """Refuse further events; what is kept stays readable until the store is dropped."""
         self._closed = True
+
+    def _index(self, events: list[Event]) -> None:
+        runs = self._runs
+        for event in events:
+            run = event.envelope.run
+            if run:
+                try:
+                    runs[run].append(event)
+                except KeyError:
+                    runs[run] = [event]
 
     def _trim(self) -> None:
         events = self._events
@@ -107,8 +115,9 @@ class MemoryStore:
             del self._runs[run]
 
 
-def _newer(events: list[Event], after: int, until: int) -> Iterator[Event]:
-    start = bisect_right(events, after, hi=until, key=_seq)
-    while start < until:
-        yield from events[start : min(start + _CHUNK, until)]
+def _between(events: list[Event], after: int, last: int) -> Iterator[Event]:
+    start = bisect_right(events, after, key=_seq)
+    stop = bisect_right(events, last, lo=start, key=_seq)
+    while start < stop:
+        yield from events[start : min(start + _CHUNK, stop)]
         start += _CHUNK

@@ -49,7 +49,10 @@ class EventStore(Protocol):
         """The newest ``seq``; 0 before the first event."""
 
     def append(self, envelopes: Sequence[Envelope]) -> Sequence[Event]:
-        """Commit all of the envelopes, or none; returns them with their ``seq``."""
+        """Commit all of the envelopes, or none; returns them with their ``seq``.
+
+        Raises ``KernelClosed`` after ``close``. No reader sees a group in part.
+        """
 
     def read(
         self, after: int = 0, only: Filter | None = None, limit: int | None = None
@@ -60,4 +63,4 @@ class EventStore(Protocol):
         """
 
     def close(self) -> None:
-        """Release what the store holds; reading or appending afterwards is an error."""
+        """Release what the store holds; appending afterwards raises ``KernelClosed``."""

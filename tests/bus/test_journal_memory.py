@@ -1,0 +1,86 @@
+"""The in-memory store: the conformance suite, a model of it, and its own bounds."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from retinue.bus.journal import Filter, MemoryStore
+from retinue.bus.journal.testing import (
+    BoundedStoreConformance,
+    EventStoreConformance,
+    envelope,
+    envelopes,
+)
+
+
+class TestMemoryStore(EventStoreConformance, BoundedStoreConformance):
+    def open_store(self):
+        return MemoryStore()
+
+    def open_bounded(self, max_events):
+        return MemoryStore(max_events=max_events)
+
+
+names = st.sampled_from(["", "a", "b"])
+said = st.builds(
+    lambda run, task, kind: envelope(1, run=run, task=task, type=kind),
+    names,
+    names,
+    st.sampled_from(["tool.called", "tool.returned", "run.failed"]),
+)
+filters = st.builds(
+    Filter,
+    run=names,
+    task=names,
+    types=st.sampled_from([(), ("tool.*",), ("run.*", "tool.called")]),
+)
+
+
+@given(
+    groups=st.lists(st.lists(said, max_size=5), max_size=12),
+    only=st.none() | filters,
+    after=st.integers(0, 30),
+    limit=st.none() | st.integers(0, 10),
+    bound=st.integers(1, 20),
+)
+def test_reading_equals_filtering_the_whole_history(groups, only, after, limit, bound):
+    store = MemoryStore(max_events=bound)
+    history = []
+    for group in groups:
+        history += store.append(group)
+    kept = [event for event in history if event.seq >= store.first]
+    wanted = [e for e in kept if e.seq > after and (only is None or only.matches(e.envelope))]
+    assert list(store.read(after, only, limit)) == wanted[:limit]
+    assert len(kept) <= bound
+    assert store.last == len(history)
+
+
+def test_bodies_over_the_bound_of_bytes_push_the_oldest_events_out():
+    store = MemoryStore(max_bytes=1_000)
+    for number in range(1, 101):
+        store.append([envelope(number, body=b"x" * 100)])
+        assert sum(len(event.envelope.body) for event in store.read()) <= 1_000
+    assert store.last - store.first + 1 >= 7
+
+
+def test_one_body_larger_than_the_bound_is_kept_until_the_next():
+    store = MemoryStore(max_bytes=10)
+    store.append([envelope(1, body=b"x" * 100)])
+    assert (store.first, store.last) == (1, 1)
+    store.append([envelope(2, body=b"x")])
+    assert (store.first, store.last) == (2, 2)
+
+
+def test_what_was_recorded_stays_readable_after_close():
+    store = MemoryStore()
+    store.append(envelopes(2))
+    store.close()
+    assert [event.seq for event in store.read()] == [1, 2]
+
+
+@pytest.mark.parametrize("bounds", [{"max_events": 0}, {"max_bytes": 0}])
+def test_a_bound_of_nothing_is_refused(bounds):
+    with pytest.raises(ValueError, match="at least 1"):
+        MemoryStore(**bounds)
