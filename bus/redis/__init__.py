@@ -1,0 +1,1 @@
+"""The mirror to Redis. Nothing here imports the ``redis`` package until it is needed."""

@@ -1,0 +1,84 @@
+"""The one place where connections to Redis are made: protocol pinned, every wait bounded."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from typing import Any
+from urllib.parse import parse_qsl, urlencode, urlsplit
+
+import redis
+from redis.backoff import NoBackoff
+from redis.connection import AbstractConnection, ConnectionPool, parse_url
+from redis.retry import Retry
+
+from ..errors import ConfigError, Unavailable
+
+__all__ = ["COMMAND_TIMEOUT", "command_client", "connection", "naming", "reading_client", "redacted"]
+
+COMMAND_TIMEOUT = 1.0
+"""Seconds after which a server that does not answer counts as away."""
+
+_SECRETS = ("password", "username")
+
+
+def connection(url: str, timeout: float = COMMAND_TIMEOUT) -> AbstractConnection:
+    """A connection of its own, not yet opened, for somebody who packs commands himself."""
+    made: AbstractConnection = _pool(url, timeout).make_connection()
+    return made
+
+
+def command_client(url: str, timeout: float = COMMAND_TIMEOUT) -> redis.Redis:
+    """A client for commands that are answered at once."""
+    return redis.Redis(connection_pool=_pool(url, timeout))
+
+
+def reading_client(url: str, block: float, timeout: float = COMMAND_TIMEOUT) -> redis.Redis:
+    """A client for reads that block up to ``block`` seconds: redis-py's own 5 s break those."""
+    return redis.Redis(connection_pool=_pool(url, timeout, block + timeout))
+
+
+def redacted(url: str) -> str:
+    """The URL without its user and password, fit for logs, events and ``repr``."""
+    parts = urlsplit(url)
+    host = parts.netloc.rpartition("@")[2]
+    query = [
+        (key, "***" if key in _SECRETS else value)
+        for key, value in parse_qsl(parts.query, keep_blank_values=True)
+    ]
+    netloc = f"***@{host}" if "@" in parts.netloc else host
+    tail = f"?{urlencode(query, safe='*/')}" if query else ""
+    return f"{parts.scheme}://{netloc}{parts.path}{tail}"
+
+
+@contextlib.contextmanager
+def naming(url: str) -> Iterator[None]:
+    """Turn redis-py's errors into ``Unavailable`` that names the server, never its password."""
+    try:
+        yield
+    except redis.RedisError as error:
+        raise Unavailable(f"Redis at {redacted(url)}: {error or type(error).__name__}") from error
+
+
+def _pool(url: str, timeout: float, read_timeout: float | None = None) -> ConnectionPool[Any]:
+    # redis-py lets a URL's query override arguments, timeouts included; here it does not.
+    options: dict[str, Any] = dict(_parsed(url))
+    options |= {
+        "protocol": 2,
+        "decode_responses": False,
+        "socket_timeout": read_timeout or timeout,
+        "socket_connect_timeout": timeout,
+        "retry": Retry(NoBackoff(), 0),
+        "health_check_interval": 0,
+    }
+    return ConnectionPool(**options)
+
+
+def _parsed(url: str) -> Any:
+    try:
+        return parse_url(url)
+    except ValueError as error:
+        raise ConfigError(
+            f"Redis URL {redacted(url)!r}: {error}; "
+            "write redis://HOST:PORT, rediss://HOST:PORT or unix:///PATH"
+        ) from None

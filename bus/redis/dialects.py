@@ -1,0 +1,99 @@
+"""Wire formats that existing consumers read: pure projections of one event to one message."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+
+from ..codec import decode
+from ..envelope import Envelope, Event
+from ..messages import AgentThought, ToolCalled, ToolReturned
+from ..wire import Timestamps
+
+__all__ = ["LIVE_LOGS_CHANNEL", "LiveLogs"]
+
+LIVE_LOGS_CHANNEL = "raro:live_logs"
+
+_ARGS_SHOWN = 50
+_RESULT_SHOWN = 100
+
+
+class LiveLogs:
+    """The ``live-logs`` dialect: tool calls, their results, and thoughts, as JSON text."""
+
+    def __init__(self) -> None:
+        self._time = Timestamps().format
+
+    def project(self, event: Event) -> bytes | None:
+        """The message for an event, or ``None``; raises ``CodecError`` for a malformed body."""
+        write = _WRITERS.get(event.envelope.type)
+        if write is None:
+            return None
+        return _encode(write(event.envelope, self._time(event.envelope.time)))
+
+
+class _Log(msgspec.Struct, omit_defaults=True):
+    run_id: str
+    agent_id: str
+    category: str
+    message: str
+    metadata: str
+    timestamp: str
+    tool_name: str | msgspec.UnsetType = msgspec.UNSET
+    args: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
+    duration_ms: int | msgspec.UnsetType = msgspec.UNSET
+
+
+_encode = msgspec.json.Encoder().encode
+
+
+def _call(envelope: Envelope, timestamp: str) -> _Log:
+    body = decode(envelope.body, ToolCalled)
+    shown = bytes(body.args).decode()[:_ARGS_SHOWN]
+    return _Log(
+        envelope.run,
+        envelope.agent,
+        "TOOL_CALL",
+        f"{body.tool}({shown})",
+        "IO_REQ",
+        timestamp,
+        tool_name=body.tool,
+        args=body.args,
+    )
+
+
+def _result(envelope: Envelope, timestamp: str) -> _Log:
+    body = decode(envelope.body, ToolReturned)
+    return _Log(
+        envelope.run,
+        envelope.agent,
+        "TOOL_RESULT",
+        (_text_of(body.result) if body.ok else body.error) or "Operation complete.",
+        "IO_OK" if body.ok else "IO_ERR",
+        timestamp,
+        tool_name=body.tool,
+        duration_ms=round(body.seconds * 1000),
+    )
+
+
+def _thought(envelope: Envelope, timestamp: str) -> _Log:
+    text = decode(envelope.body, AgentThought).text
+    return _Log(envelope.run, envelope.agent, "THOUGHT", text, "PLANNING", timestamp)
+
+
+_WRITERS: dict[str, Callable[[Envelope, str], _Log]] = {
+    "tool.called": _call,
+    "tool.returned": _result,
+    "agent.thought": _thought,
+}
+
+
+def _text_of(result: msgspec.Raw) -> str:
+    """A text as it is, another value as JSON; cut."""
+    value: Any = msgspec.json.decode(result)
+    if value is None:
+        return ""
+    text = value if isinstance(value, str) else bytes(result).decode()
+    return text if len(text) <= _RESULT_SHOWN else text[:_RESULT_SHOWN] + "..."

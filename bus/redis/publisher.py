@@ -1,0 +1,192 @@
+"""Publishing: committed events into the stream and onto their channels, in groups."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import redis
+
+from ..envelope import Event
+from ..errors import Unavailable
+from ..topics import channel, check_kernel_name, journal_key, stream
+from ..wire import EventEncoder, Form
+from . import scripts
+from .client import COMMAND_TIMEOUT, connection, naming, redacted
+from .dialects import LiveLogs
+from .resp import bulk, command
+
+__all__ = ["Publisher"]
+
+_GROUP_EVENTS = 256
+_GROUP_BYTES = 128 * 1024
+_IN_FLIGHT = 2
+"""Groups on the way: the next one is packed while Redis works on the one before."""
+_CHANNELS = 4096
+
+_SHA = hashlib.sha1(scripts.PUBLISH.encode(), usedforsecurity=False).hexdigest().encode()
+
+
+class Publisher:
+    """One kernel's voice on one Redis. Used by one thread at a time; it may block ``timeout``.
+
+    Publishing again what was published is harmless: Redis skips what its stream holds.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        kernel: str,
+        journal: str,
+        *,
+        form: Form = "json",
+        max_entries: int = 100_000,
+        live_logs: str = "",
+        timeout: float = COMMAND_TIMEOUT,
+    ) -> None:
+        """Connect at the first use.
+
+        ``journal`` names the sequence that the events are numbered in: two kernels of one name
+        cannot publish to one Redis, and a new journal begins a new stream. ``max_entries`` bounds
+        the stream, about. ``live_logs`` is a channel for that dialect; empty for none.
+        Raises ``ConfigError`` for a malformed name or URL.
+        """
+        self._url = url
+        self._kernel = check_kernel_name(kernel)
+        self._journal = journal.encode()
+        self._stream = stream(kernel).encode()
+        self._key = journal_key(kernel).encode()
+        self._encode = EventEncoder(kernel, form).encode
+        self._max_entries = b"%d" % max_entries
+        self._live_logs = LiveLogs() if live_logs else None
+        self._live_channel = bulk(live_logs.encode())
+        self._connection = connection(url, timeout)
+        self._channels: dict[tuple[str, str], bytes] = {}
+        self._adopted = False
+        self._ready = False
+
+    def __repr__(self) -> str:
+        return f"<Publisher {self._kernel} → {redacted(self._url)}>"
+
+    def publish(self, events: Sequence[Event], previous: int | None = None) -> int:
+        """Add the events and publish them, in order; returns how many the stream had not yet.
+
+        ``previous`` is the ``seq`` mirrored before the first of them, when it is not the one
+        just below. Raises ``Unavailable`` when Redis does not take them all: publish the same
+        events again later.
+        """
+        if not events:
+            return 0
+        before = events[0].seq - 1 if previous is None else previous
+        with naming(self._url):
+            try:
+                return self._publish(events, before)
+            except (redis.ConnectionError, redis.exceptions.NoScriptError):
+                self.disconnect()  # an idle connection may have been closed, or scripts flushed
+                return self._publish(events, before)
+
+    def ping(self) -> None:
+        """Raise ``Unavailable`` unless the server answers in time."""
+        with naming(self._url):
+            self._call(b"PING")
+
+    def disconnect(self) -> None:
+        """Drop the connection; the next use makes another."""
+        self._ready = False
+        self._connection.disconnect()
+
+    def close(self) -> None:
+        """Give up the kernel's name on this Redis, if it can be reached, and disconnect."""
+        try:
+            if self._ready:
+                self._call(b"EVAL", scripts.RELEASE.encode(), b"1", self._key, self._journal)
+        except redis.RedisError:
+            pass  # the next kernel of this name takes it over anyway
+        finally:
+            self.disconnect()
+
+    def _publish(self, events: Sequence[Event], previous: int) -> int:
+        try:
+            if not self._ready:
+                self._introduce(events[0].seq)
+            return self._exchange(events, previous)
+        except redis.RedisError as error:
+            self.disconnect()
+            if str(error).startswith(scripts.FENCED):
+                raise self._fenced() from error
+            raise
+
+    def _introduce(self, first: int) -> None:
+        """On a new connection: bring the script, and take the name or find it taken."""
+        self._call(b"SCRIPT", b"LOAD", scripts.PUBLISH.encode())
+        again = b"1" if self._adopted else b"0"
+        keys = (b"2", self._stream, self._key)
+        taken = self._call(
+            b"EVAL", scripts.ADOPT.encode(), *keys, self._journal, b"%d" % first, again
+        )
+        if not taken:
+            raise self._fenced()
+        self._adopted = self._ready = True
+
+    def _fenced(self) -> Unavailable:
+        self.disconnect()
+        return Unavailable(
+            f"another kernel named {self._kernel!r} publishes to Redis at {redacted(self._url)}: "
+            "give one of them another name"
+        )
+
+    def _exchange(self, events: Sequence[Event], previous: int) -> int:
+        fresh, waiting, floor = 0, 0, 0
+        send, receive = self._connection.send_packed_command, self._connection.read_response
+        for last, packed, count in self._groups(events, previous):
+            if waiting == _IN_FLIGHT:
+                fresh += receive()
+                waiting -= 1
+            send([self._command(floor, packed, count)], check_health=False)
+            waiting += 1
+            floor = last
+        return fresh + sum(receive() for _ in range(waiting))
+
+    def _command(self, floor: int, packed: list[bytes], count: int) -> bytes:
+        head = (b"EVALSHA", _SHA, b"2", self._stream, self._key, self._journal, self._max_entries)
+        return command((*head, b"%d" % floor), packed, count)
+
+    def _groups(
+        self, events: Sequence[Event], previous: int
+    ) -> Iterator[tuple[int, list[bytes], int]]:
+        """Yield groups: the last ``seq``, packed arguments, and how many arguments these are."""
+        encode, channel_of, live_logs = self._encode, self._channel, self._live_logs
+        packed: list[bytes] = []
+        size = messages = 0
+        for event in events:
+            seq, envelope = event.seq, event.envelope
+            digits = b"%d" % seq
+            payload = encode(event, previous)
+            packed.append(
+                b"$%d\r\n%b\r\n%b$%d\r\n%b\r\n"
+                % (len(digits), digits, channel_of(envelope.run, envelope.type), len(payload), payload)
+            )
+            previous = seq
+            size += len(payload)
+            messages += 1
+            if live_logs and (projected := live_logs.project(event)):
+                packed.append(b"$0\r\n\r\n" + self._live_channel + bulk(projected))
+                messages += 1
+            if len(packed) >= _GROUP_EVENTS or size >= _GROUP_BYTES:
+                yield seq, packed, 3 * messages
+                packed, size, messages = [], 0, 0
+        if packed:
+            yield previous, packed, 3 * messages
+
+    def _channel(self, run: str, type: str) -> bytes:
+        found = self._channels.get((run, type))
+        if found is None:
+            if len(self._channels) >= _CHANNELS:
+                self._channels.clear()
+            found = self._channels[run, type] = bulk(channel(self._kernel, run, type).encode())
+        return found
+
+    def _call(self, *arguments: bytes) -> Any:
+        self._connection.send_packed_command([command(arguments)], check_health=False)
+        return self._connection.read_response()
