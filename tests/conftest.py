@@ -9,6 +9,11 @@ from threading import Event
 from typing import Any, TypeVar
 
 import pytest
+from hypothesis import settings
+
+# Nothing is asserted on wall time: hypothesis' own deadline would, 200 ms an example.
+settings.register_profile("retinue", deadline=None)
+settings.load_profile("retinue")
 
 _POLL = 0.002
 _Report = TypeVar("_Report", pytest.TestReport, pytest.CollectReport)
