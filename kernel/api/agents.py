@@ -1,0 +1,104 @@
+"""Agents and plugins: who is there, and what they can do."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from msgspec import Meta
+
+from retinue.bus.errors import NotFound
+from retinue.bus.views import AgentView, PluginView
+from retinue.plugins.references import find
+
+from .router import Answer, Body, Call, Query, Route
+
+__all__ = ["ROUTES"]
+
+
+class Spawn(Body, frozen=True):
+    """An agent to start. ``agent`` is ``module:name`` or ``/path/to/file.py:name``."""
+
+    name: str
+    agent: str
+    isolation: str | None = None
+    tools: list[str] | None = None
+    model: str | None = None
+
+
+class Because(Query, frozen=True):
+    """Why, in words."""
+
+    reason: str = "asked for by an operator"
+
+
+class Invoke(Body, frozen=True):
+    """Arguments of a tool, and the seconds that it may take."""
+
+    args: dict[str, Any] = {}
+    timeout: Annotated[float, Meta(gt=0, le=600)] = 30.0
+
+
+def list_agents(call: Call) -> list[AgentView]:
+    """All agents, by name."""
+    views: list[AgentView] = call.kernel.agents()
+    return views
+
+
+def show_agent(call: Call) -> AgentView:
+    """One agent."""
+    view: AgentView = call.kernel.agent(call.params["name"])
+    return view
+
+
+def spawn(call: Call) -> Answer:
+    """Start an agent: the daemon imports what the reference names, as its own user."""
+    asked: Spawn = call.body
+    view = call.kernel.spawn(
+        asked.name,
+        find(asked.agent),
+        isolation=asked.isolation,
+        tools=asked.tools,
+        model=asked.model,
+    )
+    return Answer(201, view)
+
+
+def stop_agent(call: Call) -> dict[str, Any]:
+    """Stop an agent; its waiting tasks fail with the reason."""
+    call.kernel.stop_agent(call.params["name"], call.query.reason)
+    return {"name": call.params["name"], "stopped": True}
+
+
+def list_plugins(call: Call) -> list[PluginView]:
+    """All plugins, by name."""
+    views: list[PluginView] = call.kernel.plugins()
+    return views
+
+
+def show_plugin(call: Call) -> PluginView:
+    """One plugin."""
+    name = call.params["name"]
+    found = {view.name: view for view in call.kernel.plugins()}
+    if name not in found:
+        raise NotFound(f"there is no plugin '{name}': it is one of {', '.join(sorted(found))}")
+    return found[name]
+
+
+def invoke(call: Call) -> dict[str, Any]:
+    """Call a tool as an operator, outside any task."""
+    tool = call.params["tool"]
+    return {
+        "tool": tool,
+        "result": call.kernel.invoke(tool, call.body.args, timeout=call.body.timeout),
+    }
+
+
+ROUTES = (
+    Route("GET", "/v1/agents", list_agents),
+    Route("POST", "/v1/agents", spawn, body=Spawn),
+    Route("GET", "/v1/agents/{name}", show_agent),
+    Route("DELETE", "/v1/agents/{name}", stop_agent, Because),
+    Route("GET", "/v1/plugins", list_plugins),
+    Route("GET", "/v1/plugins/{name}", show_plugin),
+    Route("POST", "/v1/tools/{tool}/invoke", invoke, body=Invoke, lane="wait"),
+)

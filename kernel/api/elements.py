@@ -1,0 +1,78 @@
+"""Elements and progressions that operators keep in the kernel."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .router import Answer, Body, Call, Route
+from .tasks import Limited
+
+__all__ = ["ROUTES"]
+
+
+class NewElement(Body, frozen=True):
+    """An element; ``content`` is any JSON value."""
+
+    content: Any
+    metadata: dict[str, Any] | None = None
+
+
+class NewProgression(Body, frozen=True):
+    """An empty order of elements."""
+
+    name: str = ""
+
+
+class Append(Body, frozen=True):
+    """Ids of elements to put at the end, in this order."""
+
+    elements: list[str]
+
+
+def create_element(call: Call) -> Answer:
+    """Keep an element."""
+    asked: NewElement = call.body
+    return Answer(201, call.kernel.elements.create(asked.content, asked.metadata))
+
+
+def list_elements(call: Call) -> Any:
+    """Elements, newest first."""
+    return call.kernel.elements.list(call.query.limit)
+
+
+def show_element(call: Call) -> Any:
+    """One element."""
+    return call.kernel.elements.get(call.params["id"])
+
+
+def create_progression(call: Call) -> Answer:
+    """Begin an order of elements."""
+    return Answer(201, call.kernel.progressions.create(call.body.name))
+
+
+def append(call: Call) -> Any:
+    """Put elements at the end of a progression."""
+    progressions = call.kernel.progressions
+    progressions.append(call.params["id"], call.body.elements)
+    return progressions.get(call.params["id"])
+
+
+def list_progressions(call: Call) -> Any:
+    """All progressions."""
+    return call.kernel.progressions.list()
+
+
+def show_progression(call: Call) -> Any:
+    """One progression, with its ids in order."""
+    return call.kernel.progressions.get(call.params["id"])
+
+
+ROUTES = (
+    Route("POST", "/v1/elements", create_element, body=NewElement),
+    Route("GET", "/v1/elements", list_elements, Limited),
+    Route("GET", "/v1/elements/{id}", show_element),
+    Route("POST", "/v1/progressions", create_progression, body=NewProgression),
+    Route("GET", "/v1/progressions", list_progressions),
+    Route("GET", "/v1/progressions/{id}", show_progression),
+    Route("POST", "/v1/progressions/{id}/append", append, body=Append),
+)
