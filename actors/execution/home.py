@@ -1,0 +1,115 @@
+"""One agents' loop and the turns that live on it, as long as that loop can be trusted."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from contextvars import ContextVar
+from typing import Any, Protocol
+
+from .executor import Outcome, Report
+from .loop import LoopThread
+from .strike import Strike, strike
+
+__all__ = ["Home", "Tenant", "current"]
+
+current: ContextVar[Tenant | None] = ContextVar("current", default=None)
+"""The turn whose code is running; tasks that an agent starts inherit it."""
+
+
+class Tenant(Protocol):
+    """What lives on the loop: a turn, or a coroutine that another thread waits for."""
+
+    agent: str
+    task_id: str
+    root: asyncio.Task[None] | None
+    children: set[asyncio.Task[Any]]
+
+    def settle(self, outcome: Outcome) -> None:
+        """End it with ``outcome``, unless it has ended. Any thread."""
+
+    def settle_as_told(self) -> None:
+        """End it the way it was told to. Any thread."""
+
+    def dismiss(self, outcome: Outcome) -> None:
+        """The loop ends: let its cancellation lead to ``outcome``. Any thread."""
+
+
+class Home:
+    """A ``LoopThread`` and its tenants.
+
+    ``live`` maps each tenant to what is called when it ends; taking it out of there, which
+    is atomic, is the right to call it. That is how an outcome is reported exactly once,
+    whoever comes first: the turn, its grace, a dead loop, or the kernel's end. ``told``
+    holds those that were told to stop, and when ``check`` first saw it, until they really end.
+    """
+
+    def __init__(self, name: str, report: Report, lost: Callable[[Home], None]) -> None:
+        self.live: dict[Tenant, Callable[[Outcome], None]] = {}
+        self.told: dict[Tenant, float | None] = {}
+        self._report = report
+        self._lost = lost
+        self.thread = LoopThread(name, self._escaped)
+        self.thread.loop.set_task_factory(_adopting)  # type: ignore[arg-type]
+        self.thread.loop.set_exception_handler(self._loose_end)
+
+    def owner(self, task: asyncio.Task[Any]) -> Tenant | None:
+        """Whose code ``task`` is."""
+        for tenant in [*self.live, *self.told]:
+            if tenant.root is task or task in tenant.children:
+                return tenant
+        return None
+
+    def force_the_told(self, now: float, grace: float) -> None:
+        """End those that had their time, even when their loop has not come to them."""
+        for tenant, since in list(self.told.items()):
+            if tenant not in self.live and (tenant.root is None or tenant.root.done()):
+                del self.told[tenant]
+            elif since is None:
+                self.told[tenant] = now
+            elif now - since > grace:
+                tenant.settle_as_told()
+
+    def say(self, agent: str, text: str) -> None:
+        """For the log."""
+        self._report(agent, text)
+
+    def strike(self, task: asyncio.Task[Any] | None) -> None:
+        """Raise ``Strike`` into the loop's thread if it is at ``task``. Any other thread."""
+        if asyncio.current_task(self.thread.loop) is task:
+            strike(self.thread.ident)
+
+    def leave(self, outcome: Outcome) -> None:
+        """Cancel everything, each with ``outcome``, and let the thread end. Does not wait."""
+        for tenant in list(self.live):
+            tenant.dismiss(outcome)
+        self.thread.stop()
+
+    def settle_all(self, outcome: Outcome) -> None:
+        """End what has not ended by itself, as far as anyone who waits is concerned."""
+        for tenant in list(self.live):
+            tenant.settle(outcome)
+
+    def _escaped(self, error: BaseException) -> None:
+        if isinstance(error, Strike):  # it missed its turn: a wake-up may be lost with it
+            self._lost(self)
+        else:
+            self._report("", f"{type(error).__name__} got out of a task and was contained")
+
+    def _loose_end(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        tenant = current.get()
+        error = context.get("exception")
+        said = f"{type(error).__name__}: {error}" if error else ""
+        self._report(tenant.agent if tenant else "", f"{context.get('message')} {said}".strip())
+
+
+def _adopting(
+    loop: asyncio.AbstractEventLoop, coroutine: Coroutine[Any, Any, Any], **options: Any
+) -> asyncio.Task[Any]:
+    """Make a task that an agent asked for, and remember whose it is, so that it ends with it."""
+    task: asyncio.Task[Any] = asyncio.Task(coroutine, loop=loop, **options)
+    tenant = current.get()
+    if tenant is not None:
+        tenant.children.add(task)
+        task.add_done_callback(tenant.children.discard)
+    return task

@@ -1,0 +1,195 @@
+"""One turn of an async agent on the agents' loop."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Coroutine
+from contextlib import suppress
+from threading import Lock
+from typing import Any
+
+from retinue.bus.codec import encode_value
+from retinue.plugins.context import Context
+
+from .executor import Outcome, Turn
+from .home import Home, current
+from .outcomes import failure, one_line
+from .strike import Strike, absorb, doing
+
+__all__ = ["SharedTurn"]
+
+_CLOSES = 5
+_CLOSE_EVERY = 0.5
+
+
+class SharedTurn:
+    """A ``Running``, and a ``Tenant`` of its loop. Made on any thread; then see each method."""
+
+    __slots__ = (
+        "_coroutine", "_ending", "_grace", "_lock", "_started", "_stop", "_timer",
+        "_turn", "agent", "children", "home", "root", "struck", "task_id",
+    )  # fmt: skip
+
+    def __init__(self, turn: Turn, home: Home, grace: float) -> None:
+        self.agent: str = turn.port.agent
+        self.task_id: str = turn.port.task
+        self.home = home
+        self.root: asyncio.Task[None] | None = None
+        self.children: set[asyncio.Task[Any]] = set()
+        self.struck = False
+        self._turn = turn
+        self._grace = grace
+        self._stop: Outcome | None = None
+        self._timer: asyncio.TimerHandle | None = None
+        self._coroutine: Coroutine[Any, Any, None] | None = None
+        self._started = False
+        self._ending = False
+        self._lock: Lock | None = None
+
+    # Any thread
+
+    def cancel(self, reason: str, kind: str = "Cancelled") -> None:
+        """As ``Running.cancel``."""
+        if self._stop is None and self in self.home.live:
+            self._stop = Outcome(kind=kind, cause=one_line(reason), retry=kind != "Cancelled")
+            self.home.told[self] = None
+            self.home.thread.post(self._interrupt)
+
+    def what(self) -> str:
+        """As ``Running.what``."""
+        thread = self.home.thread
+        root = self.root
+        busy = root is not None and asyncio.current_task(thread.loop) is root
+        state = f"in {doing(thread.ident)}" if busy else "waiting" if root else "queued"
+        return f"agent '{self.agent}', task {self.task_id}: {state}"
+
+    def settle(self, outcome: Outcome) -> None:
+        """As ``Tenant.settle``."""
+        done = self.home.live.pop(self, None)
+        if done is not None:
+            done(outcome)
+
+    def dismiss(self, outcome: Outcome) -> None:
+        """As ``Tenant.dismiss``."""
+        self._stop = self._stop or outcome
+
+    def settle_as_told(self) -> None:
+        """As ``Tenant.settle_as_told``."""
+        if self._stop is not None:
+            self.settle(self._stop)
+
+    # The kernel's watch
+
+    def hit(self, task: asyncio.Task[Any], hung: Outcome) -> None:
+        """Raise ``Strike`` into ``task``, the turn's or a child, which holds the loop's thread."""
+        self._stop = self._stop or hung
+        self._lock = lock = self._lock or Lock()
+        with lock:
+            self.struck = True
+            # The turn sets _ending and then reads struck; here it is the other way round.
+            # So either this sees the end, or the end waits for the lock and takes it back.
+            if not self._ending:
+                self.home.strike(task)
+
+    # The loop's thread
+
+    def begin(self) -> None:
+        """Make the task."""
+        if self not in self.home.live:
+            return
+        if self._stop is not None:
+            self.settle(self._stop)
+            return
+        loop = self.home.thread.loop
+        self._coroutine = self._run()
+        # Not loop.create_task: its factory would adopt this task as somebody's child.
+        self.root = asyncio.Task(self._coroutine, loop=loop)
+        if self._turn.timeout is not None:
+            self._timer = loop.call_later(self._turn.timeout, self._expire)
+
+    async def _run(self) -> None:
+        """Whatever happens in here, one outcome comes of it."""
+        self._started = True
+        current.set(self)
+        try:
+            try:
+                turn = self._turn
+                value = await turn.runner.run(Context(turn.port), turn.spec.check(turn.input))
+                outcome = self._stop or Outcome(encode_value(value, "the agent's result"))
+            except BaseException as error:  # noqa: BLE001 - SystemExit too ends here
+                outcome = self._verdict(error)
+            self._ending = True
+            if self.struck:
+                self._absorb()
+        except Strike as late:  # it came between the agent's last step and here
+            self._ending = True
+            outcome = self._verdict(late)
+        self._finish(outcome)
+
+    def _verdict(self, error: BaseException) -> Outcome:
+        if self._stop is not None:
+            said = failure(error)
+            return Outcome(
+                kind=self._stop.kind,
+                cause=self._stop.cause,
+                retry=self._stop.retry,
+                traceback=said.traceback,
+            )
+        if isinstance(error, Strike):  # it was meant for a neighbour
+            return Outcome(kind="AgentLoopLost", cause="struck in a neighbour's place; retry")
+        return failure(error)
+
+    def _absorb(self) -> None:
+        with suppress(Strike):
+            lock = self._lock or Lock()
+            with lock:
+                absorb(self.home.thread.ident)
+
+    def _finish(self, outcome: Outcome) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        for child in list(self.children):
+            child.cancel()
+        self.settle(outcome)
+
+    def _expire(self) -> None:
+        self.cancel(
+            f"the attempt took longer than its {self._turn.timeout:g} s; "
+            "give the agent a longer attempt_timeout",
+            "DeadlineExceeded",
+        )
+
+    def _interrupt(self) -> None:
+        """The polite way."""
+        if self.root is None:  # posted before begin() ran; that one looks at _stop
+            return
+        if not self._started:  # a task cancelled now never enters its coroutine
+            self.settle_as_told()
+        self.root.cancel(self._stop.cause if self._stop else None)
+        self.home.thread.loop.call_later(self._grace, self._cut_off, _CLOSES)
+
+    def _cut_off(self, tries: int) -> None:
+        """Close the coroutine under its task: an agent that swallows CancelledError ends too."""
+        if self.root is None or self._coroutine is None or self.root.done():
+            return
+        self._ending = True
+        if self._stop is not None:
+            self._finish(self._stop)
+        try:
+            self._coroutine.close()
+        except BaseException as error:  # noqa: BLE001 - it ignored GeneratorExit, or raised its own
+            if tries:
+                self.home.thread.loop.call_later(_CLOSE_EVERY, self._cut_off, tries - 1)
+            else:
+                self.home.say(
+                    self.agent, f"a cancelled turn cannot be ended: {failure(error).cause}"
+                )
+            return
+        # The task wakes up to a coroutine that is over, and says so to nobody.
+        self.root.add_done_callback(_hear)
+        self.root.cancel()
+
+
+def _hear(task: asyncio.Task[None]) -> None:
+    if not task.cancelled():
+        task.exception()

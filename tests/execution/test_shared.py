@@ -1,0 +1,323 @@
+"""Async agents on the shared loop: outcomes, cancelling, timeouts, and what they may not do."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+import threading
+
+import pytest
+
+from retinue.actors.execution import SharedExecutor
+from retinue.bus.errors import InvalidInput
+from retinue.bus.messages import AgentText
+from retinue.plugins import AgentSpec
+
+
+def test_a_turn_gives_the_json_of_what_the_agent_returned(shared, attempt):
+    async def shout(ctx, text: str):
+        return {"said": text.upper()}
+
+    outcome = attempt(shared, shout, b'{"text": "hi"}').outcome()
+    assert (outcome.kind, json.loads(outcome.result)) == ("", {"said": "HI"})
+
+
+def test_a_stream_of_text_is_emitted_delta_by_delta(shared, attempt):
+    async def tell(ctx):
+        yield "a"
+        yield "b"
+
+    turn = attempt(shared, tell)
+    assert turn.outcome().result == b'"ab"'
+    assert turn.port.events == [AgentText("a"), AgentText("b")]
+
+
+def test_turns_of_one_loop_overlap(shared, attempt):
+    meet = []
+
+    async def first(ctx):
+        meet.append(asyncio.Event())
+        await meet[0].wait()
+        return 1
+
+    async def second(ctx):
+        meet[0].set()
+
+    one = attempt(shared, first)
+    two = attempt(shared, second)
+    assert [one.outcome().result, two.outcome().result] == [b"1", b"null"]
+
+
+def test_an_agent_that_raises_gives_kind_cause_and_the_last_frames(shared, attempt):
+    async def fails(ctx):
+        raise LookupError("no such\nbook")
+
+    outcome = attempt(shared, fails).outcome()
+    assert (outcome.kind, outcome.cause, outcome.retry) == ("LookupError", "no such book", True)
+    assert "in fails" in outcome.traceback
+
+
+def test_an_input_that_does_not_fit_is_refused_for_good(shared, attempt):
+    async def count(ctx, number: int):
+        return number
+
+    outcome = attempt(shared, count, b'{"number": "x"}').outcome()
+    assert (outcome.kind, outcome.retry) == ("InvalidInput", False)
+
+
+@pytest.mark.parametrize("result", [object(), float("nan"), {1: {2: threading.Lock()}}])
+def test_a_result_that_json_cannot_carry_fails_for_good(shared, attempt, result):
+    async def gives(ctx):
+        return result
+
+    outcome = attempt(shared, gives).outcome()
+    assert (outcome.kind, outcome.retry) == ("InvalidInput", False)
+    assert "result" in outcome.cause
+
+
+@pytest.mark.parametrize("error", [SystemExit(3), KeyboardInterrupt(), GeneratorExit()])
+def test_an_agent_that_raises_a_base_exception_harms_nobody(shared, attempt, error):
+    async def quits(ctx):
+        raise error
+
+    async def well(ctx):
+        await asyncio.sleep(0)
+        return "well"
+
+    assert attempt(shared, quits).outcome().kind == type(error).__name__
+    assert attempt(shared, well).outcome().result == b'"well"'
+
+
+def test_sys_exit_in_a_task_that_an_agent_started_leaves_the_loop_running(shared, attempt, log):
+    async def quits():
+        sys.exit(5)
+
+    async def starts(ctx):
+        task = asyncio.ensure_future(quits())
+        await asyncio.wait([task])
+        return "still here"
+
+    async def well(ctx):
+        return "well"
+
+    assert attempt(shared, starts).outcome().result == b'"still here"'
+    assert attempt(shared, well).outcome().result == b'"well"'
+    assert any("SystemExit got out of a task" in text for _, text in log)
+
+
+def test_an_error_that_cannot_even_be_shown_is_an_outcome(shared, attempt):
+    class Rude(Exception):
+        retry_after = property(lambda self: 1 / 0)
+
+        def __str__(self):  # noqa: PLE0307
+            sys.exit(1)
+
+    async def fails(ctx):
+        raise Rude
+
+    outcome = attempt(shared, fails).outcome()
+    assert (outcome.kind, outcome.retry_after) == ("Rude", None)
+    assert "SystemExit" in outcome.cause
+
+
+def test_retry_after_of_the_error_reaches_the_outcome(shared, attempt):
+    class Busy(Exception):
+        retry_after = 7
+
+    async def fails(ctx):
+        raise Busy("later")
+
+    assert attempt(shared, fails).outcome().retry_after == 7.0
+
+
+def test_a_cancelled_turn_ends_as_cancelled_with_the_reason(shared, attempt):
+    seen = []
+
+    async def waits(ctx):
+        ctx.thought("waiting")
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            seen.append("cleaned up")
+            raise
+
+    turn = attempt(shared, waits)
+    assert turn.port.emitted.wait(10)
+    turn.cancel("changed my mind")
+    outcome = turn.outcome()
+    assert (outcome.kind, outcome.cause, outcome.retry) == ("Cancelled", "changed my mind", False)
+    assert seen == ["cleaned up"]
+
+
+def test_a_turn_cancelled_before_it_began_never_begins(shared, attempt, open_gate):
+    began = []
+
+    async def blocks(ctx):
+        ctx.thought("on the loop")
+        open_gate.wait(10)
+
+    async def never(ctx):
+        began.append(1)
+
+    blocker = attempt(shared, blocks)
+    assert blocker.port.emitted.wait(10)
+    turn = attempt(shared, never)
+    turn.cancel()
+    open_gate.set()
+    assert turn.outcome().kind == "Cancelled"
+    assert blocker.outcome().kind == ""
+    assert began == []
+
+
+def test_what_an_agent_returns_after_it_was_cancelled_does_not_count(shared, attempt):
+    async def shrugs(ctx):
+        ctx.thought("waiting")
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            return "done anyway"
+
+    turn = attempt(shared, shrugs)
+    assert turn.port.emitted.wait(10)
+    turn.cancel()
+    assert turn.outcome().kind == "Cancelled"
+
+
+@pytest.mark.parametrize("swallowed", [asyncio.CancelledError, Exception | asyncio.CancelledError])
+def test_an_agent_that_swallows_the_cancellation_is_cut_off(shared, attempt, wait_until, swallowed):
+    kinds = (
+        (asyncio.CancelledError, Exception)
+        if swallowed is not asyncio.CancelledError
+        else swallowed
+    )
+
+    async def stubborn(ctx):
+        ctx.thought("waiting")
+        while True:
+            try:
+                await asyncio.Event().wait()
+            except kinds:
+                ctx.thought("no")
+
+    turn = attempt(shared, stubborn)
+    assert turn.port.emitted.wait(10)
+    turn.cancel()
+    assert turn.outcome().kind == "Cancelled"
+    wait_until(lambda: not asyncio.all_tasks(shared._home.thread.loop))
+
+
+def test_an_attempt_that_takes_too_long_exceeds_its_deadline_and_may_be_retried(shared, attempt):
+    async def waits(ctx):
+        await asyncio.Event().wait()
+
+    outcome = attempt(shared, waits, timeout=0.05).outcome()
+    assert (outcome.kind, outcome.retry) == ("DeadlineExceeded", True)
+    assert "0.05 s" in outcome.cause
+
+
+def test_agents_may_use_timeouts_of_asyncio(shared, attempt):
+    async def patient(ctx):
+        try:
+            async with asyncio.timeout(0.01):
+                await asyncio.Event().wait()
+        except TimeoutError:
+            return "went on"
+
+    assert attempt(shared, patient).outcome().result == b'"went on"'
+
+
+def test_what_an_agent_started_ends_with_its_turn(shared, attempt):
+    ended = threading.Event()
+
+    async def lingers():
+        try:
+            await asyncio.Event().wait()
+        finally:
+            ended.set()
+
+    async def starts(ctx):
+        task = asyncio.create_task(lingers())
+        await asyncio.sleep(0)
+        return not task.done()
+
+    assert attempt(shared, starts).outcome().result == b"true"
+    assert ended.wait(10)
+
+
+def test_thousands_of_turns_each_end_once(shared, attempt):
+    async def echo(ctx, n: int):
+        await asyncio.sleep(0)
+        return n
+
+    turns = [attempt(shared, echo, b'{"n": %d}' % n) for n in range(3000)]
+    assert [int(turn.outcome().result) for turn in turns] == list(range(3000))
+
+
+def test_close_ends_what_runs_and_refuses_what_comes(attempt):
+    shared = SharedExecutor(grace=0.1)
+
+    async def waits(ctx):
+        ctx.thought("waiting")
+        await asyncio.Event().wait()
+
+    turn = attempt(shared, waits)
+    assert turn.port.emitted.wait(10)
+    before = set(threading.enumerate())
+    shared.close(10.0)
+    assert turn.outcome().kind == "KernelClosed"
+    assert attempt(shared, waits).outcome().kind == "KernelClosed"
+    assert [
+        t.name for t in before & set(threading.enumerate()) if t.name.startswith("agents")
+    ] == []
+
+
+def test_an_executor_that_never_ran_a_turn_has_no_thread():
+    before = threading.enumerate()
+    shared = SharedExecutor()
+    assert threading.enumerate() == before
+    shared.close(1.0)
+
+
+def test_an_agent_that_is_forgotten_runs_its_on_stop(shared, attempt):
+    stopped = threading.Event()
+
+    class Keeper:
+        async def on_stop(self):
+            stopped.set()
+
+        async def run(self, ctx):
+            return 1
+
+    runner = AgentSpec.of(Keeper).instance()
+    assert attempt(shared, Keeper, runner=runner).outcome().result == b"1"
+    shared.forget("tested", runner)
+    assert stopped.wait(10)
+
+
+def test_a_coroutine_of_another_thread_runs_on_the_loop(shared):
+    async def asks():
+        return threading.current_thread().name
+
+    async def fails():
+        raise InvalidInput("no")
+
+    assert shared.run(asks()).result(10) == "agents"
+    with pytest.raises(InvalidInput):
+        shared.run(fails()).result(10)
+
+
+def test_cancelling_the_future_cancels_its_coroutine(shared):
+    began, ended = threading.Event(), threading.Event()
+
+    async def waits():
+        began.set()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            ended.set()
+
+    future = shared.run(waits())
+    assert began.wait(10)
+    assert future.cancel()
+    assert ended.wait(10)
