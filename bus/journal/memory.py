@@ -103,9 +103,9 @@ class MemoryStore:
         ):
             self._bytes -= len(events[cut].envelope.body)
             cut += 1
+        self._events = events[cut:]
         for run in {event.run for event in events[:cut] if event.run}:
             self._trim_run(run, events[cut].seq)
-        self._events = events[cut:]
 
     def _trim_run(self, run: str, first: int) -> None:
         kept = [event for event in self._runs[run] if event.seq >= first]

@@ -10,6 +10,7 @@ pytest then collects the tests of the base class. They need no fixture and no pl
 
 from __future__ import annotations
 
+import sys
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -18,7 +19,13 @@ from ..envelope import Envelope, Event
 from ..errors import KernelClosed
 from .store import EventStore, Filter
 
-__all__ = ["BoundedStoreConformance", "EventStoreConformance", "envelope", "envelopes"]
+__all__ = [
+    "BoundedStoreConformance",
+    "EventStoreConformance",
+    "eager_switching",
+    "envelope",
+    "envelopes",
+]
 
 _GROUP = 7
 _GROUPS = 300
@@ -148,7 +155,7 @@ class EventStoreConformance:
 
     def test_readers_see_whole_groups_in_order_while_another_thread_appends(self) -> None:
         """A reader beside the writer never sees a gap, a disorder or a part of a group."""
-        with self.opened() as store:
+        with self.opened() as store, eager_switching():
             writer = threading.Thread(target=_append_groups, args=(store,))
             writer.start()
             try:
@@ -161,7 +168,7 @@ class EventStoreConformance:
 
     def test_readers_of_one_run_see_no_event_before_it_is_committed(self) -> None:
         """An index by run is no earlier and no later than the journal itself."""
-        with self.opened() as store:
+        with self.opened() as store, eager_switching():
             writer = threading.Thread(target=_append_groups, args=(store,))
             writer.start()
             try:
@@ -221,13 +228,24 @@ class BoundedStoreConformance:
 
     def test_a_read_that_has_begun_is_not_hurt_by_dropping(self) -> None:
         """The reader goes on in order; it may end early, but never skips or repeats."""
-        store = self.open_bounded(100)
-        store.append(envelopes(100))
+        store = self.open_bounded(4_000)
+        store.append(envelopes(4_000))
         reading = store.read()
         got = [next(reading).seq, next(reading).seq]
-        store.append(envelopes(100, start=101))
+        store.append(envelopes(3_000, start=4_001))
         got += seqs(reading)
         assert got == list(range(1, len(got) + 1))
+
+
+@contextmanager
+def eager_switching() -> Iterator[None]:
+    """Let threads take turns as often as they can: races show that 5 ms would hide."""
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        yield
+    finally:
+        sys.setswitchinterval(before)
 
 
 def seqs(events: Iterator[Event] | Sequence[Event]) -> list[int]:

@@ -75,6 +75,7 @@ def test_time_does_not_go_back(seconds):
     assert clock.time() == 5.0
 
 
+@pytest.mark.usefixtures("eager_threads")
 def test_advances_from_several_threads_all_count():
     clock = ManualClock(0.0)
     threads = [

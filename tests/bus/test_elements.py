@@ -257,6 +257,7 @@ class PileAgainstLists(RuleBasedStateMachine):
 TestPileAgainstLists = PileAgainstLists.TestCase
 
 
+@pytest.mark.usefixtures("eager_threads")
 def test_threads_that_include_and_exclude_at_once_lose_and_double_nothing():
     pile = Pile(Note)
     workers, each = 6, 400

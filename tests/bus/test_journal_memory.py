@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import sys
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from retinue.bus.journal import Filter, MemoryStore
+from retinue.bus.journal import Filter, MemoryStore, memory
 from retinue.bus.journal.testing import (
     BoundedStoreConformance,
     EventStoreConformance,
@@ -78,6 +80,34 @@ def test_what_was_recorded_stays_readable_after_close():
     store.append(envelopes(2))
     store.close()
     assert [event.seq for event in store.read()] == [1, 2]
+
+
+@pytest.mark.parametrize("max_events", [1_000, 10])
+def test_at_each_line_of_an_append_a_reader_sees_whole_groups_and_no_gap(max_events):
+    store = MemoryStore(max_events=max_events)
+    views = []
+
+    def look(frame, event, arg):
+        if frame.f_code.co_filename == memory.__file__:
+            views.append(view(store))
+        return look
+
+    store.append(envelopes(7))
+    sys.settrace(look)
+    try:
+        store.append(envelopes(7, start=8))
+    finally:
+        sys.settrace(None)
+    assert {last for last, *_ in views} == {7, 14}
+    for last, first, seen, of_run in views:
+        assert seen == list(range(first, last + 1))
+        assert set(of_run) >= {seq for seq in seen if seq % 3 == 1}
+        assert all(seq <= last for seq in of_run)
+
+
+def view(store):
+    of_run = [event.seq for event in store.read(only=Filter(run="r-1"))]
+    return store.last, store.first, [event.seq for event in store.read()], of_run
 
 
 @pytest.mark.parametrize("bounds", [{"max_events": 0}, {"max_bytes": 0}])

@@ -162,6 +162,7 @@ def test_iteration_goes_over_one_moment_while_the_order_changes(order):
     assert seen == ["a", "b", "c"]
 
 
+@pytest.mark.usefixtures("eager_threads")
 def test_threads_that_append_to_a_unique_order_agree_on_one_winner_each():
     order = Progression(unique=True)
     workers, each = 6, 120
