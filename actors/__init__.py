@@ -1,0 +1,1 @@
+"""Who acts: the actor runtime, supervision, and the actors of the kernel."""

@@ -1,0 +1,37 @@
+"""Which actor is running here: one slot a thread, read by waits and by ``current_actor``."""
+
+from __future__ import annotations
+
+import threading
+from typing import Any, Protocol
+
+__all__ = ["Party", "Runner", "here"]
+
+
+class Party(Protocol):
+    """An actor as waits see it: it may wait for a future, and be woken."""
+
+    waiting: Any
+    ref: Any
+    system: Any
+
+    @property
+    def name(self) -> str:
+        """The actor's name, unique in its system."""
+
+    def wake(self) -> None:
+        """Have the actor look again at what it waits for; any thread, any number of times."""
+
+
+class Runner(Protocol):
+    """What owns a thread that runs actors."""
+
+    blocking: bool
+    current: Any
+
+
+class _Here(threading.local):
+    runner: Runner | None = None
+
+
+here = _Here()

@@ -1,0 +1,344 @@
+"""The reply to come: awaitable in a light actor and in any asyncio loop, or waited for."""
+
+from __future__ import annotations
+
+import functools
+import sys
+from _thread import TIMEOUT_MAX, allocate_lock
+from collections.abc import Callable, Generator
+from types import TracebackType
+from typing import Any, TypeVar
+
+import pykka
+
+from retinue.bus.errors import BlockingCallInActor, DeadlockDetected
+
+from .context import Party, here
+from .errors import LateReply, for_asker
+
+__all__ = ["DEFAULT_TIMEOUT", "Future", "refuse_circle", "refuse_on_dispatcher"]
+
+T = TypeVar("T")
+R = TypeVar("R")
+ExcInfo = tuple[type[BaseException] | None, BaseException | None, TracebackType | None]
+
+DEFAULT_TIMEOUT = 30.0
+PENDING, VALUE, ERROR = 0, 1, 2
+
+
+class Future(pykka.Future[T]):
+    """A value or an error that arrives once, by a deadline.
+
+    ``await`` it in a light actor's ``async`` handler or in a coroutine of a running asyncio loop;
+    call ``get()`` on any other thread. Past its deadline both raise ``DeadlineExceeded``, naming
+    the actor and the message; a reply that comes later is thrown away.
+    """
+
+    __slots__ = (
+        "_callbacks", "_claim", "_state", "_timeout", "_value", "_waiter",
+        "deadline", "message", "recipient",
+    )  # fmt: skip
+    _get_hook = None
+
+    def __init__(
+        self, recipient: Party | None = None, message: Any = None, timeout: float | None = None
+    ) -> None:
+        """Without a recipient there is no deadline: such a future is for the runtime's own use."""
+        self.recipient = recipient
+        self.message = message
+        self._timeout = timeout
+        self.deadline = (
+            None if recipient is None or timeout is None
+            else recipient.system.monotonic() + timeout
+        )  # fmt: skip
+        self._state = PENDING
+        self._value: Any = None
+        self._waiter: Party | None = None
+        self._callbacks: list[Callable[[], None]] | None = None
+        self._claim = allocate_lock()
+
+    def __repr__(self) -> str:
+        state = ("pending", "done", "failed")[self._state]
+        return f"<Future {self._asked()}: {state}>"
+
+    @property
+    def settled(self) -> bool:
+        """True once there is a value or an error; has no effect of its own."""
+        return self._state != PENDING
+
+    @property
+    def done(self) -> bool:
+        """True once there is a value or an error; looks at the deadline, any thread."""
+        if self._state:
+            return True
+        deadline = self.deadline
+        if deadline is not None and self.recipient is not None:
+            if self.recipient.system.monotonic() >= deadline:
+                self.expire()
+        return self._state != PENDING
+
+    def get(self, *, timeout: float | None = None) -> T:
+        """Wait for the value, at most ``timeout`` seconds and never past the deadline.
+
+        Raises the error that arrived instead of a value, ``DeadlineExceeded``,
+        ``BlockingCallInActor`` on a dispatcher's thread, ``DeadlockDetected`` when the actor
+        asked waits, directly or not, for the one that calls.
+        """
+        if self._state == PENDING:
+            self._block(timeout)
+        return self.outcome()
+
+    def outcome(self) -> T:
+        """The value, or raise the error; only for a future that is done."""
+        if self._state == ERROR:
+            raise self._value
+        value: T = self._value
+        return value
+
+    def set(self, value: T | None = None) -> None:
+        """Give the value. Raises ``RuntimeError`` when there is one already."""
+        if not self.settle(VALUE, value):
+            raise RuntimeError(f"{self!r} has its outcome already")
+
+    def set_exception(self, exc_info: ExcInfo | BaseException | None = None) -> None:
+        """Give an error: pykka's triple, an exception, or the one now being handled."""
+        error = exc_info[1] if isinstance(exc_info, tuple) else exc_info or sys.exc_info()[1]
+        if error is None:
+            raise RuntimeError("set_exception() was called without an exception")
+        if not self.settle(ERROR, for_asker(error, self._asked())):
+            raise RuntimeError(f"{self!r} has its outcome already")
+
+    def settle(self, state: int, value: Any) -> bool:
+        """Give the outcome unless there is one; the first of several threads wins."""
+        if not self._claim.acquire(False):  # noqa: FBT003 - lock's own signature, and hot
+            return False
+        self._value = value
+        self._state = state
+        if self._waiter is not None:
+            self._waiter.wake()
+        if self._callbacks is not None:
+            self._call_back()
+        return True
+
+    def fail(self, error: BaseException) -> bool:
+        """Give ``error`` unless there is an outcome."""
+        return self.settle(ERROR, error)
+
+    def expire(self) -> None:
+        """Give ``DeadlineExceeded`` unless there is an outcome."""
+        self.settle(ERROR, LateReply(f"{self._asked()} did not answer within {self._timeout:g} s"))
+
+    def on_done(self, callback: Callable[[], None]) -> None:
+        """Call ``callback`` once there is an outcome: now, or on the thread that gives it.
+
+        The deadline is watched from here on, so that the callback is certain to come.
+        """
+        if self._callbacks is None:
+            self._callbacks = []
+        self._callbacks.append(callback)
+        self.watch_deadline()
+        if self._state:
+            self._call_back()
+
+    def watch_deadline(self) -> None:
+        """Have the system's timers expire this future; a waiter that blocks does so itself."""
+        if self.deadline is not None and self.recipient is not None and not self._state:
+            self.recipient.system.timers.add(self.deadline, self)
+
+    def __await__(self) -> Generator[Any, None, T]:
+        if not self.done:
+            loop = _running_loop()
+            if loop is not None:
+                yield from self._await_in_loop(loop)
+            elif here.runner is not None:
+                yield from self._await_in_actor(here.runner.current)
+            else:
+                raise RuntimeError(f"{self!r} is awaited outside an actor and an asyncio loop")
+        return self.outcome()
+
+    __iter__ = __await__
+
+    def map(self, func: Callable[[T], R]) -> Future[R]:
+        """The future of ``func(value)``; ``func`` runs where the result is taken."""
+        return Derived((self,), lambda values: func(values[0]))
+
+    def filter(self, func: Callable[[Any], bool]) -> Future[Any]:
+        """The future of the items for which ``func`` is true."""
+        return Derived((self,), lambda values: [item for item in values[0] if func(item)])
+
+    def join(self, *futures: pykka.Future[Any]) -> Future[Any]:
+        """The future of a list: this value, then the others', in the order given."""
+        return Derived((self, *futures), list)
+
+    def reduce(self, func: Callable[..., R], *args: R) -> Future[R]:
+        """The future of ``functools.reduce(func, value, *args)``."""
+        return Derived((self,), lambda values: functools.reduce(func, values[0], *args))
+
+    def set_get_hook(self, func: Any) -> None:
+        """Refused: a hook blocks, and could not be awaited. ``map`` does what hooks were for."""
+        raise TypeError("a Retinue future takes no get hook; use map()")
+
+    def _await_in_actor(self, asker: Party) -> Generator[Any, None, None]:
+        asker.waiting = self
+        try:
+            refuse_circle(asker, self.recipient)
+            self._waiter = asker
+            self.watch_deadline()
+            while not self._state:
+                yield self
+        finally:
+            asker.waiting = None
+            self._waiter = None
+
+    def _await_in_loop(self, loop: Any) -> Generator[Any, None, None]:
+        arrived = loop.create_future()
+        self.on_done(lambda: _tell_loop(loop, arrived))
+        yield from arrived
+
+    def _block(self, timeout: float | None) -> None:
+        asker = refuse_on_dispatcher(f"waiting for {self._asked()}", self.recipient, self.message)
+        if asker is None:
+            self._wait(timeout)
+            return
+        asker.waiting = self
+        try:
+            refuse_circle(asker, self.recipient)
+            self._wait(timeout)
+        finally:
+            asker.waiting = None
+
+    def _wait(self, timeout: float | None) -> None:
+        gate = allocate_lock()
+        gate.acquire()
+        remaining = self._remaining()
+        self._open(gate.release)
+        limit = remaining if timeout is None else min(remaining, timeout)
+        if gate.acquire(timeout=min(max(0.0, limit), TIMEOUT_MAX)) or self._state:
+            return
+        if limit < remaining:
+            raise LateReply(f"{self._asked()} did not answer within {limit:g} s")
+        self.expire()
+
+    def _open(self, release: Callable[[], None]) -> None:
+        if self._callbacks is None:
+            self._callbacks = []
+        self._callbacks.append(release)
+        if self.recipient is not None and self.recipient.system.moved_by_hand:
+            self.watch_deadline()
+        if self._state:
+            self._call_back()
+
+    def _remaining(self) -> float:
+        if self.deadline is None or self.recipient is None:
+            return float("inf")
+        return max(0.0, self.deadline - self.recipient.system.monotonic())
+
+    def _call_back(self) -> None:
+        # list.pop is atomic: of the thread that settles and the one that adds, one gets each.
+        while self._callbacks:
+            try:
+                callback = self._callbacks.pop(0)
+            except IndexError:
+                return
+            callback()
+
+    def _asked(self) -> str:
+        if self.recipient is None:
+            return "the runtime"
+        return f"{self.recipient.name} asked {type(self.message).__name__}"
+
+
+class Derived(Future[T]):
+    """What becomes of other futures; computed once, where it is first taken."""
+
+    __slots__ = ("_compute", "_sources")
+
+    def __init__(
+        self, sources: tuple[Any, ...] = (), compute: Callable[[list[Any]], T] | None = None
+    ) -> None:
+        """``compute`` gets the sources' values in order."""
+        super().__init__()
+        self._sources = sources
+        self._compute = compute
+
+    @property
+    def done(self) -> bool:
+        """True once every source is."""
+        return all(source.done for source in self._sources)
+
+    def get(self, *, timeout: float | None = None) -> T:
+        """Wait for every source, each at most ``timeout`` seconds, and compute."""
+        if not self.settled:
+            self._finish([source.get(timeout=timeout) for source in self._sources])
+        return self.outcome()
+
+    def __await__(self) -> Generator[Any, None, T]:
+        if not self.settled:
+            values = []
+            for source in self._sources:
+                values.append((yield from source.__await__()))
+            self._finish(values)
+        return self.outcome()
+
+    def _finish(self, values: list[Any]) -> None:
+        if self._compute is None:
+            raise TypeError("a derived future has no function to compute with")
+        self.settle(VALUE, self._compute(values))
+
+
+def refuse_on_dispatcher(doing: str, recipient: Party | None, message: Any) -> Party | None:
+    """The thread actor that is running here, or None on a host's thread.
+
+    Raises ``BlockingCallInActor`` on a dispatcher's thread.
+    """
+    runner = here.runner
+    if runner is None:
+        return None
+    if runner.blocking:
+        asker: Party = runner.current
+        return asker
+    target = "" if recipient is None else f" on {recipient.name}"
+    raise BlockingCallInActor(
+        f"{runner.current.name} must not block{target} ({doing}; message {type(message).__name__}):"
+        " it shares its thread; use `await ref.ask(message, block=False)`, or a ThreadActor"
+    )
+
+
+def refuse_circle(asker: Party, recipient: Party | None) -> None:
+    """Raise ``DeadlockDetected`` when ``recipient`` waits, directly or not, for ``asker``.
+
+    The asker has published what it waits for before: of two actors that close a circle at the
+    same moment at least one sees the other.
+    """
+    if recipient is None or (recipient.waiting is None and recipient is not asker):
+        return
+    if path := _follow(asker, recipient):
+        raise DeadlockDetected((*path, asker.name))
+
+
+def _follow(asker: Party, party: Party | None) -> list[str]:
+    path = [asker]
+    while party is not None and party not in path:
+        path.append(party)
+        waiting = party.waiting
+        party = None if waiting is None or waiting.settled else waiting.recipient
+    return [step.name for step in path] if party is asker else []
+
+
+def _running_loop() -> Any:
+    # asyncio costs 30 ms to import: where nobody imported it, no loop runs.
+    asyncio: Any = sys.modules.get("asyncio")
+    return None if asyncio is None else asyncio._get_running_loop()  # noqa: SLF001
+
+
+def _tell_loop(loop: Any, arrived: Any) -> None:
+    try:
+        loop.call_soon_threadsafe(_arrive, arrived)
+    except RuntimeError:
+        if not loop.is_closed():
+            raise
+
+
+def _arrive(arrived: Any) -> None:
+    if not arrived.done():
+        arrived.set_result(None)

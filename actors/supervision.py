@@ -1,0 +1,207 @@
+"""Supervision as data and pure decisions, in OTP's terms. No clock, no chance, no actor in here.
+
+Time and randomness are arguments; ``actors/supervisor.py`` and the runtime carry the decisions out.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Any, Literal
+
+import msgspec
+
+from retinue.bus.errors import InvalidInput
+
+__all__ = [
+    "Action",
+    "Backoff",
+    "ChildSpec",
+    "Escalate",
+    "Exit",
+    "Failures",
+    "Intensity",
+    "Pause",
+    "Remove",
+    "RestartChild",
+    "Restarting",
+    "Strategy",
+    "SupervisorState",
+    "Supervision",
+    "decide",
+    "decide_alone",
+    "validate",
+]
+
+Restarting = Literal["permanent", "transient", "temporary"]
+Strategy = Literal["one_for_one", "one_for_all", "rest_for_one"]
+NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.:@/-]{0,127}")
+
+
+class Intensity(msgspec.Struct, frozen=True):
+    """At most ``restarts`` restarts within ``period`` seconds; one more gives up."""
+
+    restarts: int = 3
+    period: float = 5.0
+
+
+class Backoff(msgspec.Struct, frozen=True):
+    """How long the n-th restart in a row waits, in seconds; ``first=0`` restarts at once."""
+
+    first: float = 0.0
+    factor: float = 2.0
+    limit: float = 30.0
+    jitter: float = 0.1
+
+    def delay(self, attempt: int, chance: float) -> float:
+        """The wait before restart ``attempt`` (1, 2, …); ``chance`` in [0, 1) spreads the herd."""
+        plain = min(self.limit, self.first * self.factor ** min(attempt - 1, 64))
+        return plain * (1.0 + self.jitter * (2.0 * chance - 1.0))
+
+
+class Failures(msgspec.Struct, frozen=True):
+    """When restarts happened, oldest first, within one period."""
+
+    times: tuple[float, ...] = ()
+
+    def add(self, now: float, period: float) -> Failures:
+        """Forget what is older than ``period`` and append ``now``."""
+        return Failures((*(t for t in self.times if now - t < period), now))
+
+
+class Supervision(msgspec.Struct, frozen=True):
+    """How an actor without a supervisor is treated when it fails: restarted in place, bounded."""
+
+    intensity: Intensity = Intensity()
+    backoff: Backoff = Backoff()
+
+
+def decide_alone(
+    policy: Supervision, past: Failures, now: float, chance: float
+) -> tuple[Failures, float | None]:
+    """The failures to remember, and the delay before a restart in place, or None to stop."""
+    failures = past.add(now, policy.intensity.period)
+    if len(failures.times) > policy.intensity.restarts:
+        return failures, None
+    return failures, policy.backoff.delay(len(failures.times), chance)
+
+
+class ChildSpec(msgspec.Struct, frozen=True):
+    """One child as data: what to start, when to restart it, how long its end may take (seconds)."""
+
+    name: str
+    start: Callable[..., Any]
+    args: tuple[Any, ...] = ()
+    kwargs: dict[str, Any] = {}
+    restart: Restarting = "permanent"
+    shutdown: float = 5.0
+    options: dict[str, Any] = {}
+
+
+class Exit(msgspec.Struct, frozen=True):
+    """A child ended: ``failed`` by an exception, or by itself. ``reason`` is text for people."""
+
+    child: str
+    failed: bool
+    reason: str
+
+
+class Pause(msgspec.Struct, frozen=True):
+    """End the child's present instance; its mailbox keeps what waits in it."""
+
+    child: str
+
+
+class RestartChild(msgspec.Struct, frozen=True):
+    """Give the child a new instance after ``delay`` seconds."""
+
+    child: str
+    delay: float
+
+
+class Remove(msgspec.Struct, frozen=True):
+    """The child is done with; what waits for it becomes dead letters."""
+
+    child: str
+    reason: str
+
+
+class Escalate(msgspec.Struct, frozen=True):
+    """The supervisor itself has failed and says so to its own supervisor."""
+
+    reason: str
+
+
+Action = Pause | RestartChild | Remove | Escalate
+
+
+class SupervisorState(msgspec.Struct, frozen=True):
+    """All that a decision depends on. ``children`` are in the order they were started."""
+
+    children: tuple[ChildSpec, ...]
+    strategy: Strategy = "one_for_one"
+    intensity: Intensity = Intensity()
+    backoff: Backoff = Backoff()
+    failures: Failures = Failures()
+
+    def names(self) -> tuple[str, ...]:
+        """The children's names, in starting order."""
+        return tuple(child.name for child in self.children)
+
+    def without(self, name: str) -> SupervisorState:
+        """The same state, one child fewer."""
+        rest = tuple(child for child in self.children if child.name != name)
+        return msgspec.structs.replace(self, children=rest)
+
+
+def decide(
+    state: SupervisorState, end: Exit, now: float, chance: float
+) -> tuple[SupervisorState, list[Action]]:
+    """What a supervisor does about a child's end: the state after, and the actions in order.
+
+    A permanent child always comes back, a transient one only after a failure, a temporary one
+    never. Siblings that the strategy takes along are paused right to left and restarted left to
+    right. One restart more than the intensity allows escalates.
+    """
+    spec = next((child for child in state.children if child.name == end.child), None)
+    if spec is None:
+        return state, []
+    if not _comes_back(spec.restart, failed=end.failed):
+        return state.without(end.child), [Remove(end.child, end.reason)]
+    failures = state.failures.add(now, state.intensity.period)
+    state = msgspec.structs.replace(state, failures=failures)
+    if len(failures.times) > state.intensity.restarts:
+        return state, [Escalate(_too_many(state.intensity, end))]
+    delay = state.backoff.delay(len(failures.times), chance)
+    return state, _restart_group(state, end.child, delay)
+
+
+def _comes_back(restart: Restarting, *, failed: bool) -> bool:
+    return restart == "permanent" or (restart == "transient" and failed)
+
+
+def _too_many(intensity: Intensity, end: Exit) -> str:
+    return (
+        f"more than {intensity.restarts} restarts in {intensity.period:g} s; "
+        f"the last was {end.child!r}: {end.reason}"
+    )
+
+
+def _restart_group(state: SupervisorState, name: str, delay: float) -> list[Action]:
+    group = _taken_along(state.strategy, state.names(), name)
+    kept = [c for c in state.children if c.name in group and _kept(c, name)]
+    gone = [c for c in state.children if c.name in group and not _kept(c, name)]
+    pauses = [Pause(child.name) for child in reversed(kept) if child.name != name]
+    removes = [Remove(child.name, "a temporary child is not restarted") for child in gone]
+    restarts = [RestartChild(child.name, delay) for child in kept]
+    return [*pauses, *removes, *restarts]
+
+
+def _kept(child: ChildSpec, failed: str) -> bool:
+    return child.name == failed or child.restart != "temporary"
+
+
+def _taken_along(strategy: Strategy, names: tuple[str, ...], name: str) -> tuple[str, ...]:
+    if strategy == "one_for_one":
+        return (name,)
+    return names if strategy == "one_for_all" else names[names.index(name) :]
