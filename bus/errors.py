@@ -36,6 +36,10 @@ __all__ = [
 class RetinueError(Exception):
     """Root of all errors below; catching it never catches a bug of the host program."""
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Copy and pickle whole: by default ``__init__`` would be called with the message alone."""
+        return _again, (type(self), self.args, self.__dict__)
+
 
 class InvalidInput(RetinueError, ValueError):
     """A value from outside breaks a rule. Not raised once a task was accepted."""
@@ -76,10 +80,6 @@ class TaskFailed(RetinueError):
         self.cause = cause
         self.attempts = attempts
 
-    def __reduce__(self) -> tuple[Any, ...]:
-        """Copy and pickle by the parts: what an exception does by default needs one argument."""
-        return type(self), (self.task, self.kind, self.cause, self.attempts)
-
 
 class TaskCancelled(RetinueError):
     """The task was cancelled. Not raised when the kernel merely stopped while it waited."""
@@ -89,10 +89,6 @@ class TaskCancelled(RetinueError):
         super().__init__(f"task {task} was cancelled: {reason}")
         self.task = task
         self.reason = reason
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        """See ``TaskFailed``."""
-        return type(self), (self.task, self.reason)
 
 
 class ToolError(RetinueError):
@@ -114,10 +110,6 @@ class CodecError(RetinueError, ValueError):
         """``data`` is what could not be decoded."""
         super().__init__(message)
         self.data = data
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        """See ``TaskFailed``."""
-        return type(self), (str(self), self.data)
 
 
 class KernelClosed(RetinueError):
@@ -161,6 +153,8 @@ class DeadlockDetected(RetinueError):
         )
         self.path = path
 
-    def __reduce__(self) -> tuple[Any, ...]:
-        """See ``TaskFailed``."""
-        return type(self), (self.path,)
+
+def _again(kind: type[RetinueError], args: tuple[Any, ...], parts: dict[str, Any]) -> RetinueError:
+    error = kind.__new__(kind, *args)
+    error.__dict__.update(parts)
+    return error

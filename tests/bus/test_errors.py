@@ -10,6 +10,7 @@ import pytest
 from retinue.bus import errors
 from retinue.bus.errors import (
     CodecError,
+    DeadlineExceeded,
     DeadlockDetected,
     RetinueError,
     TaskCancelled,
@@ -17,7 +18,17 @@ from retinue.bus.errors import (
 )
 
 EVERY = [getattr(errors, name) for name in errors.__all__]
+
+
+class OfAnotherRoom(RetinueError):
+    def __init__(self, message, *, status):
+        super().__init__(message)
+        self.status = status
+
+
 WITH_PARTS = [
+    OfAnotherRoom("refused", status=503),
+    DeadlineExceeded("too late"),
     TaskFailed("t-1", "ValueError", "no", attempts=3),
     TaskCancelled("t-1", "enough"),
     CodecError("not a valid X", b"\xff\x00"),
