@@ -11,7 +11,7 @@ from retinue.bus.errors import InvalidInput
 from .agents import AgentSpec
 from .tools import Tool
 
-__all__ = ["Factory", "Plugin", "check_plugin_name"]
+__all__ = ["Factory", "Plugin", "check_plugin_name", "check_version"]
 
 _NAME = re.compile(r"[a-z][a-z0-9-]{1,63}\Z")
 
@@ -29,7 +29,7 @@ class Plugin:
     ) -> None:
         """A tool without a dot in its name gets the plugin's as prefix; raises ``InvalidInput``."""
         self.name = check_plugin_name(name)
-        self.version = _check_version(version, name)
+        self.version = check_version(version, name)
         self.description = description
         self.tools = tuple(self._own(Tool.of(t)) for t in tools)
         self.agents = tuple(AgentSpec.of(a) for a in agents)
@@ -70,7 +70,8 @@ def check_plugin_name(name: object) -> str:
     return name
 
 
-def _check_version(version: object, name: str) -> str:
+def check_version(version: object, name: str) -> str:
+    """The version, if it is one line of text."""
     if not isinstance(version, str) or not version or not version.isprintable():
         raise InvalidInput(f"plugin '{name}': version {version!r} is not a version; write '1.0'")
     return version
