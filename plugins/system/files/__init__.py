@@ -24,14 +24,16 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """``roots`` are the granted folders, by name or as a list (then named after the folder).
 
     ``hidden`` grants names with a leading dot as well. Sizes are in bytes: ``max_file`` of a file
-    that is read or searched, ``max_read`` of the text that one call returns, ``max_kept`` of the
-    files whose passages are kept between searches. ``max_files`` is the most that a call looks at.
+    that is read or searched, ``max_read`` of the text that one read returns, ``max_search`` of all
+    that one search goes through, ``max_kept`` of the files whose passages are kept for the next
+    one. ``max_files`` is the most that a call looks at.
     """
 
     roots: dict[str, str] | list[str] = {}
     hidden: bool = False
     max_file: int = 2 * 1024 * 1024
     max_read: int = 256 * 1024
+    max_search: int = 64 * 1024 * 1024
     max_kept: int = 32 * 1024 * 1024
     max_files: int = 20_000
 
@@ -46,7 +48,7 @@ def plugin(settings: Mapping[str, Any], clock: Clock | None = None) -> Plugin:
         max_kept=read.max_kept,
         clock=clock or SystemClock(),
     )
-    tools = FileTools(library, max_read=read.max_read)
+    tools = FileTools(library, max_read=read.max_read, max_search=read.max_search)
     return Plugin(
         "files",
         "1.0",

@@ -13,10 +13,10 @@ _HUMP = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 
 STOP_WORDS = frozenset(
     """a about all also an and any are as at be been being but by can could did do does each for
-    from get gets give given had has happen happens have how i if in into is it its many may me much must my no not of on
-    one or our shall should so such than that the their them then there these they this those to
-    up us use used uses using was we were what when where which while who whom whose why will with
-    would you your""".split()  # noqa: SIM905 - a hundred quotes hide the words
+    from get gets give given had happen happens has have how i if in into is it its many may me
+    much must my no not of on one or our shall should so such than that the their them then
+    there these they this those to up us use used uses using was we were what when where which
+    while who whom whose why will with would you your""".split()  # noqa: SIM905 - a hundred quotes hide the words
 )
 """Words that a question is full of and that tell passages apart in no way."""
 

@@ -11,6 +11,7 @@ from retinue.bus.errors import InvalidInput, ToolError
 
 from ...tools import ToolContext
 from .library import Library
+from .roots import Entry
 from .search import Indexed, question_stems, rank
 
 __all__ = ["FileTools"]
@@ -22,9 +23,10 @@ Line = Annotated[int, Meta(ge=1)]
 class FileTools:
     """``files.list``, ``files.search`` and ``files.read``; plain functions, for a thread."""
 
-    def __init__(self, library: Library, *, max_read: int) -> None:
-        """``max_read`` bounds the text of one ``files.read``, in UTF-8 bytes."""
+    def __init__(self, library: Library, *, max_read: int, max_search: int) -> None:
+        """In bytes: ``max_read`` of the text that a read gives, ``max_search`` of the text searched."""
         self._library = library
+        self._max_search = max_search
         self._max_read = max_read
 
     def list_files(
@@ -63,11 +65,7 @@ class FileTools:
         if not wanted:
             raise InvalidInput("tool 'files.search': query has no words; give some to look for")
         entries = list(self._library.entries(root, "", glob))
-        sources: list[list[Indexed]] = []
-        for name, entry in entries:
-            if ctx.cancelled:
-                raise ToolError(f"files.search: cancelled after {len(sources)} files")
-            sources.append(self._library.passages(name, entry))
+        sources = self._sources(ctx, entries)
         return [
             {
                 "root": entries[hit.source][0],
@@ -99,3 +97,18 @@ class FileTools:
             "lines": len(every),
             "more": line - 1 + shown < len(every) or len(text) < len("\n".join(part)),
         }
+
+    def _sources(self, ctx: ToolContext, entries: list[tuple[str, Entry]]) -> list[list[Indexed]]:
+        sources: list[list[Indexed]] = []
+        left = self._max_search
+        for root, entry in entries:
+            if ctx.cancelled:
+                raise ToolError(f"files.search: cancelled after {len(sources)} files")
+            sources.append(self._library.passages(root, entry))
+            left -= entry.size if sources[-1] else 0
+            if left < 0:
+                raise InvalidInput(
+                    f"tool 'files.search': over {self._max_search} bytes of text; narrow it with "
+                    "root= or glob=, or the operator raises plugins.files.max_search"
+                )
+        return sources
