@@ -104,8 +104,9 @@ class SharedExecutor:
 
     def break_stall(self, stall: Stall) -> None:
         """Strike first; when that did not help, go on with a fresh loop and fail what lived here."""
-        home, tenant, task = stall.culprit
-        if home is None or home is not self._home:
+        found, tenant, task = stall.culprit
+        home = self._home
+        if home is None or home is not found:
             return
         hung = _hung(stall)
         if stall.struck:

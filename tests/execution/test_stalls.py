@@ -9,6 +9,7 @@ import pytest
 
 from retinue.actors.execution import AgentLoopLost, Outcome
 from retinue.actors.execution.loop import LoopThread
+from retinue.actors.execution.strike import doing, strike
 from retinue.actors.execution.watch import LoopWatch
 
 _HUNG = Outcome(kind="AgentHung", cause="struck by the test")
@@ -186,12 +187,35 @@ def test_a_strike_that_comes_too_late_is_taken_back(shared, attempt):
         return brief
 
     kinds = set()
-    for rounds in range(0, 100_000, 500):
+    for rounds in range(0, 100_000, 1_000):
         turn = attempt(shared, lasting(rounds))
         assert turn.port.emitted.wait(10)
         turn.running.hit(turn.running.root, _HUNG)
         kinds.add(turn.outcome().kind)
     assert kinds <= {"", "AgentHung"}
+    assert attempt(shared, greets).outcome().result == b'"hello"'
+    assert shared._old == []
+
+
+def test_a_turn_at_its_end_waits_for_a_strike_under_way_and_takes_it_back(
+    shared, attempt, wait_until
+):
+    striking, gate = threading.Lock(), threading.Event()
+
+    async def brief(ctx):
+        ctx.thought("here")
+        gate.wait(10)
+        return "whole"
+
+    with striking:
+        turn = attempt(shared, brief)
+        assert turn.port.emitted.wait(10)
+        turn.running._lock, turn.running.struck = striking, True
+        gate.set()
+        thread = shared._home.thread.ident
+        wait_until(lambda: "_absorb" in doing(thread))
+        assert strike(thread)
+    assert turn.outcome().kind == ""
     assert attempt(shared, greets).outcome().result == b'"hello"'
     assert shared._old == []
 
