@@ -95,7 +95,7 @@ class ModelProcess:
         """Whether it has ended, or does so within ``wait`` seconds."""
         loop = asyncio.get_running_loop()
         deadline = loop.time() + wait
-        while self.alive and loop.time() < deadline:
+        while self.alive and loop.time() < deadline:  # noqa: ASYNC110 - it sends no event
             await asyncio.sleep(0.01)
         return not self.alive
 
@@ -113,11 +113,15 @@ class ModelProcess:
 
     async def _hear(self) -> bytes:
         while self._greeting is None:
-            await _readable(_stdout(self._popen))
-            with self._lock:
-                if self._greeting is None:
-                    # One line, written whole, and then the end: never blocks here.
-                    self._greeting = os.read(_stdout(self._popen), 4096)
+            copy = _copy(self._popen)
+            try:
+                await _readable(copy)
+                with self._lock:
+                    if self._greeting is None:
+                        # One line, written whole, and then the end: never blocks here.
+                        self._greeting = os.read(copy, 4096)
+            finally:
+                os.close(copy)
         return self._greeting
 
 
@@ -142,23 +146,21 @@ def _tell(popen: subprocess.Popen[bytes], settings: ServerSettings, folder: Path
         popen.stdin.write(line)
 
 
-def _stdout(popen: subprocess.Popen[bytes]) -> int:
+def _copy(popen: subprocess.Popen[bytes]) -> int:
+    """A duplicate, since a loop keeps one reader for a descriptor, and waiters may be many."""
     if popen.stdout is None or popen.stdout.closed:
-        raise ModelError("the model's process was closed while it was loading")
-    return popen.stdout.fileno()
+        raise ModelError("the model was closed while it was loading")
+    return os.dup(popen.stdout.fileno())
 
 
 async def _readable(descriptor: int) -> None:
-    """A duplicate, since one loop keeps one reader for a descriptor and waiters may be many."""
     loop = asyncio.get_running_loop()
     readable = asyncio.Event()
-    copy = os.dup(descriptor)
-    loop.add_reader(copy, readable.set)
+    loop.add_reader(descriptor, readable.set)
     try:
         await readable.wait()
     finally:
-        loop.remove_reader(copy)
-        os.close(copy)
+        loop.remove_reader(descriptor)
 
 
 def _end(popen: subprocess.Popen[bytes], folder: Path) -> None:

