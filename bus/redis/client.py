@@ -3,18 +3,26 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Iterator, Sequence
+from typing import Any, Protocol, cast
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
 import redis
 from redis.backoff import NoBackoff
-from redis.connection import AbstractConnection, ConnectionPool, parse_url
+from redis.connection import ConnectionPool, parse_url
 from redis.retry import Retry
 
 from ..errors import ConfigError, Unavailable
 
-__all__ = ["COMMAND_TIMEOUT", "command_client", "connection", "naming", "reading_client", "redacted"]
+__all__ = [
+    "COMMAND_TIMEOUT",
+    "RawConnection",
+    "command_client",
+    "connection",
+    "naming",
+    "reading_client",
+    "redacted",
+]
 
 COMMAND_TIMEOUT = 1.0
 """Seconds after which a server that does not answer counts as away."""
@@ -22,10 +30,23 @@ COMMAND_TIMEOUT = 1.0
 _SECRETS = ("password", "username")
 
 
-def connection(url: str, timeout: float = COMMAND_TIMEOUT) -> AbstractConnection:
+class RawConnection(Protocol):
+    """What is used of redis-py's connection, which has no types. Opens at the first command."""
+
+    def send_packed_command(self, command: Sequence[bytes], *, check_health: bool) -> None:
+        """Write bytes to the server."""
+
+    def read_response(self) -> Any:
+        """The next reply; errors are raised."""
+
+    def disconnect(self) -> None:
+        """Close; the next command opens again."""
+
+
+def connection(url: str, timeout: float = COMMAND_TIMEOUT) -> RawConnection:
     """A connection of its own, not yet opened, for somebody who packs commands himself."""
-    made: AbstractConnection = _pool(url, timeout).make_connection()
-    return made
+    made: Any = _pool(url, timeout).make_connection()
+    return cast("RawConnection", made)
 
 
 def command_client(url: str, timeout: float = COMMAND_TIMEOUT) -> redis.Redis:
@@ -57,10 +78,12 @@ def naming(url: str) -> Iterator[None]:
     try:
         yield
     except redis.RedisError as error:
-        raise Unavailable(f"Redis at {redacted(url)}: {error or type(error).__name__}") from error
+        raise Unavailable(
+            f"Redis at {redacted(url)}: {str(error) or type(error).__name__}"
+        ) from error
 
 
-def _pool(url: str, timeout: float, read_timeout: float | None = None) -> ConnectionPool[Any]:
+def _pool(url: str, timeout: float, read_timeout: float | None = None) -> ConnectionPool:
     # redis-py lets a URL's query override arguments, timeouts included; here it does not.
     options: dict[str, Any] = dict(_parsed(url))
     options |= {
@@ -76,7 +99,7 @@ def _pool(url: str, timeout: float, read_timeout: float | None = None) -> Connec
 
 def _parsed(url: str) -> Any:
     try:
-        return parse_url(url)
+        return parse_url(url)  # type: ignore[no-untyped-call]
     except ValueError as error:
         raise ConfigError(
             f"Redis URL {redacted(url)!r}: {error}; "

@@ -57,9 +57,16 @@ class PrivateServer:
     """
 
     def __init__(
-        self, binary: Path, folder: Path | None = None, *, restart: bool = True, timeout: float = 5.0
+        self,
+        binary: Path,
+        folder: Path | None = None,
+        *,
+        restart: bool = True,
+        timeout: float = 5.0,
     ) -> None:
-        """``folder`` is made if it is absent; without one, or with a path too long for a
+        """Nothing is started yet.
+
+        ``folder`` is made if it is absent; without one, or with a path too long for a
         socket, a temporary folder is used and removed by ``stop``. ``timeout`` is in seconds.
         """
         self.binary = binary
@@ -174,7 +181,10 @@ class PrivateServer:
         leftovers.record(folder, process.pid)
         self._launched.set()
         if process.stdin:
-            with contextlib.suppress(BrokenPipeError), process.stdin as stdin:  # it has ended: seen later
+            with (
+                contextlib.suppress(BrokenPipeError),
+                process.stdin as stdin,
+            ):  # it has ended: seen later
                 stdin.write(_CONFIG.format(folder=folder).encode())
         return process
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import redis
 
+from ..clock import Clock, SystemClock
 from ..envelope import Event
 from ..errors import Unavailable
 from ..topics import channel, check_kernel_name, journal_key, stream
@@ -44,12 +45,14 @@ class Publisher:
         max_entries: int = 100_000,
         live_logs: str = "",
         timeout: float = COMMAND_TIMEOUT,
+        clock: Clock | None = None,
     ) -> None:
         """Connect at the first use.
 
         ``journal`` names the sequence that the events are numbered in: two kernels of one name
         cannot publish to one Redis, and a new journal begins a new stream. ``max_entries`` bounds
-        the stream, about. ``live_logs`` is a channel for that dialect; empty for none.
+        the stream, about. ``live_logs`` is a channel for that dialect; empty for none. ``timeout``
+        is in seconds, for each answer and for a whole batch.
         Raises ``ConfigError`` for a malformed name or URL.
         """
         self._url = url
@@ -62,6 +65,8 @@ class Publisher:
         self._live_logs = LiveLogs() if live_logs else None
         self._live_channel = bulk(live_logs.encode())
         self._connection = connection(url, timeout)
+        self._timeout = timeout
+        self._clock = clock or SystemClock()
         self._channels: dict[tuple[str, str], bytes] = {}
         self._adopted = False
         self._ready = False
@@ -138,15 +143,18 @@ class Publisher:
 
     def _exchange(self, events: Sequence[Event], previous: int) -> int:
         fresh, waiting, floor = 0, 0, 0
+        deadline = self._clock.monotonic() + self._timeout
         send, receive = self._connection.send_packed_command, self._connection.read_response
         for last, packed, count in self._groups(events, previous):
             if waiting == _IN_FLIGHT:
                 fresh += receive()
                 waiting -= 1
+                if self._clock.monotonic() > deadline:
+                    raise redis.TimeoutError(f"it took longer than {self._timeout:g} s for a batch")
             send([self._command(floor, packed, count)], check_health=False)
             waiting += 1
             floor = last
-        return fresh + sum(receive() for _ in range(waiting))
+        return fresh + sum(int(receive()) for _ in range(waiting))
 
     def _command(self, floor: int, packed: list[bytes], count: int) -> bytes:
         head = (b"EVALSHA", _SHA, b"2", self._stream, self._key, self._journal, self._max_entries)
@@ -165,7 +173,13 @@ class Publisher:
             payload = encode(event, previous)
             packed.append(
                 b"$%d\r\n%b\r\n%b$%d\r\n%b\r\n"
-                % (len(digits), digits, channel_of(envelope.run, envelope.type), len(payload), payload)
+                % (
+                    len(digits),
+                    digits,
+                    channel_of(envelope.run, envelope.type),
+                    len(payload),
+                    payload,
+                )
             )
             previous = seq
             size += len(payload)
