@@ -4,23 +4,25 @@ from __future__ import annotations
 
 import http.client
 import socket
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeVar
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 
 import msgspec
 
 from retinue.bus import errors
 from retinue.bus.errors import DeadlineExceeded, RetinueError, Unavailable
+from retinue.bus.wire import ObservedEvent, parse
 
 from .unix_socket import connect
 
-__all__ = ["Client"]
+__all__ = ["Client", "Query", "under"]
 
 T = TypeVar("T")
-_Query = Mapping[str, str | int | float | None]
+Query = Mapping[str, str | int | float | bool | Sequence[str] | None]
+_PROBLEM = b'{"problem":'
 
 
 class Client:
@@ -36,7 +38,7 @@ class Client:
         self._path = path
         self._timeout = timeout
 
-    def get(self, path: str, kind: type[T], query: _Query | None = None) -> T:
+    def get(self, path: str, kind: type[T], query: Query | None = None) -> T:
         """Read ``path`` as ``kind``."""
         return _decoded(self._asked("GET", path, None, query, self._timeout), kind)
 
@@ -45,18 +47,18 @@ class Client:
         path: str,
         kind: type[T],
         body: object = None,
-        query: _Query | None = None,
+        query: Query | None = None,
         wait: float = 0.0,
     ) -> T:
         """Send ``body`` as JSON; ``wait`` seconds are granted on top of the timeout."""
         data = msgspec.json.encode({} if body is None else body)
         return _decoded(self._asked("POST", path, data, query, self._timeout + wait), kind)
 
-    def delete(self, path: str, kind: type[T], query: _Query | None = None) -> T:
+    def delete(self, path: str, kind: type[T], query: Query | None = None) -> T:
         """Ask for the end of what is at ``path``."""
         return _decoded(self._asked("DELETE", path, None, query, self._timeout), kind)
 
-    def lines(self, path: str, query: _Query | None = None) -> Iterator[bytes]:
+    def lines(self, path: str, query: Query | None = None) -> Iterator[bytes]:
         """The lines of a stream as they come, until the daemon ends it. Empty lines are left out.
 
         The daemon sends an empty line when it has had nothing to say for a while, so silence
@@ -70,8 +72,15 @@ class Client:
         finally:
             connection.close()
 
+    def events(self, query: Query | None = None) -> Iterator[ObservedEvent]:
+        """The events of ``GET /v1/events``; raises what breaks the stream off."""
+        for line in self.lines("/v1/events", query):
+            if line.startswith(_PROBLEM):
+                raise _problem(500, line[len(_PROBLEM) : -1])
+            yield parse(line)
+
     def _asked(
-        self, method: str, path: str, body: bytes | None, query: _Query | None, timeout: float
+        self, method: str, path: str, body: bytes | None, query: Query | None, timeout: float
     ) -> bytes:
         connection, response = self._open(method, path, body, query, timeout)
         try:
@@ -81,7 +90,7 @@ class Client:
             connection.close()
 
     def _open(
-        self, method: str, path: str, body: bytes | None, query: _Query | None, timeout: float
+        self, method: str, path: str, body: bytes | None, query: Query | None, timeout: float
     ) -> tuple[http.client.HTTPConnection, http.client.HTTPResponse]:
         connection = _UnixConnection(self._path, timeout)
         try:
@@ -124,6 +133,11 @@ class Client:
             ) from error
 
 
+def under(*parts: str) -> str:
+    """A path of ids as users typed them: ``under("tasks", task, "cancel")``."""
+    return "/v1/" + "/".join(quote(part, safe="") for part in parts)
+
+
 class _UnixConnection(http.client.HTTPConnection):
     def __init__(self, path: Path, timeout: float) -> None:
         super().__init__("retinue", timeout=timeout)
@@ -138,13 +152,17 @@ def _sent(
     method: str,
     path: str,
     body: bytes | None,
-    query: _Query | None,
+    query: Query | None,
 ) -> http.client.HTTPResponse:
-    given = {key: value for key, value in (query or {}).items() if value is not None}
-    target = f"{path}?{urlencode(given)}" if given else path
+    given = {key: _text(value) for key, value in (query or {}).items() if value is not None}
+    target = f"{path}?{urlencode(given, doseq=True)}" if given else path
     headers = {"Content-Type": "application/json"} if body is not None else {}
     connection.request(method, target, body=body, headers=headers)
     return connection.getresponse()
+
+
+def _text(value: object) -> object:
+    return str(value).lower() if isinstance(value, bool) else value
 
 
 def _decoded(body: bytes, kind: type[T]) -> T:

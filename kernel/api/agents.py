@@ -78,7 +78,7 @@ def list_plugins(call: Call) -> list[PluginView]:
 def show_plugin(call: Call) -> PluginView:
     """One plugin."""
     name = call.params["name"]
-    found = {view.name: view for view in call.kernel.plugins()}
+    found: dict[str, PluginView] = {view.name: view for view in call.kernel.plugins()}
     if name not in found:
         raise NotFound(f"there is no plugin '{name}': it is one of {', '.join(sorted(found))}")
     return found[name]

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
 from starlette.requests import Request
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 __all__ = ["EventStreams"]
 
 _MAX_STREAMS = 64
+Start = Literal["now", "start"] | int
 
 
 class Cursor(Query, frozen=True):
@@ -61,9 +62,7 @@ class EventStreams:
             self._check_room()
         except (InvalidInput, MailboxFull) as error:
             return problem_response(error)
-        pump = Pump(
-            _events(self._kernel, cursor, after), EventEncoder(self._kernel.name).encode, _last_line
-        )
+        pump = Pump(_events(self._kernel, cursor, after), _encoder(self._kernel.name), _last_line)
         return StreamingResponse(self._chunks(pump), media_type="application/x-ndjson")
 
     def close(self) -> None:
@@ -93,14 +92,30 @@ class EventStreams:
                 raise MailboxFull(f"{self._limit} clients already follow the events: end one first")
 
 
-def _events(kernel: Kernel, cursor: Cursor, after: int | str) -> Iterator[Event | None]:
+def _events(kernel: Kernel, cursor: Cursor, after: Start) -> Iterator[Event | None]:
     only = Filter(cursor.run, cursor.task, cursor.agent, cursor.type)
     return kernel.events(after=after, only=only, follow=cursor.follow)
 
 
-def _after(start: str) -> int | str:
-    if start in ("now", "start"):
-        return start
+def _encoder(kernel: str) -> Callable[[Event], bytes]:
+    """One stream's: each event names the one that this stream sent before it."""
+    encode = EventEncoder(kernel).encode
+    previous = 0
+
+    def line(event: Event) -> bytes:
+        nonlocal previous
+        data = encode(event, previous)
+        previous = event.seq
+        return data
+
+    return line
+
+
+def _after(start: str) -> Start:
+    if start == "now":
+        return "now"
+    if start == "start":
+        return "start"
     if not start.isascii() or not start.isdigit() or int(start) < 1:
         raise InvalidInput(f"from={start}: give now, start, or a sequence number from 1 upwards")
     return int(start) - 1

@@ -105,9 +105,9 @@ def list_runs(call: Call) -> list[RunView]:
 
 
 def cancel(call: Call) -> Answer:
-    """Ask for the end of a task or run and of everything under it."""
-    call.kernel.cancel(call.params["id"], call.body.reason)
-    return Answer(202, {"id": call.params["id"], "cancelling": True})
+    """Ask for the end of a task or run and of everything under it; false when it had ended."""
+    cancelled: bool = call.kernel.cancel(call.params["id"], call.body.reason)
+    return Answer(202, {"id": call.params["id"], "cancelled": cancelled})
 
 
 def _after(call: Call, handle: Any) -> Answer:

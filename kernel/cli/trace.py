@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import Any, Protocol
 
-from .text import arguments, cut, duration, one_line, painted, safe, shown
+from ..text import arguments, cut, duration, log_data, one_line, painted, safe, shown
 
 __all__ = ["Trace", "Traced", "log_line"]
 
@@ -96,7 +96,7 @@ class Trace:
             case "run.succeeded" | "run.failed" | "run.cancelled":
                 line = self._ended(event)
             case "bus.degraded" | "bus.restored":
-                line = self._head("BUS", "yellow", f"{event.type}: {_told(data)}")
+                line = self._head("BUS", "yellow", f"{event.type}: {log_data(data, self._width)}")
             case _:
                 line = ""
         return line
@@ -136,15 +136,7 @@ def log_line(event: Traced, *, color: bool = False) -> str:
     at = time.strftime("%H:%M:%S", time.localtime(event.time)) + f".{int(event.time % 1 * 1000):03}"
     kind = painted(f"{one_line(event.type):<20}", _style(event.type), color=color)
     who = " ".join(one_line(part) for part in (event.agent, event.task or event.run) if part)
-    return f"{event.seq:>7} {at} {kind} {who}  {shown(_told(event.data), _WIDTH)}".rstrip()
-
-
-def _told(data: Any) -> Any:
-    if isinstance(data, dict):
-        return " ".join(
-            f"{k}={shown(v, 60)}" for k, v in data.items() if k not in ("type", "schema")
-        )
-    return data
+    return f"{event.seq:>7} {at} {kind} {who}  {log_data(event.data, _WIDTH)}".rstrip()
 
 
 def _style(kind: str) -> str:

@@ -5,9 +5,19 @@ from __future__ import annotations
 import json
 import unicodedata
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, TextIO
 
-__all__ = ["ago", "arguments", "cut", "duration", "one_line", "painted", "safe", "shown"]
+__all__ = [
+    "ago",
+    "arguments",
+    "cut",
+    "duration",
+    "log_data",
+    "one_line",
+    "painted",
+    "safe",
+    "shown",
+]
 
 _COLOURS = {"red": 31, "green": 32, "yellow": 33, "blue": 34, "magenta": 35, "cyan": 36}
 _STYLES = {"bold": 1, "dim": 2, **_COLOURS}
@@ -45,6 +55,14 @@ def arguments(args: Any, width: int = 60) -> str:
     return cut(one_line(", ".join(parts)), width)
 
 
+def log_data(data: Any, width: int = 100) -> str:
+    """An event's body on one line: ``tool=files.read ok=true``."""
+    if not isinstance(data, Mapping):
+        return shown(data, width)
+    fields = (f"{k}={shown(v)}" for k, v in data.items() if k not in ("type", "schema"))
+    return cut(" ".join(fields), width)
+
+
 def duration(seconds: float) -> str:
     """``12 ms``, ``3.4 s``, ``5 min 2 s`` or ``3 h 7 min``."""
     if seconds < 1:
@@ -65,6 +83,11 @@ def ago(then: float | None, now: float) -> str:
 def painted(text: str, style: str, *, color: bool) -> str:
     """The text in a style (``dim``, ``red``, …), or plain."""
     return f"\x1b[{_STYLES[style]}m{text}\x1b[0m" if color else text
+
+
+def color_wanted(environ: Mapping[str, str], stream: TextIO) -> bool:
+    """Whether to colour: on a terminal that can, unless ``NO_COLOR`` is set (no-color.org)."""
+    return stream.isatty() and not environ.get("NO_COLOR") and environ.get("TERM") != "dumb"
 
 
 def _steers(character: str) -> bool:

@@ -1,0 +1,92 @@
+"""``retinue agents``."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Any
+
+import click
+
+from retinue.bus.views import AgentView
+
+from ..client import under
+from ..text import ago, shown
+from .options import Cli, common
+from .output import Column, json_line, listing, note, record
+from .tasks import reason
+
+__all__ = ["command"]
+
+_COLUMNS: tuple[Column, ...] = (
+    ("AGENT", lambda a: a.name),
+    ("STATE", lambda a: a.state),
+    ("ISOLATION", lambda a: a.isolation),
+    ("RUNNING", lambda a: len(a.running)),
+    ("QUEUED", lambda a: a.queued),
+    ("DONE", lambda a: a.done),
+    ("FAILED", lambda a: a.failed),
+    ("STEP", lambda a: shown(a.step, 60)),
+)
+
+
+@click.group("agents")
+def command() -> None:
+    """List, spawn, show and stop agents."""
+
+
+@command.command("list")
+@common
+def _list(cli: Cli) -> None:
+    """List agents, what they do and what waits for them."""
+    views = cli.client.get("/v1/agents", list[AgentView])
+    listing(cli, views, _COLUMNS, "no agents: spawn one with `retinue agents spawn`")
+
+
+@command.command("spawn")
+@click.argument("name")
+@click.argument("reference", metavar="MODULE:AGENT|FILE.py:AGENT")
+@click.option(
+    "--isolation", type=click.Choice(["shared", "thread", "process"]), help="Where it runs."
+)
+@click.option("--tool", "tools", multiple=True, help="A tool that it may call; may be repeated.")
+@click.option("--model", help="The language model that it talks to.")
+@common
+def _spawn(cli: Cli, name: str, reference: str, tools: tuple[str, ...], **options: Any) -> None:
+    r"""Start an agent in the daemon, which imports it as your user.
+
+    \b
+    Examples:
+      retinue agents spawn shout ./agents.py:shout
+      retinue agents spawn critic team.agents:critic --isolation process --tool files.read
+    """
+    body = {"name": name, "agent": _absolute(reference), "tools": list(tools) or None, **options}
+    view = cli.client.post("/v1/agents", AgentView, body)
+    record(cli, view, [("agent", view.name), ("isolation", view.isolation), ("state", view.state)])
+
+
+@command.command("show")
+@click.argument("name")
+@common
+def _show(cli: Cli, name: str) -> None:
+    """Show one agent, its tools and the input that it takes."""
+    view = cli.client.get(under("agents", name), AgentView)
+    fields = [(title.lower(), read(view)) for title, read in _COLUMNS]
+    more = [("since", ago(view.since, time.time())), ("tools", view.tools), ("model", view.model)]
+    record(cli, view, [*fields, *more, ("input", shown(view.schema, 2000))])
+
+
+@command.command("stop")
+@click.argument("name")
+@reason
+@common
+def _stop(cli: Cli, name: str, reason: str) -> None:
+    """Stop an agent; what waits for it fails with the reason."""
+    answer = cli.client.delete(under("agents", name), dict[str, Any], {"reason": reason})
+    json_line(answer) if cli.as_json else note(f"stopped {name}")
+
+
+def _absolute(reference: str) -> str:
+    """The daemon runs in another folder than its client."""
+    place, colon, name = reference.rpartition(":")
+    return f"{Path(place).absolute()}{colon}{name}" if place.endswith(".py") else reference

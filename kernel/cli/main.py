@@ -1,0 +1,131 @@
+"""``retinue`` itself: its commands, and one line on stderr for whatever goes wrong."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+import click
+
+from retinue.bus.errors import RetinueError
+
+from ..text import one_line
+from .exits import Exit, exit_code
+
+__all__ = ["main"]
+
+_COMMANDS = {
+    "run": "Run a daemon in the foreground.",
+    "status": "Show the kernel at a glance.",
+    "top": "Watch agents and tasks live.",
+    "doctor": "Check that everything needed is here, and say how to get it.",
+    "stop": "Stop the daemon, letting running tasks end.",
+    "demo": "Answer a question about a folder of documents, with a team of agents.",
+    "submit": "Give an agent something to do.",
+    "tasks": "List, show, cancel and retry tasks.",
+    "runs": "List, show and cancel runs.",
+    "agents": "List, spawn, show and stop agents.",
+    "plugins": "List and show plugins, and call their tools.",
+    "tail": "Follow the events.",
+    "elements": "Keep, list and show elements.",
+    "progressions": "Keep orders of elements.",
+    "config": "Show the settings, and where they come from.",
+    "completion": "Print a script that completes commands in your shell.",
+}
+
+
+def _version(ctx: click.Context, _option: Any, wanted: bool) -> None:  # noqa: FBT001  click's order
+    if wanted:
+        from importlib.metadata import version
+
+        click.echo(f"retinue {version('retinue')}")
+        ctx.exit()
+
+
+class _Lazy(click.Group):
+    """Knows its commands by name; ``retinue --help`` imports none of them."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in _COMMANDS:
+            return None
+        module = importlib.import_module(f".{cmd_name}", __package__)
+        command: click.Command = module.command
+        return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if args and args[0] not in _COMMANDS and not args[0].startswith("-"):
+            ctx.fail(f"there is no command {args[0]!r}{_near(args[0])}")
+        return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl(list(_COMMANDS.items()))
+
+
+@click.group(
+    cls=_Lazy,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog="Each command explains itself: retinue COMMAND --help",
+)
+@click.option("--version", is_flag=True, is_eager=True, expose_value=False, callback=_version)
+def _retinue() -> None:
+    """Run teams of agents, watch what they do, and steer them."""
+
+
+def main(args: Sequence[str] | None = None) -> None:
+    """The entry point: runs the command and exits with its code, see ``exits.Exit``."""
+    code = _run(list(sys.argv[1:] if args is None else args))
+    _flush()
+    sys.exit(code)
+
+
+def _run(args: list[str]) -> int:
+    try:
+        result = _retinue.main(args, prog_name="retinue", standalone_mode=False)
+    except click.exceptions.NoArgsIsHelpError as error:
+        click.echo(error.format_message(), err=True)
+        return Exit.USAGE
+    except click.UsageError as error:
+        return _refused(_usage(error), Exit.USAGE)
+    except click.ClickException as error:
+        return _refused(error.format_message(), Exit.USAGE)
+    except (click.Abort, KeyboardInterrupt):
+        return _refused("interrupted", 130)
+    except BrokenPipeError:  # the reader, `head` say, has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 141
+    except (RetinueError, OSError) as error:
+        return _refused(str(error), exit_code(error))
+    return result if isinstance(result, int) else Exit.OK
+
+
+def _refused(message: str, code: int) -> int:
+    click.echo(f"retinue: {one_line(message)}", err=True)
+    return code
+
+
+def _usage(error: click.UsageError) -> str:
+    path = error.ctx.command_path if error.ctx else "retinue"
+    return f"{error.format_message().rstrip('.')}; see `{path} --help`"
+
+
+def _near(name: str) -> str:
+    import difflib
+
+    near = difflib.get_close_matches(name, _COMMANDS, n=1)
+    return f", but there is {near[0]!r}" if near else ""
+
+
+def _flush() -> None:
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -1,0 +1,105 @@
+"""What every command takes: ``--state-dir``, ``--config`` and ``--json``."""
+
+from __future__ import annotations
+
+import functools
+import os
+import sys
+from collections.abc import Callable
+from functools import cached_property
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+import msgspec
+
+from retinue.bus.errors import InvalidInput, NotFound
+
+from ..client import Client
+from ..config import Config
+from ..folder import StateFolder, folder_of
+from ..settings import Origins, load
+from ..text import color_wanted
+
+__all__ = ["Cli", "common", "json_input"]
+
+F = TypeVar("F", bound=Callable[..., Any])
+_MAX_INPUT = 64 * 1024 * 1024
+
+
+class Cli:
+    """One call of the command line: which daemon is meant, and how to answer."""
+
+    def __init__(self, state_dir: str | None, config: str | None, *, as_json: bool) -> None:
+        """Files are read when they are needed."""
+        self.as_json = as_json
+        self._state_dir = state_dir
+        self._file = Path(config) if config else None
+
+    def settings(self, **flags: Any) -> tuple[Config, Origins]:
+        """The configuration, with further flags by their dotted names, ``_`` for the dot."""
+        given = {"state_dir": self._state_dir, **flags}
+        return load(file=self._file, environ=os.environ, flags=given)
+
+    @cached_property
+    def config(self) -> Config:
+        """The configuration that this call sees."""
+        return self.settings()[0]
+
+    @cached_property
+    def folder(self) -> StateFolder:
+        """The daemon's folder, whether or not a daemon runs there."""
+        return StateFolder(folder_of(self.config))
+
+    @cached_property
+    def client(self) -> Client:
+        """A client for the folder's daemon."""
+        return Client(self.folder.socket)
+
+    @property
+    def color(self) -> bool:
+        """Whether stdout is coloured."""
+        return color_wanted(os.environ, sys.stdout) and not self.as_json
+
+
+def common(function: F) -> F:
+    """Gives a command its common options, and a ``Cli`` as the first argument."""
+
+    @click.option("--json", "as_json", is_flag=True, help="Answer in JSON, one object a line.")
+    @click.option("--config", metavar="FILE", help="Read settings from FILE.")
+    @click.option("--state-dir", metavar="DIR", help="The daemon's folder.  [$RETINUE_STATE_DIR]")
+    @functools.wraps(function)
+    def command(
+        *args: Any, state_dir: str | None, config: str | None, as_json: bool, **options: Any
+    ) -> Any:
+        return function(Cli(state_dir, config, as_json=as_json), *args, **options)
+
+    return command  # type: ignore[return-value]
+
+
+def json_input(text: str, what: str) -> Any:
+    """A value given as JSON, as ``-`` (stdin) or as ``@FILE``; raises ``InvalidInput``, ``NotFound``."""
+    data = _bytes_of(text, what)
+    if len(data) > _MAX_INPUT:
+        raise InvalidInput(
+            f"the {what} is larger than {_MAX_INPUT} bytes: pass a file's name instead"
+        )
+    try:
+        return msgspec.json.decode(data)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise InvalidInput(
+            f'the {what} is not valid JSON: {error}; give JSON such as \'{{"text": "hi"}}\', '
+            "- for stdin, or @FILE"
+        ) from error
+
+
+def _bytes_of(text: str, what: str) -> bytes:
+    if text == "-":
+        return sys.stdin.buffer.read(_MAX_INPUT + 1)
+    if not text.startswith("@"):
+        return text.encode("utf-8", "surrogateescape")
+    try:
+        with Path(text[1:]).open("rb") as file:
+            return file.read(_MAX_INPUT + 1)
+    except OSError as error:
+        raise NotFound(f"cannot read the {what} from {text[1:]}: {error.strerror}") from error

@@ -1,0 +1,55 @@
+"""``retinue run``."""
+
+from __future__ import annotations
+
+import os
+import sys
+from contextlib import suppress
+from typing import Any
+
+import click
+
+from ..text import color_wanted, one_line
+from .options import Cli, common
+from .output import json_line
+
+__all__ = ["command"]
+
+
+@click.command("run")
+@click.option("--name", help="The kernel's name, part of its channels and its folder.  [main]")
+@click.option("--redis", metavar="URL|auto|none", help="Where events are mirrored to.  [auto]")
+@click.option("--drain", metavar="SECONDS", help="How long a stop waits for running tasks.  [10]")
+@click.option("--listen", metavar="HOST:PORT", hidden=True)
+@click.option("--log-level", metavar="LEVEL", help="debug, info, warning or error.  [info]")
+@click.option("--log-format", metavar="FORMAT", help="human or json.  [human]")
+@common
+def command(cli: Cli, log_level: str | None, log_format: str | None, **flags: Any) -> None:
+    r"""Run a daemon in the foreground.
+
+    It takes tasks over a Unix socket in its folder, logs on stderr, and says on stdout when it
+    is ready. SIGTERM or Ctrl-C lets running tasks end; a second one cancels them.
+
+    \b
+    Examples:
+      retinue run
+      retinue run --name lab --redis redis://localhost:6379
+      RETINUE_PLUGINS_FILES_ROOTS='["/srv/docs"]' retinue run --log-format json
+    """
+    from .. import logs
+    from ..daemon import Daemon
+
+    config, _ = cli.settings(**{"log.level": log_level, "log.format": log_format}, **flags)
+    color = color_wanted(os.environ, sys.stderr)
+    logs.configure(config.log.level, config.log.format, sys.stderr, color=color)
+    Daemon(config).run(lambda about: _ready(cli, about))
+
+
+def _ready(cli: Cli, about: dict[str, Any]) -> None:
+    with suppress(BrokenPipeError):  # whoever started it no longer listens
+        if cli.as_json:
+            json_line(about)
+        else:
+            said = f"{about['name']} is ready: pid {about['pid']}, {about['socket']}, "
+            click.echo(one_line(f"{said} redis: {about['redis']}"))
+        sys.stdout.flush()

@@ -1,0 +1,44 @@
+"""``retinue stop``."""
+
+from __future__ import annotations
+
+import time
+
+import click
+
+from retinue.bus.errors import DeadlineExceeded
+
+from ..unix_socket import is_answered
+from .options import Cli, common
+from .output import json_line, note
+
+__all__ = ["command"]
+
+
+@click.command("stop")
+@click.option("--reason", default="asked for by an operator", help="Goes into the events.")
+@click.option(
+    "--timeout", type=click.FloatRange(min=0), default=30.0, help="Seconds to wait.  [30]"
+)
+@common
+def command(cli: Cli, reason: str, timeout: float) -> None:
+    r"""Stop the daemon, letting running tasks end.
+
+    \b
+    Example:
+      retinue stop --reason "moving to another machine"
+    """
+    pid = cli.folder.pid()
+    cli.client.post("/v1/stop", dict, {"reason": reason})
+    deadline = time.monotonic() + timeout
+    while is_answered(cli.folder.socket):
+        if time.monotonic() > deadline:
+            raise DeadlineExceeded(
+                f"the daemon (pid {pid}) still drains after {timeout:g} s: wait, "
+                "or hurry it with another SIGTERM"
+            )
+        time.sleep(0.05)
+    if cli.as_json:
+        json_line({"stopped": True, "pid": pid})
+    else:
+        note(f"stopped (pid {pid})")

@@ -1,0 +1,180 @@
+"""``retinue run``: a kernel in the foreground, its folder, its API, its signals and its end."""
+
+from __future__ import annotations
+
+import os
+import select
+import signal
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager, suppress
+from typing import TYPE_CHECKING, Any
+
+from loguru import logger
+
+from retinue.bus.errors import RetinueError, Unavailable
+
+from . import logs
+from .folder import StateFolder, folder_of
+from .systemd import notify
+from .text import duration
+from .unix_socket import listen
+
+if TYPE_CHECKING:
+    from .config import Config
+    from .kernel import Kernel
+
+__all__ = ["Daemon"]
+
+_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+_OVERTIME = 10.0  # seconds on top of the drain; then the process ends whatever still runs
+
+
+class Daemon:
+    """One kernel, run on the main thread until it is told to stop.
+
+    The first SIGTERM, SIGINT or SIGHUP (or a stop over the API) drains: nothing new is taken,
+    what runs may end within ``config.drain`` seconds. A second signal cancels what still runs.
+    """
+
+    def __init__(self, config: Config, environ: Mapping[str, str] = os.environ) -> None:
+        """Nothing happens before ``run``."""
+        self._config = config
+        self._environ = environ
+        self._folder = StateFolder(folder_of(config, environ))
+        self._wake = _Wake()
+
+    def run(self, ready: Callable[[dict[str, Any]], None]) -> None:
+        """Serve until a stop; ``ready`` is called once requests are answered, with what to say.
+
+        Raises ``FolderInUse`` and what else keeps a kernel from starting. Main thread only.
+        """
+        with ExitStack() as stack:
+            stack.callback(self._wake.close)
+            stale = self._folder.acquire()
+            stack.callback(self._folder.release)
+            stack.enter_context(_signals(self._wake.signalled))
+            if stale:
+                logger.warning("removed {} of a daemon that was killed", " and ".join(stale))
+            kernel = self._started(stack)
+            ready(self._about(kernel))
+            notify("READY=1", self._environ)
+            self._stop(kernel, self._wake.wait(None))
+
+    def _started(self, stack: ExitStack) -> Kernel:
+        """A kernel with its API; what follows on the stack undoes it if a start fails."""
+        from .kernel import Kernel
+
+        server = _server_class()
+        kernel = Kernel(self._config.name, state_dir=self._folder.path, config=self._config)
+        listener = stack.enter_context(listen(self._folder.socket))
+        kernel.start()
+        stack.callback(kernel.close, drain=0.0, reason="the daemon stops")
+        log = logs.EventLog(kernel, self._config.log.level)
+        log.start()
+        stack.callback(log.close)
+        api = server(kernel, listener, self._wake.asked)
+        api.start()
+        stack.callback(api.close)
+        return kernel
+
+    def _about(self, kernel: Kernel) -> dict[str, Any]:
+        bus = kernel.status().bus
+        return {
+            "ready": True,
+            "name": kernel.name,
+            "pid": os.getpid(),
+            "socket": str(self._folder.socket),
+            "redis": bus.server or bus.state,
+        }
+
+    def _stop(self, kernel: Kernel, reason: str) -> None:
+        drain = self._config.drain
+        logger.info("stopping ({}): what runs has {} to end", reason, duration(drain))
+        notify("STOPPING=1", self._environ)
+        closing = threading.Thread(
+            target=self._close, args=(kernel, drain, reason), name="retinue-close", daemon=True
+        )
+        closing.start()
+        while closing.is_alive():
+            said = self._wake.wait(drain + _OVERTIME)
+            if said == _CLOSED:
+                break
+            if not said:
+                self._give_up(f"the kernel did not close within {duration(drain + _OVERTIME)}")
+            logger.warning("hurrying ({}): cancelling what still runs", said)
+            _cancel_all(kernel, said)
+        logger.info("stopped")
+
+    def _close(self, kernel: Kernel, drain: float, reason: str) -> None:
+        try:
+            kernel.close(drain=drain, reason=reason)
+        except RetinueError as error:
+            logger.error("the kernel did not close cleanly: {}", error)
+        finally:
+            self._wake.asked(_CLOSED)
+
+    def _give_up(self, why: str) -> None:
+        logger.error("{}: ending the process", why)
+        self._folder.release()
+        os._exit(70)
+
+
+_CLOSED = "\0closed"
+
+
+class _Wake:
+    """What the main thread waits for. A pipe, since a handler may interrupt a lock's holder."""
+
+    def __init__(self) -> None:
+        self._read, self._write = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
+        self._reasons: list[str] = []
+
+    def signalled(self, number: int, _frame: object) -> None:
+        """Called by Python between two bytecodes of the main thread."""
+        self.asked(f"signal {signal.Signals(number).name}")
+
+    def asked(self, reason: str) -> None:
+        """Wake the main thread; from any thread."""
+        self._reasons.append(reason)
+        with suppress(OSError):  # full: it wakes anyway; closed: it is past waiting
+            os.write(self._write, b".")
+
+    def wait(self, timeout: float | None) -> str:
+        """The next reason, or an empty string after ``timeout`` seconds."""
+        if not self._reasons:
+            select.select([self._read], [], [], timeout)
+        with suppress(BlockingIOError):
+            os.read(self._read, 1)
+        return self._reasons.pop(0) if self._reasons else ""
+
+    def close(self) -> None:
+        os.close(self._read)
+        os.close(self._write)
+
+
+@contextmanager
+def _signals(handler: Callable[[int, object], None]) -> Iterator[None]:
+    before = {number: signal.signal(number, handler) for number in _SIGNALS}
+    try:
+        yield
+    finally:
+        for number, was in before.items():
+            signal.signal(number, was)
+
+
+def _cancel_all(kernel: Kernel, reason: str) -> None:
+    for run in kernel.runs(limit=100_000):
+        if run.ended is None:
+            with suppress(RetinueError):  # it ended meanwhile, which is what is wanted
+                kernel.cancel(run.id, f"the daemon stops in a hurry: {reason}")
+
+
+def _server_class() -> Any:
+    try:
+        from .api.server import ApiServer
+    except ModuleNotFoundError as error:
+        raise Unavailable(
+            f"the daemon needs the package {error.name}: pip install 'retinue[daemon]'"
+        ) from error
+    return ApiServer
