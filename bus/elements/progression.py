@@ -43,7 +43,9 @@ class Progression:
         name: str = "",
         unique: bool = False,
     ) -> None:
-        """``id`` and ``name`` are the progression's own; raises ``InvalidInput`` as ``append``."""
+        """``id`` and ``name`` are the progression's own; raises ``InvalidInput`` as ``append`` does."""
+        if isinstance(order, str):
+            raise InvalidInput(f"the order is the text {order!r}: give a list of ids")
         self.id = id
         self.name = name
         self.unique = unique

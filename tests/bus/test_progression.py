@@ -18,7 +18,12 @@ def elements(*ids):
 
 @pytest.fixture
 def order():
-    return Progression("abc", name="talk")
+    return Progression([*"abc"], name="talk")
+
+
+def test_an_order_given_as_one_text_is_refused():
+    with pytest.raises(InvalidInput, match="'p-1': give a list of ids"):
+        Progression("p-1")
 
 
 def test_ids_and_elements_can_be_appended_extended_and_inserted(order):
@@ -30,10 +35,10 @@ def test_ids_and_elements_can_be_appended_extended_and_inserted(order):
 
 
 def test_an_id_may_occur_more_than_once_unless_ids_are_unique():
-    twice = Progression("aba")
+    twice = Progression([*"aba"])
     assert (twice.count("a"), twice.index("a"), list(twice)) == (2, 0, ["a", "b", "a"])
     with pytest.raises(InvalidInput, match="already holds 'a', and its ids are unique"):
-        Progression("aba", unique=True)
+        Progression([*"aba"], unique=True)
 
 
 @pytest.mark.parametrize(
@@ -46,7 +51,7 @@ def test_an_id_may_occur_more_than_once_unless_ids_are_unique():
     ],
 )
 def test_a_repeat_in_a_unique_order_is_refused_and_nothing_of_the_change_stays(change):
-    order = Progression("abc", unique=True)
+    order = Progression([*"abc"], unique=True)
     with pytest.raises(InvalidInput, match="move it instead"):
         change(order)
     assert "".join(order) == "abc"
@@ -56,14 +61,14 @@ def test_a_repeat_in_a_unique_order_is_refused_and_nothing_of_the_change_stays(c
     "take_out", [lambda o: o.remove("b"), lambda o: o.pop(1), lambda o: o.clear()]
 )
 def test_an_id_that_was_taken_out_of_a_unique_order_may_come_back(take_out):
-    order = Progression("abc", unique=True)
+    order = Progression([*"abc"], unique=True)
     take_out(order)
     order.append("b")
     assert order.count("b") == 1
 
 
 def test_remove_takes_the_first_occurrence_or_says_that_there_is_none():
-    order = Progression("abab")
+    order = Progression([*"abab"])
     order.remove("b")
     assert "".join(order) == "aab"
     with pytest.raises(NotFound, match="does not hold 'x'"):
@@ -116,7 +121,7 @@ def test_ids_are_found_by_position_and_membership(order):
 
 def test_an_order_is_resolved_over_a_pile_with_repeats():
     pile = Pile(Element, elements("a", "b", "c"))
-    assert [element.id for element in Progression("caac").resolve(pile)] == ["c", "a", "a", "c"]
+    assert [element.id for element in Progression([*"caac"]).resolve(pile)] == ["c", "a", "a", "c"]
 
 
 def test_resolving_names_the_ids_that_the_pile_has_not(order):
@@ -150,10 +155,10 @@ def test_bytes_that_are_no_progression_are_refused_and_kept(data):
 
 
 def test_progressions_are_equal_when_name_rule_and_order_are(order):
-    assert order == Progression("abc", name="talk")
-    assert order != Progression("abc", name="other")
-    assert order != Progression("acb", name="talk")
-    assert order != Progression("abc", name="talk", unique=True)
+    assert order == Progression([*"abc"], name="talk")
+    assert order != Progression([*"abc"], name="other")
+    assert order != Progression([*"acb"], name="talk")
+    assert order != Progression([*"abc"], name="talk", unique=True)
     assert order != ["a", "b", "c"]
 
 
