@@ -1,41 +1,29 @@
-"""Supervision as data and pure decisions, in OTP's terms. No clock, no chance, no actor in here.
+"""Supervision as pure decisions, in OTP's terms. No clock, no chance, no actor in here.
 
 Time and randomness are arguments; ``actors/supervisor.py`` and the runtime carry the decisions out.
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable
-from typing import Any, Literal
-
 import msgspec
 
-from retinue.bus.errors import InvalidInput
+from .child_specs import ChildSpec, Restarting, Strategy
 
 __all__ = [
     "Action",
     "Backoff",
-    "ChildSpec",
     "Escalate",
     "Exit",
     "Failures",
     "Intensity",
     "Pause",
     "Remove",
-    "RestartChild",
-    "Restarting",
-    "Strategy",
-    "SupervisorState",
+    "RestartGroup",
     "Supervision",
+    "SupervisorState",
     "decide",
     "decide_alone",
-    "validate",
 ]
-
-Restarting = Literal["permanent", "transient", "temporary"]
-Strategy = Literal["one_for_one", "one_for_all", "rest_for_one"]
-NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.:@/-]{0,127}")
 
 
 class Intensity(msgspec.Struct, frozen=True):
@@ -86,18 +74,6 @@ def decide_alone(
     return failures, policy.backoff.delay(len(failures.times), chance)
 
 
-class ChildSpec(msgspec.Struct, frozen=True):
-    """One child as data: what to start, when to restart it, how long its end may take (seconds)."""
-
-    name: str
-    start: Callable[..., Any]
-    args: tuple[Any, ...] = ()
-    kwargs: dict[str, Any] = {}
-    restart: Restarting = "permanent"
-    shutdown: float = 5.0
-    options: dict[str, Any] = {}
-
-
 class Exit(msgspec.Struct, frozen=True):
     """A child ended: ``failed`` by an exception, or by itself. ``reason`` is text for people."""
 
@@ -112,10 +88,10 @@ class Pause(msgspec.Struct, frozen=True):
     child: str
 
 
-class RestartChild(msgspec.Struct, frozen=True):
-    """Give the child a new instance after ``delay`` seconds."""
+class RestartGroup(msgspec.Struct, frozen=True):
+    """After ``delay`` seconds give the children new instances, in this order."""
 
-    child: str
+    children: tuple[str, ...]
     delay: float
 
 
@@ -132,7 +108,7 @@ class Escalate(msgspec.Struct, frozen=True):
     reason: str
 
 
-Action = Pause | RestartChild | Remove | Escalate
+Action = Pause | RestartGroup | Remove | Escalate
 
 
 class SupervisorState(msgspec.Struct, frozen=True):
@@ -148,9 +124,9 @@ class SupervisorState(msgspec.Struct, frozen=True):
         """The children's names, in starting order."""
         return tuple(child.name for child in self.children)
 
-    def without(self, name: str) -> SupervisorState:
-        """The same state, one child fewer."""
-        rest = tuple(child for child in self.children if child.name != name)
+    def without(self, *names: str) -> SupervisorState:
+        """The same state with these children gone."""
+        rest = tuple(child for child in self.children if child.name not in names)
         return msgspec.structs.replace(self, children=rest)
 
 
@@ -173,7 +149,7 @@ def decide(
     if len(failures.times) > state.intensity.restarts:
         return state, [Escalate(_too_many(state.intensity, end))]
     delay = state.backoff.delay(len(failures.times), chance)
-    return state, _restart_group(state, end.child, delay)
+    return _restart_group(state, end.child, delay)
 
 
 def _comes_back(restart: Restarting, *, failed: bool) -> bool:
@@ -183,25 +159,29 @@ def _comes_back(restart: Restarting, *, failed: bool) -> bool:
 def _too_many(intensity: Intensity, end: Exit) -> str:
     return (
         f"more than {intensity.restarts} restarts in {intensity.period:g} s; "
-        f"the last was {end.child!r}: {end.reason}"
+        f"the last was {end.child}: {end.reason}"
     )
 
 
-def _restart_group(state: SupervisorState, name: str, delay: float) -> list[Action]:
-    group = _taken_along(state.strategy, state.names(), name)
-    kept = [c for c in state.children if c.name in group and _kept(c, name)]
-    gone = [c for c in state.children if c.name in group and not _kept(c, name)]
-    pauses = [Pause(child.name) for child in reversed(kept) if child.name != name]
-    removes = [Remove(child.name, "a temporary child is not restarted") for child in gone]
-    restarts = [RestartChild(child.name, delay) for child in kept]
-    return [*pauses, *removes, *restarts]
+def _restart_group(
+    state: SupervisorState, failed: str, delay: float
+) -> tuple[SupervisorState, list[Action]]:
+    group = _taken_along(state.strategy, state.children, failed)
+    actions: list[Action] = []
+    for child in reversed(group):
+        if child.restart == "temporary":
+            actions.append(Remove(child.name, f"temporary, and {failed} failed"))
+        elif child.name != failed:
+            actions.append(Pause(child.name))
+    back = tuple(child.name for child in group if child.restart != "temporary")
+    gone = (child.name for child in group if child.restart == "temporary")
+    return state.without(*gone), [*actions, RestartGroup(back, delay)]
 
 
-def _kept(child: ChildSpec, failed: str) -> bool:
-    return child.name == failed or child.restart != "temporary"
-
-
-def _taken_along(strategy: Strategy, names: tuple[str, ...], name: str) -> tuple[str, ...]:
+def _taken_along(
+    strategy: Strategy, children: tuple[ChildSpec, ...], failed: str
+) -> tuple[ChildSpec, ...]:
+    at = next(place for place, child in enumerate(children) if child.name == failed)
     if strategy == "one_for_one":
-        return (name,)
-    return names if strategy == "one_for_all" else names[names.index(name) :]
+        return (children[at],)
+    return children if strategy == "one_for_all" else children[at:]

@@ -1,1 +1,9 @@
-"""The kernel brought to life: configuration, the composition root, the daemon, its API and commands."""
+"""Retinue inside a program: ``from retinue.kernel import Kernel``."""
+
+from __future__ import annotations
+
+from .config import Config
+from .handles import TaskHandle
+from .kernel import Kernel
+
+__all__ = ["Config", "Kernel", "TaskHandle"]

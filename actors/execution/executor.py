@@ -110,8 +110,11 @@ class Executor(Protocol):
     def break_stall(self, stall: Stall) -> None:
         """End what ``check`` found, by the mildest means not tried yet. Same thread."""
 
-    def forget(self, agent: str) -> None:
-        """The agent is gone: end the thread or process it has, once its turn is over."""
+    def forget(self, agent: str, runner: Any = None) -> None:
+        """The agent is gone: run its ``on_stop``, and end the thread or process it has.
+
+        Turns that were started before end first. Never blocks.
+        """
 
     def close(self, timeout: float) -> None:
         """End every turn (kind ``KernelClosed``) and thread or process within ``timeout`` seconds."""

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Coroutine
-from contextlib import suppress
-from threading import Lock
 from typing import Any
 
 from retinue.bus.codec import encode_value
 from retinue.plugins.context import Context
 
+from .base_turn import BaseTurn, told
 from .executor import Outcome, Turn
 from .home import Home, current
-from .outcomes import failure, one_line
-from .strike import Strike, absorb, doing
+from .outcomes import failure
+from .strike import Strike, doing
 
 __all__ = ["SharedTurn"]
 
@@ -22,36 +21,27 @@ _CLOSES = 5
 _CLOSE_EVERY = 0.5
 
 
-class SharedTurn:
+class SharedTurn(BaseTurn):
     """A ``Running``, and a ``Tenant`` of its loop. Made on any thread; then see each method."""
 
-    __slots__ = (
-        "_coroutine", "_ending", "_grace", "_lock", "_started", "_stop", "_timer",
-        "_turn", "agent", "children", "home", "root", "struck", "task_id",
-    )  # fmt: skip
+    __slots__ = ("_coroutine", "_grace", "_started", "_timer", "children", "home", "root")
 
     def __init__(self, turn: Turn, home: Home, grace: float) -> None:
-        self.agent: str = turn.port.agent
-        self.task_id: str = turn.port.task
+        super().__init__(turn)
         self.home = home
         self.root: asyncio.Task[None] | None = None
         self.children: set[asyncio.Task[Any]] = set()
-        self.struck = False
-        self._turn = turn
         self._grace = grace
-        self._stop: Outcome | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._coroutine: Coroutine[Any, Any, None] | None = None
         self._started = False
-        self._ending = False
-        self._lock: Lock | None = None
 
     # Any thread
 
     def cancel(self, reason: str, kind: str = "Cancelled") -> None:
         """As ``Running.cancel``."""
         if self._stop is None and self in self.home.live:
-            self._stop = Outcome(kind=kind, cause=one_line(reason), retry=kind != "Cancelled")
+            self._stop = told(reason, kind)
             self.home.told[self] = None
             self.home.thread.post(self._interrupt)
 
@@ -83,13 +73,7 @@ class SharedTurn:
     def hit(self, task: asyncio.Task[Any], hung: Outcome) -> None:
         """Raise ``Strike`` into ``task``, the turn's or a child, which holds the loop's thread."""
         self._stop = self._stop or hung
-        self._lock = lock = self._lock or Lock()
-        with lock:
-            self.struck = True
-            # The turn sets _ending and then reads struck; here it is the other way round.
-            # So either this sees the end, or the end waits for the lock and takes it back.
-            if not self._ending:
-                self.home.strike(task)
+        self._hit(lambda: self.home.strike(task))
 
     # The loop's thread
 
@@ -120,30 +104,11 @@ class SharedTurn:
                 outcome = self._verdict(error)
             self._ending = True
             if self.struck:
-                self._absorb()
+                self._absorb(self.home.thread.ident)
         except Strike as late:  # it came between the agent's last step and here
             self._ending = True
             outcome = self._verdict(late)
         self._finish(outcome)
-
-    def _verdict(self, error: BaseException) -> Outcome:
-        if self._stop is not None:
-            said = failure(error)
-            return Outcome(
-                kind=self._stop.kind,
-                cause=self._stop.cause,
-                retry=self._stop.retry,
-                traceback=said.traceback,
-            )
-        if isinstance(error, Strike):  # it was meant for a neighbour
-            return Outcome(kind="AgentLoopLost", cause="struck in a neighbour's place; retry")
-        return failure(error)
-
-    def _absorb(self) -> None:
-        with suppress(Strike):
-            lock = self._lock or Lock()
-            with lock:
-                absorb(self.home.thread.ident)
 
     def _finish(self, outcome: Outcome) -> None:
         if self._timer is not None:

@@ -111,7 +111,7 @@ class Dispatcher:
                 timers.fire(now)
                 continue
             try:
-                ready = get(True, min(timers.next - now, threading.TIMEOUT_MAX))  # noqa: FBT003
+                ready = get(True, min(timers.next - now, threading.TIMEOUT_MAX))
             except Empty:
                 continue
             ready.turn()

@@ -71,11 +71,9 @@ class Future(pykka.Future[T]):
         """True once there is a value or an error; looks at the deadline, any thread."""
         if self._state:
             return True
-        deadline = self.deadline
-        if deadline is not None and self.recipient is not None:
-            if self.recipient.system.monotonic() >= deadline:
-                self.expire()
-        return self._state != PENDING
+        if self._remaining() <= 0.0:
+            self.expire()
+        return self.settled
 
     def get(self, *, timeout: float | None = None) -> T:
         """Wait for the value, at most ``timeout`` seconds and never past the deadline.
@@ -110,7 +108,7 @@ class Future(pykka.Future[T]):
 
     def settle(self, state: int, value: Any) -> bool:
         """Give the outcome unless there is one; the first of several threads wins."""
-        if not self._claim.acquire(False):  # noqa: FBT003 - lock's own signature, and hot
+        if not self._claim.acquire(False):
             return False
         self._value = value
         self._state = state
@@ -231,7 +229,8 @@ class Future(pykka.Future[T]):
     def _remaining(self) -> float:
         if self.deadline is None or self.recipient is None:
             return float("inf")
-        return max(0.0, self.deadline - self.recipient.system.monotonic())
+        now: float = self.recipient.system.monotonic()
+        return max(0.0, self.deadline - now)
 
     def _call_back(self) -> None:
         # list.pop is atomic: of the thread that settles and the one that adds, one gets each.
@@ -276,7 +275,8 @@ class Derived(Future[T]):
         if not self.settled:
             values = []
             for source in self._sources:
-                values.append((yield from source.__await__()))
+                value = yield from source.__await__()
+                values.append(value)
             self._finish(values)
         return self.outcome()
 

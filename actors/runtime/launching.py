@@ -69,7 +69,9 @@ class Launcher:
     ) -> tuple[ActorRef[Any], Future[Any] | None]:
         cls = recipe[0]
         own = cls.owns_thread
-        runner = self._threads.own(name or cls.__name__) if own else self._threads.shared(dispatcher)
+        runner = (
+            self._threads.own(name or cls.__name__) if own else self._threads.shared(dispatcher)
+        )
         cell = Cell(self._system, runner, recipe, mailbox or self._mailbox)
         cell.serial = self._directory.serial()
         cell.given_name = name

@@ -20,7 +20,7 @@ from .future import VALUE, Future
 from .letters import DeadLetter
 from .mailbox import NOTHING, Inbox, Mailbox
 
-__all__ = ["ChildFailed", "Down", "Life", "Recipe", "start_failed"]
+__all__ = ["ChildFailed", "Down", "Life", "Recipe", "Verdict", "start_failed"]
 
 Recipe = tuple[type[Any], tuple[Any, ...], dict[str, Any]]
 
@@ -38,6 +38,17 @@ class Down(msgspec.Struct, frozen=True):
     ref: Any
     reason: str
     error: BaseException | None
+
+
+class Verdict:
+    """What supervision decides on a failed actor: restart after ``delay`` seconds, or None: end."""
+
+    __slots__ = ("delay", "tried")
+
+    def __init__(self, delay: float | None) -> None:
+        """``tried`` gets whether the actor runs, once the restart was tried."""
+        self.delay = delay
+        self.tried: Future[bool] = Future()
 
 
 class Life(Inbox):
@@ -66,7 +77,7 @@ class Life(Inbox):
         self.scheduled = True
         self.supervision: Any = None
         self.failures: Failures | None = None
-        self.verdict: Future[float | None] | None = None
+        self.verdict: Future[Verdict] | None = None
         self.watchers: list[Callable[[Down], None]] | None = None
         self.end_reason: Down | None = None
         self.killed = False
@@ -117,14 +128,14 @@ class Life(Inbox):
         self.system.report(self.ref, error, message)
         hook = self.actor.on_failure
         self._contain(await self._attempt(hook, type(error), error, error.__traceback__))
-        await self._restart_until_well(error)
+        await self._carry_out(await self._ask_supervision(error), error)
 
     async def pause(self, order: Pause) -> None:
         """End this instance, and wait for the supervisor to have it restarted or ended."""
         self.state = "paused"
         self._contain(await self._attempt(self.actor.on_stop))
         verdict = self.verdict = Future()
-        order.future.settle(VALUE, True)  # noqa: FBT003
+        order.future.settle(VALUE, True)
         await self._carry_out(await verdict, None)
 
     async def stop(self, order: Stop) -> None:
@@ -132,7 +143,7 @@ class Life(Inbox):
         self.state = "stopping"
         self._contain(await self._attempt(self.actor.on_stop))
         self.end("stopped", None)
-        order.future.settle(VALUE, True)  # noqa: FBT003
+        order.future.settle(VALUE, True)
 
     def end(self, reason: str, error: BaseException | None) -> None:
         """Close the mailbox for good: what is in it becomes dead letters, watchers are told."""
@@ -215,32 +226,31 @@ class Life(Inbox):
             self.watchers = [other for other in self.watchers if other != watcher]
             return True
 
-    async def _restart_until_well(self, error: BaseException) -> None:
-        await self._carry_out(await self._ask_supervision(error), error)
-
-    async def _carry_out(self, delay: float | None, error: BaseException | None) -> None:
-        while delay is not None:
-            error = await self._reborn(delay)
+    async def _carry_out(self, verdict: Verdict, error: BaseException | None) -> None:
+        while verdict.delay is not None:
+            error = await self._reborn(verdict.delay)
+            verdict.tried.settle(VALUE, error is None)
             if error is None:
                 self.state = "running"
                 return
             self.system.report(self.ref, error, NOTHING)
-            delay = await self._ask_supervision(error)
+            verdict = await self._ask_supervision(error)
         self.end("stopped" if error is None else f"failed: {shown(error)}", error)
+        verdict.tried.settle(VALUE, False)  # noqa: FBT003
 
-    async def _ask_supervision(self, error: BaseException) -> float | None:
+    async def _ask_supervision(self, error: BaseException) -> Verdict:
         supervision = self.supervision
         if isinstance(supervision, Supervision):
             past, now = self.failures or Failures(), self.system.monotonic()
             chance = self.system.chance()
             self.failures, delay = decide_alone(supervision, past, now, chance)
-            return delay
-        verdict = self.verdict = Future()
+            return Verdict(delay)
+        self.verdict = Future()
         try:
             supervision.tell(ChildFailed(self.ref, error), control=True)
         except ActorDead:
-            return None
-        return await verdict
+            return Verdict(None)
+        return await self.verdict
 
     async def _reborn(self, delay: float) -> BaseException | None:
         if delay > 0:
@@ -280,7 +290,7 @@ class Life(Inbox):
         if isinstance(order, Start):
             order.future.fail(start_failed(self.name, self.dead()))
         else:
-            order.future.settle(VALUE, True)  # noqa: FBT003
+            order.future.settle(VALUE, True)
 
 
 def start_failed(name: str, error: BaseException) -> StartFailed:
@@ -288,5 +298,3 @@ def start_failed(name: str, error: BaseException) -> StartFailed:
     failed = StartFailed(f"{name} did not start: {shown(error)}; nothing is left to stop")
     failed.__cause__ = error
     return failed
-
-

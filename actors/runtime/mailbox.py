@@ -21,8 +21,13 @@ Overflow = Literal["reject", "drop_oldest", "block"]
 # at the same moment may overshoot by one message each, so up to this many of them stay in bounds.
 GUARD = 64
 
+
+class _Nothing:
+    __slots__ = ()
+
+
 # Stands for no entry; None is a message like any other.
-NOTHING = object()
+NOTHING = _Nothing()
 
 
 class Mailbox(msgspec.Struct, frozen=True, kw_only=True):
@@ -86,14 +91,14 @@ class Inbox:
         Raises ``MailboxFull``.
         """
         with self.lock:
-            if self.closed:
+            if self._is_closed():
                 return None
             if control or isinstance(entry, Order):
                 self._overtake(entry, control=control)
                 return []
             size = 0 if self.sizes is None else size_of(entry)
             displaced = [] if self._fits(size) else self._make_room(size, name)
-            if self.closed:
+            if self._is_closed():
                 return None
             self._append(entry, size)
         return displaced
@@ -118,6 +123,10 @@ class Inbox:
                 return self.urgent.popleft()
             return self._pop() if self.queue else NOTHING
 
+    def empty(self) -> bool:
+        """Whether nothing waits; an actor that works in groups ends its group then."""
+        return not self.queue and not self.urgent
+
     def count(self) -> int:
         """How many messages wait, in both lanes."""
         urgent = self.urgent
@@ -129,6 +138,9 @@ class Inbox:
         if self.sizes is not None:
             return self.nbytes
         return sum(size_of(entry) for entry in self.queue.copy())
+
+    def _is_closed(self) -> bool:
+        return self.closed
 
     def _overtake(self, entry: Any, *, control: bool) -> None:
         if isinstance(entry, Order):
@@ -166,14 +178,13 @@ class Inbox:
         if self.spec.overflow == "drop_oldest":
             return self._drop_oldest(size, name)
         if self.space is not None and here.runner is None:
-            fits = self.space.wait_for(lambda: self.closed or self._fits(size), self._patience())
+            fits = self.space.wait_for(
+                lambda: self.closed or self._fits(size), self.spec.block_timeout
+            )
             if fits:
                 return []
             raise self._full(name, f"no room within {self.spec.block_timeout:g} s")
         raise self._full(name, "overflow is reject for this sender")
-
-    def _patience(self) -> float:
-        return self.spec.block_timeout
 
     def _drop_oldest(self, size: int, name: str) -> list[Any]:
         displaced = []

@@ -10,7 +10,7 @@ import pykka
 from .cell import Cell
 from .entries import Kill, Order, Pause, Request, Stop
 from .future import DEFAULT_TIMEOUT, VALUE, Future, refuse_circle, refuse_on_dispatcher
-from .life import Down
+from .life import Down, Verdict
 from .statistics import ActorStatistics
 
 __all__ = ["ActorRef", "Monitor"]
@@ -172,13 +172,14 @@ class ActorRef(pykka.ActorRef[A]):
         """For supervisors: end the present instance and wait, mailbox and all, for ``resume``."""
         return self._order(Pause, timeout, control=True)
 
-    def resume(self, delay: float | None) -> bool:
+    def resume(self, delay: float | None) -> Future[bool] | None:
         """For supervisors: a new instance after ``delay`` seconds, or with None the end.
 
-        False when the actor does not wait for a verdict.
+        The future says whether the actor runs again. None when it does not wait for a verdict.
         """
-        verdict = self.cell.verdict
-        return verdict is not None and verdict.settle(VALUE, delay)
+        waiting, verdict = self.cell.verdict, Verdict(delay)
+        given = waiting is not None and waiting.settle(VALUE, verdict)
+        return verdict.tried if given else None
 
     def monitor(self, watcher: Callable[[Down], None] | pykka.ActorRef[Any]) -> Monitor:
         """Have ``watcher`` get one ``Down`` when the actor ends, or now when it has.
@@ -227,7 +228,7 @@ class ActorRef(pykka.ActorRef[A]):
         cell = self.cell
         future: Future[bool] = Future(cell, kind, DEFAULT_TIMEOUT if timeout is None else timeout)
         if cell.closed or not self._admit_order(kind(future), control=control):
-            future.settle(VALUE, False)  # noqa: FBT003
+            future.settle(VALUE, False)
         return future
 
     def _admit_order(self, order: Order, *, control: bool) -> bool:

@@ -1,0 +1,96 @@
+"""What may become a task: every rule that a submission is checked against, before it is accepted."""
+
+from __future__ import annotations
+
+from retinue.bus.envelope import Envelope
+from retinue.bus.errors import DeadlockDetected, InvalidInput, KernelClosed
+from retinue.bus.messages import SubmitTask
+
+from .roster import Entry, Roster
+from .scheduling.policies import check_priority
+from .tasks import Task, TaskTable
+
+__all__ = ["Admission"]
+
+
+class Admission:
+    """The rules. Nothing is changed by a refusal, so nothing is lost by one."""
+
+    def __init__(self, roster: Roster, input_bytes: int, open_tasks: int) -> None:
+        """``input_bytes`` bounds one input as JSON, ``open_tasks`` all tasks that have not ended."""
+        self._roster = roster
+        self._input_bytes = input_bytes
+        self._open_tasks = open_tasks
+        self.closing = ""
+        """Why no new run is taken any more; children of running tasks still are."""
+
+    def admit(self, envelope: Envelope, body: SubmitTask, table: TaskTable, now: float) -> Task:
+        """The task that the command asks for; raises the error that says why not."""
+        if self.closing and not body.parent:
+            raise KernelClosed(f"the kernel takes no new work: {self.closing}")
+        check_priority(body.priority)
+        self._check_input(envelope, body)
+        self._check_room(table)
+        entry = self._roster.find(envelope.agent)
+        parent = self._check_parent(entry, body, table)
+        entry.spec.check(bytes(body.input))
+        deadline = self._deadline(body, parent, now)
+        attempts = max(body.attempts, entry.spec.attempts)
+        return Task(
+            envelope.task,
+            envelope.run,
+            envelope.agent,
+            body.parent,
+            body.input,
+            body.priority,
+            body.fairness,
+            body.key,
+            attempts,
+            body.attempt_timeout or entry.spec.attempt_timeout,
+            deadline,
+            now,
+            envelope.trace,
+        )
+
+    def _check_input(self, envelope: Envelope, body: SubmitTask) -> None:
+        size = len(bytes(body.input))
+        if size > self._input_bytes:
+            raise InvalidInput(
+                f"the input for {envelope.agent!r} has {size:,} bytes, over the limit of "
+                f"{self._input_bytes:,}: pass large data by reference, or raise limits.input_bytes"
+            )
+
+    def _check_room(self, table: TaskTable) -> None:
+        if table.open >= self._open_tasks:
+            raise InvalidInput(
+                f"{table.open:,} tasks are open, the limit: wait for some to end, "
+                "or raise limits.open_tasks"
+            )
+
+    def _check_parent(self, entry: Entry, body: SubmitTask, table: TaskTable) -> Task | None:
+        """A child of an ended task has nobody to end it; one in a circle would wait for ever."""
+        if not body.parent:
+            return None
+        parent = table.find(body.parent)
+        if not parent.open or parent.ending is not None:
+            raise InvalidInput(
+                f"task {parent.id} has ended or is being ended: it takes no more children"
+            )
+        path = [entry.name]
+        for above in table.lineage(parent.id):
+            path.append(above.agent)
+            if above.agent == entry.name and entry.places == 1:
+                raise DeadlockDetected(tuple(reversed(path)))
+        return parent
+
+    def _deadline(self, body: SubmitTask, parent: Task | None, now: float) -> float | None:
+        """The task's own end or its parent's, whichever comes first."""
+        if body.deadline is not None and not body.deadline > 0:
+            raise InvalidInput(
+                f"deadline is {body.deadline}: it has to be a positive number of seconds"
+            )
+        own = None if body.deadline is None else now + body.deadline
+        above = parent.deadline if parent is not None else None
+        if own is None or above is None:
+            return own if above is None else above
+        return min(own, above)

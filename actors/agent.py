@@ -1,0 +1,186 @@
+"""One actor per agent: its conversation, its state, and the turns that it is working on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, ClassVar
+
+import msgspec
+
+from retinue.bus.codec import decode, encode_value
+from retinue.bus.envelope import Envelope
+from retinue.bus.errors import InvalidInput
+from retinue.bus.messages import (
+    AgentState,
+    AttemptEnded,
+    RunTask,
+    StopAttempt,
+    TaskRunning,
+)
+from retinue.plugins import AgentSpec, Tool
+
+from .base import KernelActor
+from .execution.executor import Executor, Outcome, Running, Turn
+from .turn import KernelTurn, Services
+
+__all__ = ["Agent", "Retire", "TurnOver", "Working"]
+
+
+class TurnOver(msgspec.Struct, frozen=True):
+    """From an executor: the turn of ``task`` ended."""
+
+    task: str
+    outcome: Outcome
+
+
+class Retire(msgspec.Struct, frozen=True):
+    """The agent is stopped: end this actor once its last turn is over."""
+
+
+class Working(msgspec.Struct):
+    """A turn that runs, as the watchdog and the views see it."""
+
+    turn: KernelTurn
+    began: float
+    running: Running | None = None
+
+
+class Agent(KernelActor):
+    """A light actor that runs its agent's code elsewhere, on the executor of its isolation.
+
+    ``turns`` maps task ids to the turns of all agents, for the watchdog and the views to read.
+    """
+
+    handles: ClassVar = {
+        "RunTask": "_run",
+        "StopAttempt": "_stop",
+        TurnOver: "_over",
+        Retire: "_retire",
+    }
+
+    def __init__(
+        self,
+        name: str,
+        spec: AgentSpec,
+        tools: Mapping[str, Tool],
+        model: Any,
+        executor: Executor,
+        services: Services,
+        turns: dict[str, Working],
+        state: dict[str, Any],
+        remember: Callable[[str, dict[str, Any]], None],
+    ) -> None:
+        """``state`` is what earlier turns left; ``remember`` keeps it over a restart."""
+        super().__init__()
+        self._name = name
+        self._spec = spec
+        self._tools = tools
+        self._model = model
+        self._executor = executor
+        self._services = services
+        self._turns = turns
+        self._mine: set[str] = set()
+        self._state = state
+        self._remember = remember
+        self._retiring = False
+        self._runner = None if spec.isolation == "process" else spec.instance()
+
+    def _run(self, envelope: Envelope) -> None:
+        body = decode(envelope.body, RunTask)
+        scribe = self._services.scribe
+        now = scribe.clock.time()
+        deadline, timeout = _limits(body, now)
+        turn = KernelTurn(
+            self._services,
+            envelope,
+            body.attempt,
+            deadline,
+            self._tools,
+            self._model,
+            _copy(self._state),
+        )
+        running = scribe.write(
+            TaskRunning(body.attempt),
+            envelope.run,
+            envelope.task,
+            self._name,
+            envelope.id,
+            envelope.trace,
+        )
+        scribe.append((running,))
+        self._services.orchestrator().tell(running)
+        working = self._turns[envelope.task] = Working(turn, scribe.clock.monotonic())
+        self._mine.add(envelope.task)
+        ref, task = self.actor_ref, envelope.task
+
+        def done(outcome: Outcome) -> None:
+            turn.close()
+            ref.tell(TurnOver(task, outcome))
+
+        working.running = self._executor.start(
+            Turn(self._spec, self._runner, bytes(body.input), turn, timeout), done
+        )
+
+    def _stop(self, envelope: Envelope) -> None:
+        working = self._turns.get(envelope.task)
+        if working is not None and working.running is not None:
+            working.turn.cancelled = True
+            working.running.cancel(decode(envelope.body, StopAttempt).reason)
+
+    def _over(self, message: TurnOver) -> None:
+        turn, outcome = self._turns.pop(message.task).turn, message.outcome
+        self._mine.discard(message.task)
+        if not outcome.kind:
+            outcome = self._keep(turn, outcome)
+        ended = AttemptEnded(
+            turn.attempt,
+            msgspec.Raw(outcome.result),
+            outcome.kind,
+            outcome.cause,
+            outcome.retry,
+            outcome.retry_after,
+        )
+        self._services.orchestrator().tell(
+            self._services.scribe.write(ended, turn.run, turn.task, self._name)
+        )
+
+        if self._retiring:
+            self._retire(Retire())
+
+    def _retire(self, _: Retire) -> None:
+        self._retiring = True
+        if not self._mine:
+            self._executor.forget(self._name)
+            self.stop()
+
+    def _keep(self, turn: KernelTurn, outcome: Outcome) -> Outcome:
+        """Commit the state that a successful turn changed; what JSON cannot hold fails the turn."""
+        if turn.state == self._state:
+            return outcome
+        try:
+            body = encode_value(turn.state, f"the state of agent {self._name!r}")
+        except InvalidInput as error:
+            return Outcome(kind="InvalidInput", cause=str(error), retry=False)
+        scribe = self._services.scribe
+        event = AgentState(msgspec.Raw(body))
+        scribe.append([scribe.write(event, turn.run, turn.task, self._name)])
+        self._state = msgspec.json.decode(body)
+        self._remember(self._name, self._state)
+        return outcome
+
+
+def _limits(body: RunTask, now: float) -> tuple[float | None, float | None]:
+    """The attempt's end in seconds since the epoch, and the seconds left until then."""
+    ends = [] if body.until is None else [body.until]
+    if body.timeout is not None:
+        ends.append(now + body.timeout)
+    deadline = min(ends, default=None)
+    return deadline, None if deadline is None else max(0.0, deadline - now)
+
+
+def _copy(state: Mapping[str, Any]) -> dict[str, Any]:
+    """A turn's own copy: a turn that fails leaves no trace in the state."""
+    if not state:
+        return {}
+    copied: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(state))
+    return copied

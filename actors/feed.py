@@ -1,0 +1,82 @@
+"""Live reading of the journal: a cursor, and a wake-up when there is more."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator, Sequence
+
+from retinue.bus.envelope import Event
+from retinue.bus.journal import EventStore, Filter
+
+__all__ = ["Feed", "Reader"]
+
+
+class Feed:
+    """Tells readers that something was committed. What it was they read from the store.
+
+    A reader that is slow or stuck costs the kernel one flag, and never an event.
+    """
+
+    def __init__(self, store: EventStore) -> None:
+        """Readers read from ``store``."""
+        self.store = store
+        self._lock = threading.Lock()
+        self._wakes: tuple[Callable[[], None], ...] = ()
+        self.closed = False
+
+    def committed(self, events: Sequence[Event]) -> None:
+        """Wake the readers; a listener of the journal."""
+        for wake in self._wakes:
+            wake()
+
+    def subscribe(self, wake: Callable[[], None]) -> Callable[[], None]:
+        """Have ``wake`` called after each commit, on the journal's thread; returns the way out."""
+        with self._lock:
+            self._wakes = (*self._wakes, wake)
+        return lambda: self._unsubscribe(wake)
+
+    def close(self) -> None:
+        """Wake everybody for the last time."""
+        self.closed = True
+        self.committed(())
+
+    def _unsubscribe(self, wake: Callable[[], None]) -> None:
+        with self._lock:
+            self._wakes = tuple(w for w in self._wakes if w is not wake)
+
+
+class Reader:
+    """Committed events after a cursor, each once and in order, then those to come.
+
+    For one thread. ``cursor`` is the last ``seq`` that was read.
+    """
+
+    def __init__(self, feed: Feed, after: int = 0, only: Filter | None = None) -> None:
+        """Start behind ``after``; nothing is missed between this call and the first read."""
+        self._feed = feed
+        self._only = only
+        self.cursor = after
+        self._more = threading.Event()
+        self._leave = feed.subscribe(self._more.set)
+
+    def ready(self) -> Iterator[Event]:
+        """What is committed already."""
+        self._more.clear()
+        until = self._feed.store.last
+        for event in self._feed.store.read(self.cursor, self._only):
+            self.cursor = event.seq
+            yield event
+        self.cursor = max(self.cursor, until)
+
+    def wait(self, timeout: float | None) -> bool:
+        """Wait until there may be more; ``False`` when nothing came in ``timeout`` seconds."""
+        return self._more.wait(timeout)
+
+    @property
+    def ended(self) -> bool:
+        """Whether the kernel is closed and everything was read."""
+        return self._feed.closed and not self._more.is_set()
+
+    def close(self) -> None:
+        """Stop listening."""
+        self._leave()

@@ -1,0 +1,125 @@
+"""The kernel's language models: made when first asked for, closed with the kernel, written down."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from typing import Any, Protocol
+
+from retinue.bus.errors import NotFound
+from retinue.bus.messages import EventBody, LlmCalled, LlmReturned
+from retinue.plugins.llm.model import ChatModel, Delta, Message, Schema
+
+__all__ = ["Models"]
+
+
+class Turn(Protocol):
+    """On whose behalf a model is called."""
+
+    step: str
+    progressed: float
+
+    def emit(self, body: EventBody) -> None:
+        """Write a step down."""
+
+
+class Models:
+    """Models by name; ``factories`` make each at its first use. Any thread may use it."""
+
+    def __init__(
+        self,
+        factories: Mapping[str, Callable[[], ChatModel]],
+        default: str,
+        make_id: Callable[[str], str],
+        monotonic: Callable[[], float],
+    ) -> None:
+        """``default`` is the name of the model of an agent that asks for none."""
+        self._factories = dict(factories)
+        self._default = default
+        self._make_id = make_id
+        self._monotonic = monotonic
+        self._lock = threading.Lock()
+        self._made: dict[str, ChatModel] = {}
+
+    def find(self, name: str) -> ChatModel:
+        """The model of that name; raises ``NotFound``, or what making it raises."""
+        with self._lock:
+            model = self._made.get(name)
+            if model is None:
+                factory = self._factories.get(name)
+                if factory is None:
+                    raise NotFound(
+                        f"no model is named {name!r}: there are {', '.join(sorted(self._factories))}"
+                    )
+                model = self._made[name] = factory()
+            return model
+
+    def for_turn(self, turn: Turn, which: str | ChatModel | None) -> ChatModel:
+        """The model whose calls become events of the turn; ``None`` stands for the default."""
+        model = self.find(which or self._default) if isinstance(which, str | None) else which
+        return _Recorded(model, turn, self._make_id, self._monotonic)
+
+    def close(self) -> None:
+        """Close those models that hold something; raises what the last failing one raised."""
+        with self._lock:
+            made = list(self._made.values())
+            self._made.clear()
+            self._factories.clear()
+        failed: Exception | None = None
+        for model in made:
+            close = getattr(model, "close", None)
+            try:
+                if close is not None:
+                    close()
+            except Exception as error:  # noqa: BLE001 - the others are closed first
+                failed = error
+        if failed is not None:
+            raise failed
+
+
+class _Recorded:
+    """A model that writes down each call's begin and end in the turn that made it."""
+
+    def __init__(
+        self,
+        model: ChatModel,
+        turn: Turn,
+        make_id: Callable[[str], str],
+        monotonic: Callable[[], float],
+    ) -> None:
+        self._model = model
+        self._turn = turn
+        self._make_id = make_id
+        self._monotonic = monotonic
+
+    @property
+    def name(self) -> str:
+        """The model's own name."""
+        return self._model.name
+
+    async def stream(
+        self, messages: Sequence[Message], *, schema: Schema | None = None, **options: Any
+    ) -> AsyncGenerator[Delta, None]:
+        """See ``ChatModel``."""
+        call = self._make_id("l")
+        self._turn.emit(LlmCalled(call, self.name, len(messages), schema is not None))
+        before, self._turn.step = self._turn.step, f"model {self.name}"
+        started = self._monotonic()
+        inputs = outputs = 0
+        finish = error = ""
+        stream = self._model.stream(messages, schema=schema, **options)
+        try:
+            async for delta in stream:
+                self._turn.progressed = self._monotonic()
+                if delta.usage is not None:
+                    inputs, outputs = delta.usage.input_tokens, delta.usage.output_tokens
+                finish = delta.finish or finish
+                yield delta
+        except BaseException as raised:
+            error = type(raised).__name__
+            raise
+        finally:
+            await stream.aclose()
+            self._turn.step = before
+            seconds = self._monotonic() - started
+            self._turn.emit(LlmReturned(call, self.name, seconds, inputs, outputs, finish, error))

@@ -1,0 +1,318 @@
+"""The Orchestrator: owns runs, tasks and their states, and decides what becomes of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, ClassVar
+
+import msgspec
+
+from retinue.bus.codec import decode
+from retinue.bus.envelope import Envelope
+from retinue.bus.errors import RetinueError
+from retinue.bus.messages import (
+    AttemptEnded,
+    AttemptFailed,
+    CancelRequested,
+    CancelTask,
+    Message,
+    ReleaseTask,
+    RunCancelled,
+    RunFailed,
+    RunStarted,
+    RunSucceeded,
+    RunTask,
+    StopAgent,
+    SubmitTask,
+    TaskCancelled,
+    TaskFailed,
+    TaskQueued,
+    TaskSubmitted,
+    TaskSucceeded,
+)
+
+from .admission import Admission
+from .base import KernelActor
+from .runtime import ActorRef, Future
+from .runtime.future import VALUE
+from .scribe import Scribe
+from .tasks import Ending, Run, Task, TaskTable, backoff
+
+__all__ = ["Find", "Orchestrator", "Tell"]
+
+FORCE_AFTER = 0.9
+"""Seconds after a cancel until a task that did not end is declared ended: promise 7 says 1."""
+
+
+class Find(msgspec.Struct, frozen=True):
+    """Asks for the record of a task, or of the root task of a run."""
+
+    id: str
+
+
+class Tell(msgspec.Struct, frozen=True):
+    """A timer's message: ``what`` is due for the task (``retry``, ``deadline`` or ``force``)."""
+
+    what: str
+    task: str
+
+
+class Orchestrator(KernelActor):
+    """A light actor. Every decision is an event first; what follows from it happens after that.
+
+    ``after`` starts a timer: ``after(seconds, ref, message)``.
+    """
+
+    handles: ClassVar = {
+        "SubmitTask": "_submit",
+        "CancelTask": "_cancel",
+        "StopAgent": "_stop_agent",
+        "AttemptEnded": "_attempt_ended",
+        "task.scheduled": "_scheduled",
+        "task.running": "_running",
+        Tell: "_due",
+        Find: "_find",
+    }
+
+    def __init__(
+        self,
+        scribe: Scribe,
+        scheduler: Callable[[], ActorRef],
+        admission: Admission,
+        table: TaskTable,
+        after: Callable[[float, ActorRef, Any], Any],
+        random: Callable[[], float],
+    ) -> None:
+        """``table`` outlives a restart of this actor; ``random`` gives [0, 1) for back-off."""
+        super().__init__()
+        self._scribe = scribe
+        self._clock = scribe.clock
+        self._scheduler = scheduler
+        self._admission = admission
+        self._table = table
+        self._after = after
+        self._random = random
+
+    def _submit(self, envelope: Envelope) -> Future[str]:
+        reply = self.defer()
+        try:
+            task = self._admit(envelope)
+        except RetinueError as refusal:
+            reply.fail(refusal)
+            return reply
+        if isinstance(task, str):
+            reply.settle(VALUE, task)
+        else:
+            self._accept(task, envelope, reply)
+        return reply
+
+    def _admit(self, envelope: Envelope) -> Task | str:
+        """The new task, or the id of the one that has its idempotency key already."""
+        body = decode(envelope.body, SubmitTask)
+        known = self._table.keys.get(body.key) if body.key else None
+        if known is not None:
+            return known
+        return self._admission.admit(envelope, body, self._table, self._clock.time())
+
+    def _accept(self, task: Task, command: Envelope, reply: Future[str]) -> None:
+        begins = self._table.add(task)
+        submitted = TaskSubmitted(
+            task.input,
+            task.priority,
+            task.deadline,
+            task.key,
+            task.parent,
+            task.attempts,
+            task.attempt_timeout,
+            task.fairness,
+        )
+        task.cause = command.id
+        events = [self._event(task, RunStarted())] if begins else []
+        events += [self._event(task, submitted), self._event(task, TaskQueued())]
+        self._table.move(task, "queued")
+        work = self._work(task)
+        scheduler = self._scheduler()
+
+        def accepted(_: object) -> None:
+            scheduler.tell(work)
+            reply.settle(VALUE, task.id)
+
+        self._scribe.append(events, accepted)
+        if task.deadline is not None:
+            self._timer(max(0.0, task.deadline - self._clock.time()), "deadline", task)
+
+    def _scheduled(self, event: Envelope) -> None:
+        task = self._table.tasks.get(event.task)
+        if task is not None and task.state == "queued":
+            self._table.move(task, "scheduled")
+            task.cause = event.id
+
+    def _running(self, event: Envelope) -> None:
+        task = self._table.tasks.get(event.task)
+        if task is not None and task.state in ("queued", "scheduled"):
+            self._table.move(task, "running")
+            task.started = task.started or event.time
+            task.cause = event.id
+
+    def _attempt_ended(self, envelope: Envelope) -> None:
+        """Decide: done, tried again, or ended. What comes from an older attempt counts no more."""
+        self._scheduler().tell(envelope)
+        task = self._table.tasks.get(envelope.task)
+        if task is None or not task.open:
+            return
+        ended = decode(envelope.body, AttemptEnded)
+        if ended.attempt != task.attempt:
+            return
+        task.cause = envelope.cause or task.cause
+        if task.ending is not None:
+            self._end(task, task.ending)
+        elif not ended.kind:
+            task.result = bytes(ended.result)
+            self._close(task, "succeeded")
+        elif ended.kind == "Cancelled":
+            self._end(task, Ending("cancelled", ended.kind, ended.cause))
+        elif ended.retry and task.attempt < task.attempts:
+            self._try_again(task, ended)
+        else:
+            self._end(task, Ending("failed", ended.kind, ended.cause))
+
+    def _try_again(self, task: Task, ended: AttemptEnded) -> None:
+        delay = max(backoff(task.attempt, self._random()), ended.retry_after or 0.0)
+        failed = AttemptFailed(task.attempt, ended.kind, ended.cause, delay)
+        task.attempt += 1
+        task.delayed = True
+        task.kind, task.error = ended.kind, ended.cause
+        self._table.move(task, "queued")
+        self._scribe.append(
+            [self._event(task, failed), self._event(task, TaskQueued(task.attempt, delay))]
+        )
+        self._timer(delay, "retry", task)
+
+    def _cancel(self, envelope: Envelope) -> Future[bool]:
+        """Cancel a task and all below it; answered once that is committed."""
+        reply = self.defer()
+        try:
+            task = self._table.root_of(envelope.task or envelope.run)
+        except RetinueError as refusal:
+            reply.fail(refusal)
+            return reply
+        if not task.open:
+            reply.settle(VALUE, False)
+            return reply
+        reason = decode(envelope.body, CancelTask).reason
+        task.cause = envelope.id
+        requested = self._event(task, CancelRequested(reason))
+        self._scribe.append([requested], lambda _: reply.settle(VALUE, True))
+        self._stop_tree(task, Ending("cancelled", "Cancelled", reason))
+        return reply
+
+    def _stop_agent(self, envelope: Envelope) -> None:
+        """All open tasks of an agent that is stopped end as failed."""
+        reason = f"agent {envelope.agent!r} was stopped: {decode(envelope.body, StopAgent).reason}"
+        ending = Ending("failed", "AgentStopped", reason)
+        for task in [t for t in self._table.tasks.values() if t.open and t.agent == envelope.agent]:
+            self._stop_tree(task, ending)
+
+    def _stop_tree(self, task: Task, ending: Ending) -> None:
+        """The task ends as said, and all below it are cancelled, the deepest first."""
+        below = Ending("cancelled", "Cancelled", f"{task.id} ended: {ending.reason}")
+        if ending.state == "cancelled":
+            below = ending
+        for child in reversed(list(self._table.below(task))):
+            self._stop(child, below)
+        self._stop(task, ending)
+
+    def _stop(self, task: Task, ending: Ending) -> None:
+        if not task.open or task.ending is not None:
+            return
+        task.ending = ending
+        if task.delayed:
+            self._end(task, ending)
+            return
+        release = self._scribe.write(
+            ReleaseTask(ending.reason), task.run, task.id, task.agent, task.cause
+        )
+        self._scheduler().tell(release)
+        self._timer(FORCE_AFTER, "force", task)
+
+    def _due(self, due: Tell) -> None:
+        task = self._table.tasks.get(due.task)
+        if task is None or not task.open:
+            return
+        if due.what == "retry":
+            task.delayed = False
+            self._scheduler().tell(self._work(task))
+        elif due.what == "deadline":
+            seconds = (task.deadline or 0.0) - task.submitted
+            self._stop_tree(
+                task, Ending("failed", "DeadlineExceeded", f"not done within {seconds:g} s")
+            )
+        elif task.ending is not None:
+            self._end(task, task.ending)
+
+    def _end(self, task: Task, ending: Ending) -> None:
+        task.kind, task.error = ending.kind, ending.reason
+        if ending.state == "cancelled":
+            task.kind = ""
+        self._close(task, ending.state)
+
+    def _close(self, task: Task, state: str) -> None:
+        """End the task, then its run when nothing of it is open any more."""
+        now = self._clock.time()
+        if task.children:
+            for child in reversed(list(self._table.below(task))):
+                self._stop(child, Ending("cancelled", "Cancelled", f"parent {task.id} {state}"))
+        if not task.open:
+            return
+        over = self._table.end(task, state, now)
+        events = [self._event(task, _task_end(task, now))]
+        if over is not None:
+            root = self._table.tasks[over.root]
+            events.append(self._event(root, _run_end(over, root, now)))
+        self._scribe.append(events)
+
+    def _find(self, find: Find) -> Task | None:
+        try:
+            return self._table.root_of(find.id)
+        except RetinueError:
+            return None
+
+    def _work(self, task: Task) -> Envelope:
+        until = task.deadline
+        body = RunTask(
+            task.input,
+            task.attempt,
+            task.priority,
+            task.fairness,
+            self._clock.time(),
+            task.attempt_timeout,
+            until,
+        )
+        return self._scribe.write(body, task.run, task.id, task.agent, task.cause, task.trace)
+
+    def _event(self, task: Task, body: Message) -> Envelope:
+        """An event about the task, caused by the last one about it."""
+        event = self._scribe.write(body, task.run, task.id, task.agent, task.cause, task.trace)
+        task.cause = event.id
+        return event
+
+    def _timer(self, seconds: float, what: str, task: Task) -> None:
+        self._after(seconds, self.actor_ref, Tell(what, task.id))
+
+
+def _task_end(task: Task, now: float) -> Message:
+    seconds = now - task.submitted
+    if task.state == "succeeded":
+        return TaskSucceeded(msgspec.Raw(task.result), task.attempt, seconds)
+    if task.state == "failed":
+        return TaskFailed(task.kind, task.error, task.attempt, seconds)
+    return TaskCancelled(task.error, seconds)
+
+
+def _run_end(run: Run, root: Task, now: float) -> Message:
+    seconds = now - run.started
+    if root.state == "succeeded":
+        return RunSucceeded(seconds)
+    if root.state == "failed":
+        return RunFailed(f"{root.kind}: {root.error}", seconds)
+    return RunCancelled(root.error, seconds)

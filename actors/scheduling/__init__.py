@@ -1,0 +1,1 @@
+"""Who runs next: pure decisions over what waits."""

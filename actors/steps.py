@@ -1,0 +1,90 @@
+"""What a turn writes down: its steps, in order, until it is over, and no flood of them."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+
+from retinue.bus.envelope import Envelope, Event
+from retinue.bus.errors import KernelClosed, MailboxFull
+from retinue.bus.messages import Message
+
+from .runtime import Future
+from .runtime.future import VALUE
+from .scribe import Scribe
+
+__all__ = ["MAX_UNCOMMITTED", "Mirrored", "Steps"]
+
+MAX_UNCOMMITTED = 10_000
+"""Steps that one turn may be ahead of the journal: a flood ends the turn, not the kernel."""
+
+Mirrored = Callable[[int], "Future[bool] | None"]
+"""When observers were told of the event with that ``seq``; ``None``: nobody needs to wait."""
+
+
+class Steps:
+    """The events of one task's turn, or of an operator's call. Any thread may use it."""
+
+    def __init__(
+        self,
+        scribe: Scribe,
+        mirrored: Mirrored,
+        run: str = "",
+        task: str = "",
+        agent: str = "",
+        cause: str = "",
+        trace: str = "",
+    ) -> None:
+        """The names go into each event's header."""
+        self.discarded = 0
+        self._scribe = scribe
+        self._mirrored = mirrored
+        self._where = (run, task, agent, cause, trace)
+        self._lock = threading.Lock()
+        self._closed = False
+        self._emitted = 0
+        self._committed = 0
+
+    def write(self, body: Message) -> Envelope:
+        """The body in an envelope with this turn's names."""
+        return self._scribe.write(body, *self._where)
+
+    def emit(self, body: Message) -> None:
+        """Have the step committed. Raises ``MailboxFull`` when the turn floods the journal."""
+        self._append(self.write(body), self._count)
+
+    async def told(self, body: Message) -> None:
+        """Have the step committed; returns when it is, and observers had their chance to see it."""
+        committed: Future[int] = Future()
+
+        def then(events: Sequence[Event]) -> None:
+            self._committed += 1
+            committed.settle(VALUE, events[0].seq)
+
+        if not self._append(self.write(body), then):
+            raise KernelClosed("the turn is over: it takes no more steps")
+        mirrored = self._mirrored(await committed)
+        if mirrored is not None:
+            await mirrored
+
+    def close(self) -> None:
+        """Discard, and count, whatever is still emitted by code that did not stop."""
+        with self._lock:
+            self._closed = True
+
+    def _append(self, event: Envelope, then: Callable[[Sequence[Event]], None]) -> bool:
+        with self._lock:
+            if self._closed:
+                self.discarded += 1
+                return False
+            if self._emitted - self._committed >= MAX_UNCOMMITTED:
+                raise MailboxFull(
+                    f"agent {self._where[2]!r} is {MAX_UNCOMMITTED:,} steps ahead of the journal: "
+                    "emit less, or await between steps"
+                )
+            self._emitted += 1
+            self._scribe.append((event,), then)
+            return True
+
+    def _count(self, events: Sequence[Event]) -> None:
+        self._committed += 1

@@ -1,0 +1,210 @@
+"""Calling a tool: looked up, checked, written down, run within its deadline, written down again."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from fnmatch import fnmatchcase
+from typing import Any, Protocol
+
+import msgspec
+
+from retinue.bus.codec import encode_value
+from retinue.bus.errors import DeadlineExceeded, InvalidInput, RetinueError, ToolError, UnknownTool
+from retinue.bus.messages import EventBody, ToolCalled, ToolProgress, ToolReturned
+from retinue.plugins import Tool
+from retinue.plugins.tools import ToolContext
+
+__all__ = ["Caller", "Toolbox"]
+
+DEFAULT_TIMEOUT = 120.0
+"""Seconds that a call may take when neither the tool nor the turn says less."""
+
+
+class Caller(Protocol):
+    """On whose behalf a tool is called."""
+
+    agent: str
+    deadline: float | None
+
+    @property
+    def cancelled(self) -> bool:
+        """Whether nobody waits for the result any more."""
+
+    def emit(self, body: EventBody) -> None:
+        """Write a step down."""
+
+    async def told(self, body: EventBody) -> None:
+        """Write a step down, and wait until it is committed and observers were told."""
+
+
+class Toolbox:
+    """All tools by name. The PluginManager writes it; turns on the agents' loop read it."""
+
+    def __init__(self, make_id: Callable[[str], str], monotonic: Callable[[], float]) -> None:
+        """``make_id`` makes the ids that join a call to its return."""
+        self._make_id = make_id
+        self._monotonic = monotonic
+        self._tools: dict[str, Tool] = {}
+
+    def add(self, tools: Iterable[Tool]) -> None:
+        """Take tools in; raises ``InvalidInput`` when one's name is taken by another tool."""
+        for tool in tools:
+            known = self._tools.setdefault(tool.name, tool)
+            if known is not tool and known.function is not tool.function:
+                raise InvalidInput(
+                    f"a tool is named {tool.name!r} already: give this one another name"
+                )
+
+    def remove(self, names: Iterable[str]) -> None:
+        """Take tools out; calls that run go on."""
+        for name in names:
+            self._tools.pop(name, None)
+
+    def names(self) -> list[str]:
+        """All names, sorted."""
+        return sorted(self._tools)
+
+    def given(self, wanted: Iterable[str | Tool]) -> dict[str, Tool]:
+        """The tools that an agent asks for: its own, and others by name or glob (``files.*``).
+
+        Raises ``UnknownTool`` for a name or glob that fits none.
+        """
+        tools: dict[str, Tool] = {}
+        for want in wanted:
+            if isinstance(want, Tool):
+                tools[want.name] = want
+                continue
+            found = [name for name in self.names() if fnmatchcase(name, want)]
+            if not found:
+                raise UnknownTool(f"no tool matches {want!r}: there are {', '.join(self.names())}")
+            tools.update((name, self._tools[name]) for name in found)
+        return tools
+
+    async def call(
+        self,
+        caller: Caller,
+        name: str,
+        args: Mapping[str, Any],
+        given: Mapping[str, Tool] | None = None,
+    ) -> Any:
+        """Call a tool for an agent that was ``given`` these, or for an operator, who has all."""
+        tool = self._find(caller, name, given)
+        checked = tool.check(args)
+        body = encode_value(dict(args), f"the arguments of {name}")
+        call = self._make_id("c")
+        await caller.told(ToolCalled(call, name, msgspec.Raw(body), tool.effect))
+        started = self._monotonic()
+        try:
+            result = await self._run(caller, tool, checked, call)
+            encoded = encode_value(result, f"the result of {name}")
+        except BaseException as error:
+            seconds = self._monotonic() - started
+            caller.emit(ToolReturned(call, name, ok=False, seconds=seconds, error=_line(error)))
+            raise _for_agent(name, error) from error
+        seconds = self._monotonic() - started
+        caller.emit(
+            ToolReturned(
+                call,
+                name,
+                ok=True,
+                seconds=seconds,
+                result=msgspec.Raw(encoded),
+                summary=_summary(result),
+            )
+        )
+        return msgspec.json.decode(encoded)
+
+    def _find(self, caller: Caller, name: str, given: Mapping[str, Tool] | None) -> Tool:
+        tool = (self._tools if given is None else given).get(name)
+        if tool is not None:
+            return tool
+        if name in self._tools:
+            raise UnknownTool(
+                f"agent {caller.agent!r} was not given the tool {name!r}: add it to its tools"
+            )
+        known = ", ".join(sorted({*self._tools, *(given or ())})) or "none"
+        raise UnknownTool(f"no tool is named {name!r}: there are {known}")
+
+    async def _run(self, caller: Caller, tool: Tool, checked: Mapping[str, Any], call: str) -> Any:
+        seconds = tool.timeout or DEFAULT_TIMEOUT
+        over = threading.Event()
+
+        def progress(done: float, total: float, note: str) -> None:
+            caller.emit(ToolProgress(call, tool.name, done, total, note))
+
+        context = ToolContext(progress, lambda: over.is_set() or caller.cancelled, caller.deadline)
+        work: Awaitable[Any]
+        if tool.is_async:
+            work = tool.call(checked, context)
+        else:
+            work = _in_thread(lambda: tool.call(checked, context), f"tool {tool.name}")
+        limit = asyncio.timeout(seconds)
+        try:
+            async with limit:
+                return await work
+        except TimeoutError:
+            if not limit.expired():
+                raise
+            raise DeadlineExceeded(f"{tool.name} did not return within {seconds:g} s") from None
+        finally:
+            over.set()
+
+
+async def _in_thread(function: Callable[[], Any], name: str) -> Any:
+    """Run a plain function on a thread of its own.
+
+    A pool would be cheaper by 60 µs and would stop when each of its threads hangs; a daemon
+    thread that hangs is left behind alone, and the interpreter can still end.
+    """
+    loop = asyncio.get_running_loop()
+    arrived: asyncio.Future[Any] = loop.create_future()
+
+    def run() -> None:
+        try:
+            result, error = function(), None
+        except BaseException as raised:  # noqa: BLE001 - SystemExit of a tool is the tool's own
+            result, error = None, raised
+        try:
+            loop.call_soon_threadsafe(_settle, arrived, result, error)
+        except RuntimeError:  # the loop is closed: the kernel is gone, and so is the caller
+            return
+
+    threading.Thread(target=run, name=f"retinue {name}", daemon=True).start()
+    return await arrived
+
+
+def _settle(arrived: asyncio.Future[Any], result: Any, error: BaseException | None) -> None:
+    if arrived.done():
+        return
+    if error is None:
+        arrived.set_result(result)
+    elif isinstance(error, Exception) and not isinstance(error, StopIteration):
+        arrived.set_exception(error)
+    else:
+        arrived.set_exception(ToolError(_line(error)))
+
+
+def _for_agent(name: str, error: BaseException) -> BaseException:
+    """What the agent gets: errors of ours and cancellation as they are, all others as one kind."""
+    if isinstance(error, (RetinueError, asyncio.CancelledError)):
+        return error
+    return ToolError(f"{name}: {_line(error)}")
+
+
+def _line(error: BaseException) -> str:
+    try:
+        text = " ".join(str(error).split())[:2_000]
+    except Exception:  # noqa: BLE001 - a broken __str__ must not hide the error itself
+        text = ""
+    return f"{type(error).__name__}: {text}" if text else type(error).__name__
+
+
+def _summary(result: Any) -> str:
+    """How much came back, for people."""
+    if isinstance(result, list):
+        return f"{len(result)} item{'s' if len(result) != 1 else ''}"
+    if isinstance(result, str):
+        return f"{len(result)} characters"
+    return ""

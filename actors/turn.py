@@ -1,0 +1,164 @@
+"""A turn's door to the kernel, for agents in the kernel's process."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from retinue.bus.codec import decode, encode_value
+from retinue.bus.envelope import Envelope, Event
+from retinue.bus.errors import TaskCancelled, TaskFailed
+from retinue.bus.messages import CancelTask, EventBody, SubmitTask, TaskResumes, TaskWaits
+from retinue.bus.messages import TaskCancelled as TaskCancelledEvent
+from retinue.bus.messages import TaskFailed as TaskFailedEvent
+from retinue.bus.messages import TaskSucceeded as TaskSucceededEvent
+
+from retinue.plugins import Tool
+
+from .completions import Completions
+from .models import Models
+from .runtime import ActorRef
+from .scheduling.policies import DEFAULT
+from .scribe import Scribe
+from .steps import Mirrored, Steps
+from .toolbox import Toolbox
+
+if TYPE_CHECKING:
+    from retinue.plugins.llm.model import ChatModel
+
+__all__ = ["KernelTurn", "Services", "outcome_of"]
+
+
+class Services(msgspec.Struct, frozen=True):
+    """What turns need of the kernel."""
+
+    scribe: Scribe
+    completions: Completions
+    toolbox: Toolbox
+    models: Models
+    orchestrator: Callable[[], ActorRef[Any]]
+    scheduler: Callable[[], ActorRef[Any]]
+    ended: Callable[[str], Event | None]
+    """The terminal event of a task, when it is committed already."""
+    mirrored: Mirrored
+
+
+class KernelTurn:
+    """Implements ``TurnPort``. ``emit`` and ``close`` from any thread, the rest on a loop."""
+
+    def __init__(
+        self,
+        services: Services,
+        task: Envelope,
+        attempt: int,
+        deadline: float | None,
+        tools: Mapping[str, Tool],
+        model: str | ChatModel | None,
+        state: dict[str, Any],
+    ) -> None:
+        """``task`` is the envelope of the ``RunTask`` that began the turn."""
+        self.run, self.task, self.agent = task.run, task.task, task.agent
+        self.attempt = attempt
+        self.deadline = deadline
+        self.state = state
+        self.cancelled = False
+        self.step = "started"
+        self.progressed = services.scribe.clock.monotonic()
+        self.steps = Steps(
+            services.scribe, services.mirrored, task.run, task.task, task.agent, task.id, task.trace
+        )
+        self._services = services
+        self._tools = tools
+        self._model = model
+
+    def emit(self, body: EventBody) -> None:
+        """Write a step down; discarded once the turn is over, refused when it floods."""
+        self.progressed = self._services.scribe.clock.monotonic()
+        self.steps.emit(body)
+
+    async def told(self, body: EventBody) -> None:
+        """Write a step down; returns once it is committed, and observers had their chance."""
+        self.progressed = self._services.scribe.clock.monotonic()
+        await self.steps.told(body)
+
+    async def call(self, tool: str, args: Mapping[str, Any]) -> Any:
+        """Call a tool that the agent was given."""
+        with _Step(self, f"tool {tool}"):
+            return await self._services.toolbox.call(self, tool, args, self._tools)
+
+    async def submit(
+        self,
+        agent: str,
+        input: Mapping[str, Any],
+        *,
+        priority: int | None = None,
+        deadline: float | None = None,
+        key: str = "",
+    ) -> str:
+        """Submit a child task."""
+        given = msgspec.Raw(encode_value(dict(input), f"the input for {agent!r}"))
+        urgent = DEFAULT if priority is None else priority
+        command = self.steps.write(SubmitTask(given, urgent, deadline, key, self.task))
+        command = msgspec.structs.replace(
+            command, task=self._services.scribe.ids.make("t"), agent=agent
+        )
+        accepted: str = await self._services.orchestrator().ask(command, block=False)
+        return accepted
+
+    async def result(self, task: str) -> Any:
+        """Wait for a child; the place in the scheduler is lent to others meanwhile."""
+        completions = self._services.completions
+        ended = completions.watch(task)
+        known = self._services.ended(task)
+        if known is not None:
+            completions.forget(task)
+            return outcome_of(known)
+        scheduler = self._services.scheduler()
+        with _Step(self, f"waiting for {task}"):
+            scheduler.tell(self.steps.write(TaskWaits(task)))
+            try:
+                return outcome_of(await ended)
+            finally:
+                scheduler.tell(self.steps.write(TaskResumes()))
+
+    async def cancel(self, task: str, reason: str) -> None:
+        """Cancel a child and everything under it."""
+        command = msgspec.structs.replace(self.steps.write(CancelTask(reason)), task=task)
+        await self._services.orchestrator().ask(command, block=False)
+
+    def model(self, name: str | None = None) -> ChatModel:
+        """The agent's model, or the named one; its calls become events of this turn."""
+        return self._services.models.for_turn(self, name or self._model)
+
+    def close(self) -> None:
+        """The turn is over: whatever is still emitted by code that did not stop is discarded."""
+        self.steps.close()
+
+
+class _Step:
+    """Says what the turn is at while the block runs, for the watchdog and for people."""
+
+    def __init__(self, turn: KernelTurn, step: str) -> None:
+        self._turn = turn
+        self._step = step
+        self._before = turn.step
+
+    def __enter__(self) -> None:
+        self._turn.step = self._step
+
+    def __exit__(self, *_: object) -> None:
+        self._turn.step = self._before
+        self._turn.progressed = self._turn._services.scribe.clock.monotonic()  # noqa: SLF001
+
+
+def outcome_of(event: Event) -> Any:
+    """The result that a task's terminal event holds; raises ``TaskFailed`` or ``TaskCancelled``."""
+    body = event.envelope.body
+    if event.type == "task.succeeded":
+        return msgspec.json.decode(decode(body, TaskSucceededEvent).result)
+    if event.type == "task.failed":
+        failed = decode(body, TaskFailedEvent)
+        raise TaskFailed(event.task, failed.kind, failed.cause, failed.attempts)
+    raise TaskCancelled(event.task, decode(body, TaskCancelledEvent).reason)

@@ -1,0 +1,105 @@
+"""The watchdog: looks at every running turn a few times a second, and names those that hang."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, ClassVar
+
+import msgspec
+
+from retinue.bus.messages import CancelTask, TaskStalled
+
+from .agent import Working
+from .base import KernelActor
+from .execution.executor import Executor, Stall
+from .progress import Budgets, Hanging, Observed, hanging
+from .runtime import ActorRef
+from .scribe import Scribe
+
+__all__ = ["Watchdog"]
+
+INTERVAL = 0.25
+
+
+class _Tick(msgspec.Struct, frozen=True):
+    """It is time to look."""
+
+
+class Watchdog(KernelActor):
+    """A light actor. ``machine`` is the executors' clock, which no test can move."""
+
+    handles: ClassVar = {_Tick: "_look"}
+
+    def __init__(
+        self,
+        scribe: Scribe,
+        orchestrator: Callable[[], ActorRef[Any]],
+        executors: Sequence[Executor],
+        turns: Mapping[str, Working],
+        budgets: Budgets,
+        action: str,
+        after: Callable[[float, ActorRef[Any], Any], Any],
+        machine: Callable[[], float],
+    ) -> None:
+        """``turns`` are those that run, by task; ``action`` is ``report`` or ``cancel``."""
+        super().__init__()
+        self._scribe = scribe
+        self._orchestrator = orchestrator
+        self._executors = executors
+        self._turns = turns
+        self._budgets = budgets
+        self._action = action
+        self._after = after
+        self._machine = machine
+        self._told: dict[str, float] = {}
+
+    def on_start(self) -> None:
+        """Begin to look."""
+        self._after(INTERVAL, self.actor_ref, _Tick())
+
+    def _look(self, _: _Tick) -> None:
+        try:
+            self._look_at_executors()
+            self._look_at_turns()
+        finally:
+            self._after(INTERVAL, self.actor_ref, _Tick())
+
+    def _look_at_executors(self) -> None:
+        now = self._machine()
+        for executor in self._executors:
+            for stall in executor.check(now):
+                self._report_stall(stall)
+                executor.break_stall(stall)
+
+    def _look_at_turns(self) -> None:
+        turns = dict(self._turns)
+        self._told = {task: at for task, at in self._told.items() if task in turns}
+        observed = [
+            Observed(task, w.turn.agent, w.turn.step, w.began, w.turn.progressed)
+            for task, w in turns.items()
+        ]
+        for found in hanging(observed, self._budgets, self._scribe.clock.monotonic()):
+            progressed = turns[found.task].turn.progressed
+            if self._told.get(found.task) != progressed:
+                self._told[found.task] = progressed
+                self._act(found, turns[found.task])
+
+    def _act(self, found: Hanging, working: Working) -> None:
+        turn = working.turn
+        where = working.running.what() if working.running is not None else turn.step
+        self._scribe.append(
+            [turn.steps.write(TaskStalled(f"{found.what} ({where})", found.seconds, self._action))]
+        )
+        if self._action == "cancel":
+            reason = f"no progress in {found.what} for {found.seconds:.1f} s"
+            self._orchestrator().tell(turn.steps.write(CancelTask(reason)))
+
+    def _report_stall(self, stall: Stall) -> None:
+        working = self._turns.get(stall.task)
+        event = TaskStalled(
+            stall.what, stall.seconds, "its loop is abandoned" if stall.struck else "interrupted"
+        )
+        if working is not None:
+            self._scribe.append([working.turn.steps.write(event)])
+        else:
+            self._scribe.append([self._scribe.write(event, agent=stall.agent)])

@@ -1,0 +1,85 @@
+"""Spawning and stopping agents."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from retinue.actors.agent import Agent, Retire
+from retinue.actors.roster import Entry
+from retinue.actors.runtime import Future
+from retinue.actors.runtime.future import VALUE
+from retinue.actors.scheduler import AgentGone, AgentReady
+from retinue.bus.errors import InvalidInput
+from retinue.bus.messages import AgentSpawned, AgentStopped, StopAgent
+from retinue.plugins import AgentSpec, Tool
+from retinue.plugins.llm.model import ChatModel
+from retinue.plugins.tools import check_name
+
+from .tree import Tree
+
+__all__ = ["spawn", "stop_agent"]
+
+
+def spawn(
+    tree: Tree,
+    name: str,
+    agent: AgentSpec | Callable[..., Any],
+    isolation: str | None,
+    tools: Iterable[str | Tool | Callable[..., Any]] | None,
+    model: str | ChatModel | None,
+    timeout: float,
+) -> Entry:
+    """Start an agent; it takes tasks when this returns, and its event is committed."""
+    check_name("agent", name)
+    spec = AgentSpec.of(agent, name=name, isolation=isolation, tools=tools, model=model)
+    if spec.isolation == "process" and spec.reference is None:
+        raise InvalidInput(
+            f"agent {name!r} cannot run in a process of its own: a child process has to find its "
+            "code, so define it at the top level of a module"
+        )
+    given = tree.toolbox.given(spec.tools)
+    tree.roster.check_free(name)
+    ref = tree.system.start(
+        Agent,
+        name,
+        spec,
+        given,
+        spec.model,
+        tree.executors[spec.isolation],
+        tree.services,
+        tree.turns,
+        tree.states.setdefault(name, {}),
+        tree.states.__setitem__,
+        name=f"agent:{name}",
+    )
+    shown = spec.model if isinstance(spec.model, str) else getattr(spec.model, "name", "")
+    entry = Entry(name, spec, spec.isolation, tuple(given), shown or "", ref)
+    try:
+        tree.roster.add(entry)
+    except InvalidInput:
+        ref.stop(block=False)
+        raise
+    tree.scheduler.tell(AgentReady(name, ref, entry.places))
+    _commit(
+        tree, name, AgentSpawned(spec.isolation, tuple(given), shown or "", spec.schema), timeout
+    )
+    return entry
+
+
+def stop_agent(tree: Tree, name: str, reason: str, timeout: float) -> None:
+    """Stop an agent: its open tasks fail with the reason, and its name is free again."""
+    entry = tree.roster.remove(name)
+    tree.scheduler.tell(AgentGone(name))
+    tree.orchestrator.tell(tree.scribe.write(StopAgent(reason), agent=name))
+    entry.ref.tell(Retire())
+    tree.states.pop(name, None)
+    _commit(tree, name, AgentStopped(reason), timeout)
+
+
+def _commit(tree: Tree, agent: str, body: AgentSpawned | AgentStopped, timeout: float) -> None:
+    committed: Future[None] = Future()
+    tree.scribe.append(
+        [tree.scribe.write(body, agent=agent)], lambda _: committed.settle(VALUE, None)
+    )
+    committed.get(timeout=timeout)

@@ -1,0 +1,315 @@
+"""``Kernel``: the whole of it inside a program, with no daemon, no Redis and no file."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Literal, Self
+
+import msgspec
+
+from retinue.bus.clock import Clock, SystemClock
+from retinue.bus.codec import encode_value
+from retinue.bus.envelope import Event
+from retinue.bus.errors import ConfigError, KernelClosed
+from retinue.bus.journal import Filter
+from retinue.bus.messages import (
+    CancelTask,
+    ConfigureScheduler,
+    InvokeTool,
+    KernelStarted,
+    SchedulerConfigured,
+)
+from retinue.bus.views import AgentView, PluginView, RunView, StatusView, TaskView
+from retinue.plugins import AgentSpec, Plugin, Tool
+from retinue.plugins.llm.model import ChatModel
+
+from . import agents, looks
+from .config import Config
+from .elements import Elements, Progressions, commit
+from .follow import follow, tail
+from .handles import TaskHandle
+from .model_choice import factories
+from .plugging import adopt, load_system_plugins
+from .stopping import stop
+from .submission import Submission, handle_of, resubmission, submission
+from .tree import Tree
+from .version import VERSION
+
+__all__ = ["Kernel"]
+
+COMMAND_TIMEOUT = 30.0
+"""Seconds until a command has to be accepted; not how long a task may run."""
+
+Agent = AgentSpec | Callable[..., Any]
+ModelSource = ChatModel | Callable[[], ChatModel]
+
+
+class Kernel:
+    """A kernel in this process. Any thread may use it; ``close`` it, or use it in a ``with``.
+
+    ``redis`` is ``None``, ``"auto"`` for a server of its own, or a URL; ``state_dir`` is where a
+    daemon keeps its files. Nothing of the host program is touched: no signal handler, logging or
+    environment, and after ``close`` no thread and no descriptor is left.
+    """
+
+    def __init__(
+        self,
+        name: str | None = None,
+        redis: str | None = None,
+        state_dir: str | Path | None = None,
+        config: Config | None = None,
+        *,
+        models: Mapping[str, ModelSource] | None = None,
+        plugins: Sequence[Plugin] = (),
+        clock: Clock | None = None,
+    ) -> None:
+        """What is given here wins over ``config``; raises ``ConfigError``.
+
+        ``models`` adds language models by name, or replaces ``auto``, the default; ``plugins``
+        adds plugins of the program's own to those that are installed.
+        """
+        self.config = _with(config or Config(), name, redis, state_dir)
+        self.name = self.config.name
+        self.state_dir = Path(self.config.state_dir) if self.config.state_dir else None
+        self.clock = clock or SystemClock()
+        self._models = factories(self.config, os.environ, models or {})
+        self._plugins = tuple(plugins)
+        self._lock = threading.Lock()
+        self._tree: Tree | None = None
+        self._state = "new"
+        self._started = self.clock.monotonic()
+
+    def __repr__(self) -> str:
+        return f"<Kernel {self.name!r} {self._state}>"
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close(drain=0.0)
+
+    def start(self) -> Self:
+        """Start the kernel; a context manager does it by itself."""
+        with self._lock:
+            if self._state != "new":
+                raise KernelClosed(f"kernel {self.name!r} is {self._state}: make a new one")
+            self._tree = tree = Tree(self.config, self.clock, self._models)
+            tree.start()
+            self._state = "running"
+        self.elements = Elements(tree)
+        self.progressions = Progressions(tree, self.elements)
+        commit(tree, KernelStarted(self.name, VERSION, os.getpid()))
+        load_system_plugins(self, tree, self._plugins)
+        return self
+
+    def close(self, drain: float | None = None, reason: str = "closed by its program") -> None:
+        """Take no more work, wait up to ``drain`` seconds for what runs, and end. Safe to repeat."""
+        with self._lock:
+            if self._tree is None or self._state != "running":
+                return
+            self._state = "stopping"
+        try:
+            stop(self._tree, self.config.drain if drain is None else drain, reason)
+        finally:
+            self._state = "closed"
+
+    # ------------------------------------------------------------------ agents and plugins
+
+    def spawn(
+        self,
+        name: str,
+        agent: Agent,
+        isolation: Literal["shared", "thread", "process"] | str | None = None,
+        tools: Iterable[str | Tool | Callable[..., Any]] | None = None,
+        model: str | ChatModel | None = None,
+    ) -> AgentView:
+        """Start an agent under a name; what is given replaces what ``@agent`` said."""
+        entry = agents.spawn(self._live, name, agent, isolation, tools, model, COMMAND_TIMEOUT)
+        return looks.agent_view(self._live, entry)
+
+    def stop_agent(self, name: str, reason: str = "stopped by its program") -> None:
+        """Stop an agent; its open tasks fail with the reason. Raises ``UnknownAgent``."""
+        agents.stop_agent(self._live, name, reason, COMMAND_TIMEOUT)
+
+    def agents(self) -> list[AgentView]:
+        """All agents, in the order in which they were spawned."""
+        tree = self._live
+        return [looks.agent_view(tree, entry) for entry in tree.roster.entries()]
+
+    def agent(self, name: str) -> AgentView:
+        """One agent; raises ``UnknownAgent``."""
+        return looks.agent_view(self._live, self._live.roster.find(name))
+
+    def load(self, plugin: Plugin) -> None:
+        """Take a plugin of the program's own in: its tools, and its agents under their names."""
+        adopt(self, self._live, plugin, "program")
+
+    def plugins(self) -> list[PluginView]:
+        """All plugins, those that failed to load too."""
+        return list(self._live.plugins.values())
+
+    def invoke(
+        self, tool: str, args: Mapping[str, Any] | None = None, timeout: float = 30.0
+    ) -> Any:
+        """Call a tool outside any task. Raises ``UnknownTool``, ``InvalidInput``, ``ToolError``."""
+        tree = self._live
+        body = msgspec.Raw(encode_value(dict(args or {}), f"the arguments of {tool}"))
+        return tree.manager.ask(tree.scribe.write(InvokeTool(tool, body)), timeout=timeout)
+
+    # ------------------------------------------------------------------ tasks and runs
+
+    def submit(
+        self,
+        agent: str,
+        input: Mapping[str, Any] | None = None,
+        priority: int = 5,
+        deadline: float | None = None,
+        key: str | None = None,
+        parent: str | None = None,
+        *,
+        fairness: str = "",
+        attempts: int = 1,
+    ) -> TaskHandle:
+        """Have an agent do something; accepted and committed when this returns.
+
+        ``priority`` is 0 to 9, 9 the most urgent; ``deadline`` in seconds from now, for all
+        attempts. A ``key`` that was used before gives the task that has it. Raises
+        ``UnknownAgent``, ``InvalidInput``, ``MailboxFull``, ``KernelClosed``.
+        """
+        body = submission(input or {}, agent, priority, deadline, key, parent, fairness, attempts)
+        return Submission(self, self._live, agent, body).handle(COMMAND_TIMEOUT)
+
+    def submit_many(
+        self, agent: str, inputs: Iterable[Mapping[str, Any]], priority: int = 5
+    ) -> list[TaskHandle]:
+        """``submit`` each input, waiting once for all; what is refused raises after the rest was sent."""
+        tree = self._live
+        sent = [
+            Submission(self, tree, agent, submission(i, agent, priority, None, None, None, "", 1))
+            for i in inputs
+        ]
+        return [one.handle(COMMAND_TIMEOUT) for one in sent]
+
+    def handle(self, task: str) -> TaskHandle:
+        """The handle of a task that is known by id; raises ``NotFound``."""
+        return handle_of(self, self._live, task)
+
+    def cancel(
+        self, task: str, reason: str = "cancelled by its program", timeout: float = 30.0
+    ) -> bool:
+        """Cancel a task or a run, and everything under it; ``False`` when it had ended."""
+        tree = self._live
+        command = tree.scribe.write(CancelTask(reason), task=task)
+        cancelled: bool = tree.orchestrator.ask(command, timeout=timeout)
+        return cancelled
+
+    def retry(self, task: str) -> TaskHandle:
+        """Do an ended task once more, as a new task and run with the same input."""
+        agent, body = resubmission(self._live, task)
+        return Submission(self, self._live, agent, body).handle(COMMAND_TIMEOUT)
+
+    def tasks(
+        self,
+        state: str | None = None,
+        agent: str | None = None,
+        run: str | None = None,
+        limit: int = 100,
+    ) -> list[TaskView]:
+        """Tasks that match all that is given, newest first."""
+        return looks.task_list(self._live, state, agent, run, limit)
+
+    def task(self, task: str) -> TaskView:
+        """One task; raises ``NotFound``."""
+        return looks.task_one(self._live, task)
+
+    def runs(self, limit: int = 100) -> list[RunView]:
+        """Runs, newest first."""
+        return looks.run_list(self._live, limit)
+
+    def run(self, run: str) -> RunView:
+        """One run; raises ``NotFound``."""
+        return looks.run_one(self._live, run)
+
+    # ------------------------------------------------------------------ the kernel itself
+
+    def status(self) -> StatusView:
+        """The kernel at a glance."""
+        return looks.status(self._live, self._state, VERSION, self._started)
+
+    def configure_scheduler(
+        self,
+        policy: str | None = None,
+        max_running: int | None = None,
+        max_per_agent: int | None = None,
+        paused: bool | None = None,
+    ) -> SchedulerConfigured:
+        """Swap the policy or the caps, or pause, while the kernel runs; ``None`` leaves as it is."""
+        tree = self._live
+        command = ConfigureScheduler(policy, max_running, max_per_agent, paused)
+        configured: SchedulerConfigured = tree.scheduler.ask(tree.scribe.write(command))
+        return configured
+
+    @property
+    def last_seq(self) -> int:
+        """The ``seq`` of the newest event: a cursor for ``events``."""
+        return self._live.store.last
+
+    def events(
+        self,
+        after: int | Literal["now", "start"] = "start",
+        only: Filter | None = None,
+        follow: bool = True,
+    ) -> Iterator[Event | None]:
+        """Events after a cursor, then live; ``None`` once a second while there are none."""
+        tree = self._live
+        cursor = {"now": tree.store.last, "start": 0}.get(after, after)  # type: ignore[call-overload]
+        return tail(tree.feed, cursor, only, live=follow)
+
+    def follow(
+        self, after: int, only: Filter, timeout: float | None, last: Callable[[Event], bool]
+    ) -> Iterator[Event]:
+        """Events after a cursor up to the ``last`` one."""
+        return follow(self._kept.feed, after, only, timeout, last)
+
+    @property
+    def _kept(self) -> Tree:
+        """What was recorded, which stays readable after the end."""
+        if self._tree is None:
+            raise KernelClosed(f"kernel {self.name!r} is not started: use it in a `with`")
+        return self._tree
+
+    @property
+    def _live(self) -> Tree:
+        if self._tree is None or self._state != "running":
+            raise KernelClosed(f"kernel {self.name!r} is {self._state}: start a new one")
+        return self._tree
+
+
+def _with(
+    config: Config, name: str | None, redis: str | None, state_dir: str | Path | None
+) -> Config:
+    given = {
+        "name": name,
+        "redis": redis,
+        "state_dir": None if state_dir is None else str(state_dir),
+    }
+    changed = {key: value for key, value in given.items() if value is not None}
+    return checked(msgspec.structs.replace(config, **changed)) if changed else config
+
+
+def checked(config: Config) -> Config:
+    """The configuration with every rule applied; raises ``ConfigError``."""
+    try:
+        return msgspec.convert(msgspec.to_builtins(config), Config)
+    except msgspec.ValidationError as error:
+        raise ConfigError(f"the configuration is not valid: {error}") from error

@@ -1,0 +1,133 @@
+"""What can be seen of a kernel: views made from its state. They change nothing."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from typing import Any
+
+import msgspec
+
+from retinue.actors.roster import Entry
+from retinue.actors.scheduler import AskScheduler, WhyWaiting
+from retinue.actors.tasks import Task, run_view, task_view
+from retinue.bus.errors import InvalidInput
+from retinue.bus.messages import SchedulerConfigured
+from retinue.bus.views import AgentView, RunView, StatusView, TaskView
+
+from .tree import Tree
+
+__all__ = ["agent_view", "run_list", "run_one", "status", "task_list", "task_one"]
+
+STATES = ("submitted", "queued", "scheduled", "running", "succeeded", "failed", "cancelled")
+
+
+def task_list(
+    tree: Tree, state: str | None, agent: str | None, run: str | None, limit: int
+) -> list[TaskView]:
+    """Tasks that match all that is given, newest first."""
+    if state is not None and state not in STATES:
+        raise InvalidInput(f"no task has the state {state!r}: use one of {', '.join(STATES)}")
+    found = []
+    for task in reversed(list(tree.table.tasks.values())):
+        if len(found) == limit:
+            break
+        if _matches(task, state, agent, run):
+            found.append(task)
+    return _views(tree, found)
+
+
+def task_one(tree: Tree, task: str) -> TaskView:
+    """One task; raises ``NotFound``."""
+    return _views(tree, [tree.table.find(task)])[0]
+
+
+def run_list(tree: Tree, limit: int) -> list[RunView]:
+    """Runs, newest first."""
+    runs = list(tree.table.runs.values())[: -limit - 1 : -1]
+    return [run_view(run, tree.table.find(run.root)) for run in runs]
+
+
+def run_one(tree: Tree, run: str) -> RunView:
+    """One run; raises ``NotFound``."""
+    found = tree.table.find_run(run)
+    return run_view(found, tree.table.find(found.root))
+
+
+def agent_view(tree: Tree, entry: Entry) -> AgentView:
+    """One agent, with what it is doing."""
+    turns = [(t, w) for t, w in list(tree.turns.items()) if w.turn.agent == entry.name]
+    tally = tree.table.tally(entry.name)
+    step, since = "", None
+    if turns:
+        first = turns[0][1]
+        step = first.turn.step
+        since = tree.clock.time() - (tree.clock.monotonic() - first.began)
+    return AgentView(
+        entry.name,
+        entry.isolation,
+        "running" if turns else "idle",
+        entry.tools,
+        entry.model,
+        tuple(task for task, _ in turns),
+        tally["queued"] + tally["submitted"],
+        tally["succeeded"],
+        tally["failed"],
+        step,
+        since,
+        entry.spec.schema,
+    )
+
+
+def status(tree: Tree, state: str, version: str, started: float) -> StatusView:
+    """The kernel at a glance."""
+    system = tree.system.statistics()
+    scheduler: SchedulerConfigured = tree.scheduler.ask(AskScheduler())
+    return StatusView(
+        tree.config.name,
+        version,
+        os.getpid(),
+        state,
+        tree.clock.monotonic() - started,
+        len(tree.roster.entries()),
+        tree.table.counts(),
+        sum(1 for run in list(tree.table.runs.values()) if run.ended is None),
+        scheduler.policy,
+        scheduler.paused,
+        tree.store.last,
+        tree.bus_view(),
+        sum(system.dead_letters.values()),
+        _actors(tree),
+    )
+
+
+def _actors(tree: Tree) -> list[dict[str, Any]]:
+    """The kernel's own actors; agents have views of their own."""
+    refs = [ref for ref in tree.system.refs() if not ref.name.startswith("agent:")]
+    return [msgspec.to_builtins(ref.statistics()) for ref in refs]
+
+
+def _matches(task: Task, state: str | None, agent: str | None, run: str | None) -> bool:
+    return (
+        (state is None or task.state == state)
+        and (agent is None or task.agent == agent)
+        and (run is None or task.run == run)
+    )
+
+
+def _views(tree: Tree, tasks: Iterable[Task]) -> list[TaskView]:
+    tasks = list(tasks)
+    waiting = tuple(t.id for t in tasks if t.state == "queued")
+    why = tree.scheduler.ask(WhyWaiting(waiting)) if waiting else {}
+    return [task_view(task, _waits_for(tree, task, why)) for task in tasks]
+
+
+def _waits_for(tree: Tree, task: Task, why: dict[str, str]) -> str:
+    if task.delayed:
+        return f"the back-off before attempt {task.attempt} of {task.attempts}"
+    if task.state == "queued":
+        return why.get(task.id, "")
+    working = tree.turns.get(task.id)
+    if working is not None and working.turn.step.startswith("waiting for "):
+        return working.turn.step.removeprefix("waiting for ")
+    return ""

@@ -1,0 +1,104 @@
+"""Submitting: from a program's values to an accepted task and its handle."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from retinue.actors.runtime import Future
+from retinue.bus.codec import decode, encode_value
+from retinue.bus.envelope import Envelope
+from retinue.bus.errors import NotFound
+from retinue.bus.journal import Filter
+from retinue.bus.messages import SubmitTask, TaskSubmitted
+
+from .handles import TaskHandle
+from .tree import Tree
+
+if TYPE_CHECKING:
+    from .kernel import Kernel
+
+__all__ = ["Submission", "handle_of", "resubmission", "submission"]
+
+
+class Submission:
+    """One ``submit``: sent at once, accepted when ``handle`` returns."""
+
+    def __init__(self, kernel: Kernel, tree: Tree, agent: str, body: SubmitTask) -> None:
+        """Register who waits for the result before anybody can produce it."""
+        self._kernel = kernel
+        self._tree = tree
+        self._task = tree.ids.make("t")
+        self._run = tree.table.find(body.parent).run if body.parent else tree.ids.make("r")
+        self._start = tree.store.last
+        self._ended = tree.completions.watch(self._task)
+        command = tree.scribe.write(body, self._run, self._task, agent)
+        self.accepted: Future[str] = self._send(command)
+
+    def handle(self, timeout: float) -> TaskHandle:
+        """Wait until the task is accepted, and committed; raises what refuses it."""
+        try:
+            accepted = self.accepted.get(timeout=timeout)
+        except BaseException:
+            self._tree.completions.forget(self._task)
+            raise
+        return self.accepted_as(accepted)
+
+    def accepted_as(self, task: str) -> TaskHandle:
+        """The handle, once ``accepted`` gave the task's id."""
+        if task != self._task:
+            self._tree.completions.forget(self._task)
+            return handle_of(self._kernel, self._tree, task)
+        return TaskHandle(self._kernel, task, self._run, self._start, self._ended)
+
+    def _send(self, command: Envelope) -> Future[str]:
+        try:
+            sent: Future[str] = self._tree.orchestrator.ask(command, block=False)
+        except BaseException:
+            self._tree.completions.forget(self._task)
+            raise
+        return sent
+
+
+def submission(
+    input: Mapping[str, Any],
+    agent: str,
+    priority: int,
+    deadline: float | None,
+    key: str | None,
+    parent: str | None,
+    fairness: str,
+    attempts: int,
+) -> SubmitTask:
+    """The command, its input encoded; raises ``InvalidInput`` for what JSON cannot carry."""
+    body = encode_value(dict(input), f"the input for {agent!r}")
+    return SubmitTask(
+        msgspec.Raw(body), priority, deadline, key or "", parent or "", attempts, None, fairness
+    )
+
+
+def handle_of(kernel: Kernel, tree: Tree, task: str) -> TaskHandle:
+    """A handle of a task that is known; raises ``NotFound``."""
+    record = tree.table.find(task)
+    ended = tree.completions.watch(task)
+    known = tree.ended(task)
+    if known is not None:
+        tree.completions.forget(task)
+        ended = Future()
+        ended.set(known)
+    return TaskHandle(kernel, task, record.run, 0, ended)
+
+
+def resubmission(tree: Tree, task: str) -> tuple[str, SubmitTask]:
+    """The agent and the command that do an ended task once more; raises ``NotFound``."""
+    record = tree.table.find(task)
+    only = Filter(run=record.run, task=task, types=("task.submitted",))
+    event = next(tree.store.read(0, only), None)
+    if event is None:
+        raise NotFound(f"the input of task {task!r} is no longer kept: submit it anew")
+    was = decode(event.envelope.body, TaskSubmitted)
+    return record.agent, SubmitTask(
+        was.input, was.priority, None, "", "", was.attempts, was.attempt_timeout, was.fairness
+    )
