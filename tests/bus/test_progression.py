@@ -83,7 +83,7 @@ def test_pop_takes_by_position_or_says_that_nothing_is_there(order):
 
 @given(st.text("abcdefg", min_size=1).map(lambda s: "".join(dict.fromkeys(s))), st.data())
 def test_a_moved_id_stands_where_it_was_sent_and_the_others_keep_their_order(ids, data):
-    order = Progression(ids, unique=True)
+    order = Progression([*ids], unique=True)
     moved = data.draw(st.sampled_from(ids))
     to = data.draw(st.integers(-len(ids), len(ids) - 1))
     order.move(moved, to)
