@@ -98,24 +98,40 @@ class LoopThread:
             self._escaped(error)
 
     def _wind_up(self) -> None:
-        """Cancel what is left, and what that starts meanwhile, for a bounded time."""
-        deadline = time.monotonic() + _GRACE
-        while (tasks := asyncio.all_tasks(self.loop)) and time.monotonic() < deadline:
-            for task in tasks:
-                task.cancel()
-            self._until(asyncio.wait(tasks, timeout=deadline - time.monotonic()))
-        for task in tasks:
-            task._log_destroy_pending = False  # type: ignore[attr-defined]  # noqa: SLF001
-        self._until(self._close_generators())
+        wind_up(self.loop, self._guarded)
         _end_pool(self._pool)
 
-    def _until(self, coroutine: Coroutine[Any, Any, Any]) -> None:
-        self._guarded(lambda: self.loop.run_until_complete(coroutine))
-        coroutine.close()
 
-    async def _close_generators(self) -> None:
-        async with asyncio.timeout(_GRACE):
-            await self.loop.shutdown_asyncgens()
+def wind_up(
+    loop: asyncio.AbstractEventLoop, guarded: Callable[[Callable[[], object]], None]
+) -> None:
+    """Cancel what is left on ``loop``, and what that starts meanwhile, for a bounded time.
+
+    asyncio's own ``Runner.close`` waits for ever for a task that swallows its cancellation.
+    ``guarded`` calls a step and sees to what it raises.
+    """
+    deadline = time.monotonic() + _GRACE
+    while (tasks := asyncio.all_tasks(loop)) and time.monotonic() < deadline:
+        for task in tasks:
+            task.cancel()
+        _until(loop, guarded, asyncio.wait(tasks, timeout=deadline - time.monotonic()))
+    for task in tasks:
+        task._log_destroy_pending = False  # type: ignore[attr-defined]  # noqa: SLF001
+    _until(loop, guarded, _close_generators(loop))
+
+
+def _until(
+    loop: asyncio.AbstractEventLoop,
+    guarded: Callable[[Callable[[], object]], None],
+    coroutine: Coroutine[Any, Any, Any],
+) -> None:
+    guarded(lambda: loop.run_until_complete(coroutine))
+    coroutine.close()
+
+
+async def _close_generators(loop: asyncio.AbstractEventLoop) -> None:
+    async with asyncio.timeout(_GRACE):
+        await loop.shutdown_asyncgens()
 
 
 def _end_pool(pool: ThreadPoolExecutor) -> None:

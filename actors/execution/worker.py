@@ -1,0 +1,66 @@
+"""A thread that works for one agent."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Callable
+from contextlib import suppress
+from queue import Empty, SimpleQueue
+from typing import TYPE_CHECKING
+
+from .loop import wind_up
+
+if TYPE_CHECKING:
+    from .thread_turn import ThreadTurn
+
+__all__ = ["Worker"]
+
+
+class Worker:
+    """Takes turns from its queue, one at a time, until it is idle for long or told to end."""
+
+    def __init__(self, agent: str, idle: float, retire: Callable[[Worker], bool]) -> None:
+        """``retire`` is asked after ``idle`` seconds without a turn; True lets the thread end."""
+        self.agent = agent
+        self.queue: SimpleQueue[ThreadTurn | Callable[[], None] | None] = SimpleQueue()
+        self.left = False
+        self.thread = threading.Thread(target=self._run, name=f"agent-{agent}", daemon=True)
+        self._idle = idle
+        self._retire = retire
+        self._loop: asyncio.AbstractEventLoop | None = None
+
+    def own_loop(self) -> asyncio.AbstractEventLoop:
+        """For an async agent that asked for a thread; made when it is needed. This thread."""
+        if self._loop is None:
+            self._loop = asyncio.new_event_loop()
+        return self._loop
+
+    def _run(self) -> None:
+        try:
+            while not self.left and self._next():
+                pass
+        finally:
+            if self._loop is not None:
+                wind_up(self._loop, _contained)
+                self._loop.close()
+
+    def _next(self) -> bool:
+        try:
+            turn = self.queue.get(timeout=self._idle)
+        except Empty:
+            return not self._retire(self)
+        if turn is None:
+            return False
+        if callable(turn):
+            turn()
+            return True
+        turn.perform(self)
+        # What was struck may have been in the middle of anything, its loop included.
+        return not turn.struck or not self._retire(self)
+
+
+def _contained(step: Callable[[], object]) -> None:
+    """The agent's left-over tasks may raise anything, and nobody is there to hear it."""
+    with suppress(BaseException):
+        step()
