@@ -146,7 +146,7 @@ def _toml_value(text: str) -> Any:
 def _from_flags(flags: Mapping[str, Any]) -> Iterator[_Given]:
     for name, value in flags.items():
         if value is not None:
-            flag = "--" + name.rpartition(".")[2].replace("_", "-")
+            flag = "--" + name.replace(".", "-").replace("_", "-")
             yield _Given(name, value, flag, text=isinstance(value, str))
 
 

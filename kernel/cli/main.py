@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import os
+import signal
 import sys
 from collections.abc import Sequence
 from typing import Any
@@ -58,6 +59,12 @@ class _Lazy(click.Group):
         command: click.Command = module.command
         return command
 
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError:  # click would call it a failure
+            raise click.exceptions.Exit(_reader_gone()) from None
+
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
@@ -83,8 +90,7 @@ def _retinue() -> None:
 def main(args: Sequence[str] | None = None) -> None:
     """The entry point: runs the command and exits with its code, see ``exits.Exit``."""
     code = _run(list(sys.argv[1:] if args is None else args))
-    _flush()
-    sys.exit(code)
+    sys.exit(_flush(code))
 
 
 def _run(args: list[str]) -> int:
@@ -99,9 +105,6 @@ def _run(args: list[str]) -> int:
         return _refused(error.format_message(), Exit.USAGE)
     except (click.Abort, KeyboardInterrupt):
         return _refused("interrupted", 130)
-    except BrokenPipeError:  # the reader, `head` say, has seen enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 141
     except (RetinueError, OSError) as error:
         return _refused(str(error), exit_code(error))
     return result if isinstance(result, int) else Exit.OK
@@ -124,8 +127,15 @@ def _near(name: str) -> str:
     return f", but there is {near[0]!r}" if near else ""
 
 
-def _flush() -> None:
+def _flush(code: int) -> int:
     try:
         sys.stdout.flush()
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return _reader_gone()
+    return code
+
+
+def _reader_gone() -> int:
+    """The reader, ``head`` say, has seen enough: end as a signal would have ended us."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return 128 + signal.SIGPIPE
