@@ -53,7 +53,7 @@ class Agent(KernelActor):
 
     handles: ClassVar = {
         "RunTask": "_run",
-        "StopAttempt": "_stop",
+        "StopAttempt": "_stop_attempt",
         TurnOver: "_over",
         Retire: "_retire",
     }
@@ -121,7 +121,7 @@ class Agent(KernelActor):
             Turn(self._spec, self._runner, bytes(body.input), turn, timeout), done
         )
 
-    def _stop(self, envelope: Envelope) -> None:
+    def _stop_attempt(self, envelope: Envelope) -> None:
         working = self._turns.get(envelope.task)
         if working is not None and working.running is not None:
             working.turn.cancelled = True

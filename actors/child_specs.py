@@ -58,7 +58,7 @@ def validate_strategy(strategy: str) -> Strategy:
 
 
 def _name(spec: ChildSpec) -> None:
-    if not isinstance(spec.name, str) or not NAME.fullmatch(spec.name):
+    if not NAME.fullmatch(str(spec.name)):
         rule = "must be 1 to 128 letters, digits or _.:@/- and start with a letter or digit"
         raise _refusal(spec, "name", rule)
 

@@ -77,10 +77,10 @@ class Orchestrator(KernelActor):
     def __init__(
         self,
         scribe: Scribe,
-        scheduler: Callable[[], ActorRef],
+        scheduler: Callable[[], ActorRef[Any]],
         admission: Admission,
         table: TaskTable,
-        after: Callable[[float, ActorRef, Any], Any],
+        after: Callable[[float, ActorRef[Any], Any], Any],
         random: Callable[[], float],
     ) -> None:
         """``table`` outlives a restart of this actor; ``random`` gives [0, 1) for back-off."""
@@ -219,10 +219,10 @@ class Orchestrator(KernelActor):
         if ending.state == "cancelled":
             below = ending
         for child in reversed(list(self._table.below(task))):
-            self._stop(child, below)
-        self._stop(task, ending)
+            self._wind_down(child, below)
+        self._wind_down(task, ending)
 
-    def _stop(self, task: Task, ending: Ending) -> None:
+    def _wind_down(self, task: Task, ending: Ending) -> None:
         if not task.open or task.ending is not None:
             return
         task.ending = ending
@@ -261,7 +261,9 @@ class Orchestrator(KernelActor):
         now = self._clock.time()
         if task.children:
             for child in reversed(list(self._table.below(task))):
-                self._stop(child, Ending("cancelled", "Cancelled", f"parent {task.id} {state}"))
+                self._wind_down(
+                    child, Ending("cancelled", "Cancelled", f"parent {task.id} {state}")
+                )
         if not task.open:
             return
         over = self._table.end(task, state, now)

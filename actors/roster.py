@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+from typing import Any
 
 import msgspec
 
@@ -22,7 +23,7 @@ class Entry(msgspec.Struct, frozen=True):
     isolation: str
     tools: tuple[str, ...]
     model: str
-    ref: ActorRef
+    ref: ActorRef[Any]
     places: int = 1
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import msgspec
 
@@ -32,7 +32,7 @@ class AgentReady(msgspec.Struct, frozen=True):
     """An agent takes ``places`` tasks at once from now on."""
 
     name: str
-    ref: ActorRef
+    ref: ActorRef[Any]
     places: int = 1
 
 
@@ -69,7 +69,7 @@ class Scheduler(KernelActor):
     }
 
     def __init__(
-        self, scribe: Scribe, orchestrator: Callable[[], ActorRef], line: Line, ageing: float
+        self, scribe: Scribe, orchestrator: Callable[[], ActorRef[Any]], line: Line, ageing: float
     ) -> None:
         """``line`` holds the policy and the caps that it starts with."""
         super().__init__()
@@ -79,7 +79,7 @@ class Scheduler(KernelActor):
         self._ageing = ageing
         self._paused = False
         self._tasks: dict[str, Envelope] = {}
-        self._agents: dict[str, ActorRef] = {}
+        self._agents: dict[str, ActorRef[Any]] = {}
         self._order = 0
 
     def _run(self, envelope: Envelope) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import msgspec
 
@@ -16,7 +17,7 @@ from .runtime import ActorRef
 
 __all__ = ["Append", "Scribe"]
 
-Committed = Callable[[Sequence[Event]], None]
+Committed = Callable[[Sequence[Event]], object]
 
 
 class Append(msgspec.Struct, frozen=True, gc=False):
@@ -34,7 +35,7 @@ class Append(msgspec.Struct, frozen=True, gc=False):
 class Scribe:
     """Makes envelopes and hands events to the journal. Any thread may use it."""
 
-    def __init__(self, ids: Ids, clock: Clock, journal: ActorRef) -> None:
+    def __init__(self, ids: Ids, clock: Clock, journal: ActorRef[Any]) -> None:
         """``journal`` is the JournalActor."""
         self.ids = ids
         self.clock = clock

@@ -111,8 +111,10 @@ class Supervisor(LightActor):
     async def on_receive(self, message: Any) -> Any:
         """Handle a child's end, or one of the public requests."""
         match message:
-            case ChildFailed(ref, error):
+            case ChildFailed(ref, error) if ref.awaits_verdict():
                 await self._ended(ref, failed=True, reason=shown(error))
+            case ChildFailed():
+                pass  # restarted with its group meanwhile
             case Down(ref, reason, error):
                 await self._ended(ref, failed=error is not None, reason=reason)
             case _Restart(names):
@@ -135,8 +137,9 @@ class Supervisor(LightActor):
 
     async def on_stop(self) -> None:
         """Stop the children, right to left."""
-        for name in reversed(self._refs.copy()):
-            await self._end(name)
+        for spec in reversed(self._state.children):
+            if spec.name in self._refs:
+                await self._end(spec.name)
 
     async def _ended(self, ref: ActorRef[Any], *, failed: bool, reason: str) -> None:
         name = ref.name
@@ -209,13 +212,13 @@ class Supervisor(LightActor):
         ref = self._refs[name]
         self._leaving.add(ref)
         spec = next((spec for spec in self._state.children if spec.name == name), None)
-        await self._stop(ref, 5.0 if spec is None else spec.shutdown)
+        await self._halt(ref, 5.0 if spec is None else spec.shutdown)
         self._forget(name)
 
-    async def _stop(self, ref: ActorRef[Any], timeout: float) -> None:
+    async def _halt(self, ref: ActorRef[Any], limit: float) -> None:
         ending = ref.resume(None)
         try:
-            await (ref.stop(block=False, timeout=timeout, now=True) if ending is None else ending)
+            await (ref.stop(block=False, timeout=limit, now=True) if ending is None else ending)
         except DeadlineExceeded:
             await self._kill(ref)
 
@@ -240,8 +243,9 @@ class Supervisor(LightActor):
         return True
 
     def _children(self) -> tuple[Child, ...]:
-        specs = {spec.name: spec for spec in self._state.children}
-        return tuple(Child(specs[name], ref) for name, ref in self._refs.items() if name in specs)
+        refs = self._refs
+        specs = (spec for spec in self._state.children if spec.name in refs)
+        return tuple(Child(spec, refs[spec.name]) for spec in specs)
 
     def _forget(self, name: str) -> None:
         self._refs.pop(name, None)

@@ -14,7 +14,6 @@ from retinue.bus.messages import CancelTask, EventBody, SubmitTask, TaskResumes,
 from retinue.bus.messages import TaskCancelled as TaskCancelledEvent
 from retinue.bus.messages import TaskFailed as TaskFailedEvent
 from retinue.bus.messages import TaskSucceeded as TaskSucceededEvent
-
 from retinue.plugins import Tool
 
 from .completions import Completions

@@ -129,7 +129,7 @@ class Kernel:
         self,
         name: str,
         agent: Agent,
-        isolation: Literal["shared", "thread", "process"] | str | None = None,
+        isolation: str | None = None,
         tools: Iterable[str | Tool | Callable[..., Any]] | None = None,
         model: str | ChatModel | None = None,
     ) -> AgentView:
@@ -251,6 +251,7 @@ class Kernel:
         policy: str | None = None,
         max_running: int | None = None,
         max_per_agent: int | None = None,
+        *,
         paused: bool | None = None,
     ) -> SchedulerConfigured:
         """Swap the policy or the caps, or pause, while the kernel runs; ``None`` leaves as it is."""
@@ -268,11 +269,12 @@ class Kernel:
         self,
         after: int | Literal["now", "start"] = "start",
         only: Filter | None = None,
+        *,
         follow: bool = True,
     ) -> Iterator[Event | None]:
         """Events after a cursor, then live; ``None`` once a second while there are none."""
         tree = self._live
-        cursor = {"now": tree.store.last, "start": 0}.get(after, after)  # type: ignore[call-overload]
+        cursor = tree.store.last if after == "now" else 0 if after == "start" else after
         return tail(tree.feed, cursor, only, live=follow)
 
     def follow(

@@ -28,7 +28,7 @@ def task_list(
     """Tasks that match all that is given, newest first."""
     if state is not None and state not in STATES:
         raise InvalidInput(f"no task has the state {state!r}: use one of {', '.join(STATES)}")
-    found = []
+    found: list[Task] = []
     for task in reversed(list(tree.table.tasks.values())):
         if len(found) == limit:
             break

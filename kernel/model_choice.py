@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from typing import cast
 
 from retinue.bus.errors import ConfigError, Unavailable
 from retinue.plugins.llm.model import ChatModel
@@ -64,5 +65,6 @@ def _endpoint(
 
 def _always(model: ChatModel | Callable[[], ChatModel]) -> Callable[[], ChatModel]:
     if hasattr(model, "stream"):
-        return lambda: model
-    return model
+        ready = cast("ChatModel", model)
+        return lambda: ready
+    return cast("Callable[[], ChatModel]", model)

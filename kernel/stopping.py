@@ -26,7 +26,7 @@ def stop(tree: Tree, drain: float, reason: str) -> None:
     try:
         commit(tree, KernelStopped(unfinished), CLOSE_TIMEOUT)
     except DeadlineExceeded as error:
-        tree.failures.append(str(error))
+        tree.unsaid.append(str(error))
     tree.completions.abandon(
         KernelClosed(f"kernel {tree.config.name!r} was closed before the task ended: {reason}")
     )

@@ -5,16 +5,19 @@ from __future__ import annotations
 import random
 import secrets
 import time
+from collections import deque
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from retinue.actors.admission import Admission
 from retinue.actors.agent import Working
+from retinue.actors.bus import BusActor, hold_back
+from retinue.actors.child_specs import ChildSpec
 from retinue.actors.completions import Completions
+from retinue.actors.execution.executor import Executor
 from retinue.actors.execution.service import Service
 from retinue.actors.execution.shared import SharedExecutor
 from retinue.actors.execution.threads import ThreadExecutor
-from retinue.actors.execution.executor import Executor
 from retinue.actors.feed import Feed
 from retinue.actors.journal import JournalActor
 from retinue.actors.models import Models
@@ -22,30 +25,39 @@ from retinue.actors.orchestrator import Orchestrator
 from retinue.actors.plugin_manager import PluginManager
 from retinue.actors.progress import Budgets
 from retinue.actors.roster import Roster
-from retinue.actors.runtime import System
+from retinue.actors.runtime import ActorRef, DeadLetter, System
 from retinue.actors.scheduler import Scheduler
 from retinue.actors.scheduling.line import Line
 from retinue.actors.scheduling.policies import make_policy
 from retinue.actors.scribe import Scribe
+from retinue.actors.supervisor import Supervisor
 from retinue.actors.tasks import TaskTable
 from retinue.actors.toolbox import Toolbox
 from retinue.actors.turn import Services
 from retinue.actors.watchdog import Watchdog
 from retinue.bus.clock import Clock
 from retinue.bus.envelope import Event
+from retinue.bus.errors import ActorDead, RetinueError
 from retinue.bus.ids import Ids, random_boot
 from retinue.bus.journal import EventStore, Filter, MemoryStore
-from retinue.bus.messages import TERMINAL_TASK, AgentFailed
+from retinue.bus.messages import (
+    TERMINAL_TASK,
+    AgentFailed,
+    EventBody,
+    MessageDead,
+    SupervisorActed,
+)
 from retinue.bus.views import BusView, PluginView
 from retinue.plugins.llm.model import ChatModel
 
 from .config import Config
+from .mirroring import HOLD_BACK, make_mirror
 
 __all__ = ["Tree"]
 
 
 class Tree:
-    """The parts in the order in which they start; ``close`` ends them in the opposite one."""
+    """The parts in the order in which they start; they end in the opposite one."""
 
     def __init__(
         self,
@@ -54,7 +66,7 @@ class Tree:
         models: Mapping[str, Callable[[], ChatModel]],
         store: EventStore | None = None,
     ) -> None:
-        """Nothing runs until ``start``, but the store and the data are there."""
+        """No actor runs until ``start``, but the data and the executors are there."""
         self.config = config
         self.clock = clock
         limits = config.limits
@@ -69,9 +81,11 @@ class Tree:
         self.models = Models(models, config.models.default, self.ids.make, clock.monotonic)
         self.plugins: dict[str, PluginView] = {}
         self.turns: dict[str, Working] = {}
-        self.failures: list[str] = []
         self.states: dict[str, dict[str, Any]] = {}
-        self.system = System(config.name, clock=clock)
+        self.unsaid: deque[str] = deque(maxlen=100)
+        self.system = System(
+            config.name, clock=clock, on_dead_letter=self._dead, on_failure=self._failed
+        )
         self.shared = SharedExecutor(f"retinue-{config.name}-agents", report=self.report)
         self.service = Service(f"retinue-{config.name}-service", self.report)
         self.executors: dict[str, Executor] = {
@@ -80,77 +94,31 @@ class Tree:
         }
 
     def start(self) -> None:
-        """Start the kernel's actors, the journal first."""
-        config, system = self.config, self.system
-        self.journal = system.start(
-            JournalActor,
-            self.store,
-            (self.completions.committed, self.feed.committed),
-            name="journal",
+        """Start the kernel's actors under their supervisor, the journal first."""
+        self.mirror = make_mirror(self.config, self.ids.boot, self.say, self.clock)
+        self.journal: ActorRef[Any] = self.system.start(
+            JournalActor, self.store, self._listeners(), name="journal"
         )
         self.scribe = Scribe(self.ids, self.clock, self.journal)
-        self.services = Services(
-            self.scribe,
-            self.completions,
-            self.toolbox,
-            self.models,
-            lambda: self.orchestrator,
-            lambda: self.scheduler,
-            self.ended,
-            self.mirrored,
-        )
-        schedule = config.scheduler
-        policy = make_policy(schedule.policy, schedule.ageing)
-        line = Line(policy, schedule.max_running, schedule.max_per_agent)
-        self.scheduler = system.start(
-            Scheduler,
-            self.scribe,
-            lambda: self.orchestrator,
-            line,
-            schedule.ageing,
-            name="scheduler",
-        )
-        self.orchestrator = system.start(
-            Orchestrator,
-            self.scribe,
-            lambda: self.scheduler,
-            self.admission,
-            self.table,
-            system.after,
-            random.SystemRandom().random,
-            name="orchestrator",
-        )
-        self.manager = system.start(
-            PluginManager,
-            self.scribe,
-            self.toolbox,
-            self.shared.run,
-            self.mirrored,
-            self.plugins,
-            name="plugins",
-        )
-        watch = config.watchdog
-        self.watchdog = system.start(
-            Watchdog,
-            self.scribe,
-            lambda: self.orchestrator,
-            tuple(self.executors.values()),
-            self.turns,
-            Budgets(watch.stall, watch.tool, watch.stream, watch.turn),
-            watch.action,
-            system.after,
-            time.monotonic,
-            name="watchdog",
-        )
+        self.services = self._services()
+        children = [self._scheduler(), self._orchestrator(), self._manager(), self._watchdog()]
+        if self.mirror is not None and self.mirror[1] is not None:
+            children.insert(0, ChildSpec("bus", BusActor, (self.mirror[1], self.system.after)))
+        self.supervisor = self.system.start(Supervisor, children, name="supervisor")
+        self.scheduler = self._child("scheduler")
+        self.orchestrator = self._child("orchestrator")
+        self.manager = self._child("plugins")
+
+    def say(self, body: EventBody, agent: str = "") -> None:
+        """Write an event down that belongs to no task; kept in ``unsaid`` once that cannot be."""
+        try:
+            self.scribe.append([self.scribe.write(body, agent=agent)])
+        except (RetinueError, AttributeError) as error:
+            self.unsaid.append(f"{body!r}: {error}")
 
     def report(self, agent: str, text: str) -> None:
-        """Something that belongs to no task's outcome: it becomes an event."""
-        self.scribe.append(
-            [self.scribe.write(AgentFailed("Report", text, "contained"), agent=agent)]
-        )
-
-    def mirrored(self, seq: int) -> None:
-        """Nobody mirrors yet."""
+        """What an executor has to tell that belongs to no task's outcome."""
+        self.say(AgentFailed("Report", text, "contained"), agent)
 
     def ended(self, task: str) -> Event | None:
         """The committed end of a task; ``None`` while it is open, or its end not yet committed."""
@@ -162,7 +130,10 @@ class Tree:
 
     def bus_view(self) -> BusView:
         """The mirror, as it is now."""
-        return BusView("off", "none")
+        if self.mirror is None:
+            return BusView("off", "none")
+        server, mirror = self.mirror
+        return mirror.view() if mirror is not None else BusView("off", server.describe())
 
     def stop_work(self, timeout: float) -> None:
         """End every turn and every model; the journal still takes what they say last."""
@@ -172,7 +143,86 @@ class Tree:
         self.models.close()
 
     def close(self, timeout: float) -> None:
-        """Stop the actors, newest first, then the store."""
+        """Stop the actors, newest first, then the store and the server that is ours."""
         self.system.close(timeout)
         self.feed.close()
         self.store.close()
+        if self.mirror is not None:
+            self.mirror[0].stop()
+
+    def _listeners(self) -> tuple[Callable[..., None], ...]:
+        """Who is told of each commit, in this order."""
+        told = [self.completions.committed, self.feed.committed]
+        if self.mirror is not None and self.mirror[1] is not None:
+            told.append(self.mirror[1].offer)
+        return tuple(told)
+
+    def _services(self) -> Services:
+        mirror = None if self.mirror is None else self.mirror[1]
+        return Services(
+            self.scribe,
+            self.completions,
+            self.toolbox,
+            self.models,
+            lambda: self.orchestrator,
+            lambda: self.scheduler,
+            self.ended,
+            _nobody if mirror is None else hold_back(mirror, self.system.sleep, HOLD_BACK),
+        )
+
+    def _scheduler(self) -> ChildSpec:
+        schedule = self.config.scheduler
+        policy = make_policy(schedule.policy, schedule.ageing)
+        line = Line(policy, schedule.max_running, schedule.max_per_agent)
+        args = (self.scribe, lambda: self.orchestrator, line, schedule.ageing)
+        return ChildSpec("scheduler", Scheduler, args)
+
+    def _orchestrator(self) -> ChildSpec:
+        args = (
+            self.scribe,
+            lambda: self.scheduler,
+            self.admission,
+            self.table,
+            self.system.after,
+            random.SystemRandom().random,
+        )
+        return ChildSpec("orchestrator", Orchestrator, args)
+
+    def _manager(self) -> ChildSpec:
+        args = (self.scribe, self.toolbox, self.shared.run, self.services.mirrored, self.plugins)
+        return ChildSpec("plugins", PluginManager, args)
+
+    def _watchdog(self) -> ChildSpec:
+        watch = self.config.watchdog
+        args = (
+            self.scribe,
+            lambda: self.orchestrator,
+            tuple(self.executors.values()),
+            self.turns,
+            Budgets(watch.stall, watch.tool, watch.stream, watch.turn),
+            watch.action,
+            self.system.after,
+            time.monotonic,
+        )
+        return ChildSpec("watchdog", Watchdog, args)
+
+    def _child(self, name: str) -> ActorRef[Any]:
+        ref = self.system.find(name)
+        if ref is None:
+            raise ActorDead(f"the kernel's actor {name!r} is not there: it ended while it started")
+        return ref
+
+    def _failed(self, ref: ActorRef[Any], error: BaseException, message: Any) -> None:
+        kind, cause = type(error).__name__, str(error)
+        self.say(SupervisorActed(ref.name, "handed to its supervisor", kind, cause))
+
+    def _dead(self, letter: DeadLetter) -> None:
+        if letter.recipient == "journal":
+            self.unsaid.append(repr(letter))
+            return
+        kind = getattr(letter.message, "type", None) or type(letter.message).__name__
+        self.say(MessageDead(str(kind), letter.recipient, letter.reason))
+
+
+def _nobody(seq: int) -> None:
+    """No mirror: nobody needs to be told."""
