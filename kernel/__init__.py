@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from .aio import AsyncKernel, AsyncTaskHandle
 from .config import Config
 from .handles import TaskHandle
 from .kernel import Kernel
 
-__all__ = ["Config", "Kernel", "TaskHandle"]
+__all__ = ["AsyncKernel", "AsyncTaskHandle", "Config", "Kernel", "TaskHandle"]
