@@ -20,7 +20,7 @@ class Note(Element, frozen=True):
 
 
 class Link(Element, frozen=True):
-    url: str = ""
+    url: str
 
 
 def note(id_, text="", created=1.0):
@@ -41,8 +41,8 @@ def test_an_element_gets_its_id_and_time_from_what_is_passed_in():
     first = Element.create({"a": 1}, {"by": "ada"}, ids=ids, clock=clock)
     clock.advance(2)
     second = Note.create(text="hello", ids=ids, clock=clock)
-    assert first == Element("e-boot-1", 50.0, {"a": 1}, {"by": "ada"})
-    assert second == Note("e-boot-2", 52.0, None, {}, "hello")
+    assert first == Element(id="e-boot-1", created=50.0, content={"a": 1}, metadata={"by": "ada"})
+    assert second == Note(id="e-boot-2", created=52.0, text="hello")
 
 
 def test_an_element_does_not_change_with_the_content_it_was_made_from():
@@ -107,7 +107,7 @@ def test_elements_of_another_type_are_refused_subclasses_too():
 
     pile = Pile((Note, Link))
     pile.include(note("a"), Link(id="l", created=1.0, url="x"))
-    for stranger in (Element("e", 1.0), Sticky(id="s", created=1.0), "text"):
+    for stranger in (Element(id="e", created=1.0), Sticky(id="s", created=1.0), "text"):
         for change in (pile.include, pile.update, lambda element: pile.insert(0, element)):
             with pytest.raises(InvalidInput, match="takes Note or Link, not"):
                 change(stranger)
@@ -211,7 +211,7 @@ def test_bytes_that_are_no_pile_of_these_types_are_refused_and_kept(pile):
 
 def test_a_pile_with_what_json_cannot_carry_does_not_become_bytes():
     with pytest.raises(InvalidInput, match="Pile of Note: 1 elements> holds NaN"):
-        Pile(Note, [Note("a", 1.0, float("nan"))]).to_bytes()
+        Pile(Note, [Note(id="a", created=1.0, content=float("nan"))]).to_bytes()
 
 
 class PileAgainstLists(RuleBasedStateMachine):

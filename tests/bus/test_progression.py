@@ -13,7 +13,7 @@ from retinue.bus.errors import CodecError, InvalidInput, NotFound
 
 
 def elements(*ids):
-    return [Element(id_, 1.0) for id_ in ids]
+    return [Element(id=id_, created=1.0) for id_ in ids]
 
 
 @pytest.fixture
@@ -29,7 +29,7 @@ def test_an_order_given_as_one_text_is_refused():
 def test_ids_and_elements_can_be_appended_extended_and_inserted(order):
     order.append("d")
     order.extend(elements("e", "f"))
-    order.insert(0, Element("x", 1.0))
+    order.insert(0, Element(id="x", created=1.0))
     assert "".join(order) == "xabcdef"
     assert len(order) == 7
 
@@ -112,7 +112,7 @@ def test_a_slice_is_a_progression_of_its_own(order):
 def test_ids_are_found_by_position_and_membership(order):
     assert (order[0], order[-1], order.index("c")) == ("a", "c", 2)
     assert "b" in order
-    assert Element("b", 1.0) in order
+    assert Element(id="b", created=1.0) in order
     assert "x" not in order
     assert 0 not in order
     with pytest.raises(NotFound, match="nothing at position 3"):

@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 from typing import NamedTuple
 
-_FENCE = re.compile(r"^```(\w+)?(.*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+_FENCE = re.compile(r"^```(\w*)([^\n]*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 
 class Block(NamedTuple):
@@ -36,8 +36,8 @@ def blocks(page: Path, root: Path) -> list[Block]:
         Block(
             str(page.relative_to(root)),
             text.count("\n", 0, found.start()) + 1,
-            found[1] or "",
-            tuple((found[2] or "").split()),
+            found[1],
+            tuple(found[2].split()),
             found[3],
         )
         for found in _FENCE.finditer(text)
