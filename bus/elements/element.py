@@ -17,8 +17,9 @@ __all__ = ["Element", "Ref", "id_of"]
 class Element(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", tag=True):
     """Something with an id, a creation time in seconds since the epoch, content and metadata.
 
-    All fields are given by keyword. Subclass it, frozen, to add typed ones; the class name is the ``kind`` in its JSON. Two
-    classes that share a pile therefore need different names, or a ``tag`` each.
+    All fields are given by keyword. Subclass it, frozen, to add typed ones; the class name is
+    the ``kind`` in its JSON. Two classes that share a pile therefore need different names, or a
+    ``tag`` each.
     Treat ``content`` and ``metadata`` as read-only: whoever holds the element sees them.
     """
 
