@@ -218,7 +218,7 @@ class Supervisor(LightActor):
     async def _halt(self, ref: ActorRef[Any], limit: float) -> None:
         ending = ref.resume(None)
         try:
-            await (ref.stop(block=False, timeout=limit, now=True) if ending is None else ending)
+            await (ref.stop(block=False, timeout=limit) if ending is None else ending)
         except DeadlineExceeded:
             await self._kill(ref)
 

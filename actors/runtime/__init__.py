@@ -9,12 +9,13 @@ from .actor import LightActor, ThreadActor, current_actor
 from .errors import ActorFailed
 from .future import DEFAULT_TIMEOUT, Future
 from .letters import DeadLetter
-from .life import ChildFailed, Down
 from .mailbox import Mailbox
-from .ref import ActorRef, Monitor
+from .monitor import Monitor
+from .ref import ActorRef
 from .schedule import Timer
 from .statistics import ActorStatistics, SystemStatistics
 from .system import System, default_system
+from .verdicts import ChildFailed, Down
 
 __all__ = [
     "DEFAULT_TIMEOUT",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from types import TracebackType
-from typing import Any, ClassVar, NoReturn, Self
+from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, Self
 
 import pykka
 
@@ -15,7 +15,18 @@ from .system import default_system
 __all__ = ["LightActor", "ThreadActor", "current_actor"]
 
 
-class _Actor(pykka.Actor):
+if TYPE_CHECKING:
+
+    class _PykkaActor:
+        """Pykka's actor without its hooks, whose types leave no room for ``async`` ones."""
+
+        def _handle_receive(self, message: Any) -> Any: ...
+
+else:
+    _PykkaActor = pykka.Actor
+
+
+class _Actor(_PykkaActor):
     """What both kinds share: pykka's hooks and attributes, on this runtime."""
 
     actor_cell: Any
@@ -31,7 +42,7 @@ class _Actor(pykka.Actor):
         """Nothing to do: the runtime sets ``actor_ref`` before; calling it is optional."""
 
     @classmethod
-    def start(cls, *args: Any, **kwargs: Any) -> ActorRef[Self]:  # type: ignore[override]
+    def start(cls, *args: Any, **kwargs: Any) -> ActorRef[Self]:
         """Start the actor in the process's default system; arguments go to ``__init__``.
 
         Raises ``StartFailed``. ``System.start`` starts one in a system of your own.
@@ -45,17 +56,17 @@ class _Actor(pykka.Actor):
         return ref
 
     @property
-    def actor_urn(self) -> str:  # type: ignore[override]
+    def actor_urn(self) -> str:
         """System and name."""
         return self.actor_ref.actor_urn
 
     @property
-    def actor_inbox(self) -> Any:  # type: ignore[override]
+    def actor_inbox(self) -> Any:
         """The mailbox; not for use."""
         return self.actor_cell
 
     @property
-    def actor_stopped(self) -> Any:  # type: ignore[override]
+    def actor_stopped(self) -> Any:
         """pykka's stop event, as far as ``is_set`` goes."""
         return self.actor_ref.actor_stopped
 
@@ -81,7 +92,7 @@ class _Actor(pykka.Actor):
     def on_stop(self) -> Any:
         """Run after the last message of an orderly stop or pause; may be ``async``."""
 
-    def on_failure(  # type: ignore[override]
+    def on_failure(
         self,
         exception_type: type[BaseException],
         exception_value: BaseException,
@@ -101,7 +112,7 @@ class _Actor(pykka.Actor):
         raise NotImplementedError("the runtime makes mailboxes; use start()")
 
     @staticmethod
-    def _create_future() -> Future[Any]:  # type: ignore[override]
+    def _create_future() -> Future[Any]:
         return Future()
 
     def _start_actor_loop(self) -> NoReturn:

@@ -24,7 +24,10 @@ SPECIAL = ORDERS | PROXY | {Request, type(NOTHING)}
 
 
 class Cell(Life):
-    """Runs one message at a time, also while a handler is suspended. See ``turn``."""
+    """Runs one message at a time, also while a handler is suspended. See ``turn``.
+
+    A handler that returns the future of its own request replies later, by settling it.
+    """
 
     __slots__ = ()
 
@@ -125,9 +128,8 @@ class Cell(Life):
             return self._drive(entry, result)
         self.entry = NOTHING
         self.handled += 1
-        if entry.__class__ is Request:
-            if result is not entry.future:  # else the handler replies later
-                entry.future.settle(VALUE, result)
+        if entry.__class__ is Request and result is not entry.future:
+            entry.future.settle(VALUE, result)
         return True
 
     def _order(self, order: Order) -> bool:
@@ -138,7 +140,7 @@ class Cell(Life):
         if isinstance(order, Stop):
             return self._drive(order, self.stop(order))
         if isinstance(order, Pause):
-            return self._drive(order, self.pause(order))
+            return order.future.settled or self._drive(order, self.pause(order))
         self._abort()
         order.future.settle(VALUE, True)
         return False
@@ -173,7 +175,7 @@ class Cell(Life):
             return self.state == "running"
         self.handled += 1
         self.entry = NOTHING
-        if kind is Request and value is not entry.future:  # else the handler replies later
+        if kind is Request and value is not entry.future:
             entry.future.settle(VALUE, value)
         return True
 

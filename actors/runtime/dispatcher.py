@@ -59,12 +59,16 @@ class Dispatcher:
         """Count one actor less; without any the thread ends. Any thread."""
         with self._lock:
             self.actors -= 1
-        self.put(_NOTHING)
+        self.look()
 
     def nudge(self) -> None:
         """Have the timers looked at. Any thread."""
         with self._lock:
             self._ensure_thread()
+        self.look()
+
+    def look(self) -> None:
+        """Have the thread, if it runs, see whether it is still needed. Any thread."""
         self.put(_NOTHING)
 
     def alive(self) -> bool:

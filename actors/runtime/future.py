@@ -11,12 +11,12 @@ from typing import Any, TypeVar
 
 import pykka
 
-from retinue.bus.errors import BlockingCallInActor, DeadlockDetected
-
 from .context import Party, here
 from .errors import LateReply, for_asker
+from .loops import arrive_in_loop, running_loop
+from .waits import refuse_circle, refuse_on_dispatcher
 
-__all__ = ["DEFAULT_TIMEOUT", "Future", "refuse_circle", "refuse_on_dispatcher"]
+__all__ = ["DEFAULT_TIMEOUT", "ERROR", "VALUE", "Derived", "Future"]
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -145,7 +145,7 @@ class Future(pykka.Future[T]):
 
     def __await__(self) -> Generator[Any, None, T]:
         if not self.done:
-            loop = _running_loop()
+            loop = running_loop()
             if loop is not None:
                 yield from self._await_in_loop(loop)
             elif here.runner is not None:
@@ -190,7 +190,7 @@ class Future(pykka.Future[T]):
 
     def _await_in_loop(self, loop: Any) -> Generator[Any, None, None]:
         arrived = loop.create_future()
-        self.on_done(lambda: _tell_loop(loop, arrived))
+        self.on_done(lambda: arrive_in_loop(loop, arrived))
         yield from arrived
 
     def _block(self, timeout: float | None) -> None:
@@ -229,8 +229,8 @@ class Future(pykka.Future[T]):
     def _remaining(self) -> float:
         if self.deadline is None or self.recipient is None:
             return float("inf")
-        now: float = self.recipient.system.monotonic()
-        return max(0.0, self.deadline - now)
+        left: float = self.deadline - self.recipient.system.monotonic()
+        return max(0.0, left)
 
     def _call_back(self) -> None:
         # list.pop is atomic: of the thread that settles and the one that adds, one gets each.
@@ -284,61 +284,3 @@ class Derived(Future[T]):
         if self._compute is None:
             raise TypeError("a derived future has no function to compute with")
         self.settle(VALUE, self._compute(values))
-
-
-def refuse_on_dispatcher(doing: str, recipient: Party | None, message: Any) -> Party | None:
-    """The thread actor that is running here, or None on a host's thread.
-
-    Raises ``BlockingCallInActor`` on a dispatcher's thread.
-    """
-    runner = here.runner
-    if runner is None:
-        return None
-    if runner.blocking:
-        asker: Party = runner.current
-        return asker
-    target = "" if recipient is None else f" on {recipient.name}"
-    raise BlockingCallInActor(
-        f"{runner.current.name} must not block{target} ({doing}; message {type(message).__name__}):"
-        " it shares its thread; use `await ref.ask(message, block=False)`, or a ThreadActor"
-    )
-
-
-def refuse_circle(asker: Party, recipient: Party | None) -> None:
-    """Raise ``DeadlockDetected`` when ``recipient`` waits, directly or not, for ``asker``.
-
-    The asker has published what it waits for before: of two actors that close a circle at the
-    same moment at least one sees the other.
-    """
-    if recipient is None or (recipient.waiting is None and recipient is not asker):
-        return
-    if path := _follow(asker, recipient):
-        raise DeadlockDetected((*path, asker.name))
-
-
-def _follow(asker: Party, party: Party | None) -> list[str]:
-    path = [asker]
-    while party is not None and party not in path:
-        path.append(party)
-        waiting = party.waiting
-        party = None if waiting is None or waiting.settled else waiting.recipient
-    return [step.name for step in path] if party is asker else []
-
-
-def _running_loop() -> Any:
-    # asyncio costs 30 ms to import: where nobody imported it, no loop runs.
-    asyncio: Any = sys.modules.get("asyncio")
-    return None if asyncio is None else asyncio._get_running_loop()  # noqa: SLF001
-
-
-def _tell_loop(loop: Any, arrived: Any) -> None:
-    try:
-        loop.call_soon_threadsafe(_arrive, arrived)
-    except RuntimeError:
-        if not loop.is_closed():
-            raise
-
-
-def _arrive(arrived: Any) -> None:
-    if not arrived.done():
-        arrived.set_result(None)

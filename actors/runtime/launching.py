@@ -13,10 +13,10 @@ from .directory import Directory
 from .entries import Start
 from .errors import LateReply
 from .future import VALUE, Future
-from .life import Recipe, start_failed
 from .mailbox import Mailbox
 from .ref import ActorRef
 from .threads import Threads
+from .verdicts import Recipe, start_failed
 
 __all__ = ["Launcher"]
 
@@ -42,16 +42,16 @@ class Launcher:
         self._supervision = supervision
         self._timeout = timeout
 
-    def start(self, recipe: Recipe, *options: Any) -> ActorRef[Any]:
+    def start(self, recipe: Recipe, *options: Any, **named: Any) -> ActorRef[Any]:
         """The ref, once ``on_start`` has ended. Raises ``StartFailed``."""
-        ref, started = self._begin(recipe, *options)
+        ref, started = self._begin(recipe, *options, **named)
         if started is not None:
             self._await(ref, started)
         return ref
 
-    def start_soon(self, recipe: Recipe, *options: Any) -> Future[Any]:
+    def start_soon(self, recipe: Recipe, *options: Any, **named: Any) -> Future[Any]:
         """The future of the ref."""
-        ref, started = self._begin(recipe, *options)
+        ref, started = self._begin(recipe, *options, **named)
         if started is None:
             started = Future()
             started.settle(VALUE, ref)

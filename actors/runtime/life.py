@@ -5,13 +5,12 @@ Each step is a coroutine, so that the hooks may be ``async`` too; the cell drive
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable
 from types import CoroutineType
 from typing import Any
 
-import msgspec
-
-from retinue.bus.errors import ActorDead, MailboxFull, StartFailed
+from retinue.bus.errors import ActorDead, MailboxFull
 
 from ..supervision import Failures, Supervision, decide_alone
 from .entries import Order, Pause, Request, Start, Stop
@@ -19,36 +18,9 @@ from .errors import DeadActor, shown
 from .future import VALUE, Future
 from .letters import DeadLetter
 from .mailbox import NOTHING, Inbox, Mailbox
+from .verdicts import ChildFailed, Down, Recipe, Verdict, start_failed
 
-__all__ = ["ChildFailed", "Down", "Life", "Recipe", "Verdict", "start_failed"]
-
-Recipe = tuple[type[Any], tuple[Any, ...], dict[str, Any]]
-
-
-class ChildFailed(msgspec.Struct, frozen=True):
-    """Told to a supervisor: the child waits, mailbox and all, for ``ref.resume`` or ``ref.end``."""
-
-    ref: Any
-    error: BaseException
-
-
-class Down(msgspec.Struct, frozen=True):
-    """Told to a watcher: the actor has ended. ``error`` is None after an orderly stop."""
-
-    ref: Any
-    reason: str
-    error: BaseException | None
-
-
-class Verdict:
-    """What supervision decides on a failed actor: restart after ``delay`` seconds, or None: end."""
-
-    __slots__ = ("delay", "tried")
-
-    def __init__(self, delay: float | None) -> None:
-        """``tried`` gets whether the actor runs, once the restart was tried."""
-        self.delay = delay
-        self.tried: Future[bool] = Future()
+__all__ = ["Life"]
 
 
 class Life(Inbox):
@@ -78,7 +50,7 @@ class Life(Inbox):
         self.supervision: Any = None
         self.failures: Failures | None = None
         self.verdict: Future[Verdict] | None = None
-        self.watchers: list[Callable[[Down], None]] | None = None
+        self.watchers: list[Callable[[Down], object]] | None = None
         self.end_reason: Down | None = None
         self.killed = False
         self.coro: Any = None
@@ -210,7 +182,7 @@ class Life(Inbox):
             "start it again, or look its name up anew"
         )
 
-    def watch(self, watcher: Callable[[Down], None]) -> None:
+    def watch(self, watcher: Callable[[Down], object]) -> None:
         """Call ``watcher`` once, at the end, or now when that was before. Any thread."""
         with self.lock:
             if self.end_reason is None:
@@ -218,7 +190,7 @@ class Life(Inbox):
                 return
         watcher(self.end_reason)
 
-    def unwatch(self, watcher: Callable[[Down], None]) -> bool:
+    def unwatch(self, watcher: Callable[[Down], object]) -> bool:
         """Forget ``watcher``; False when it was called, or was never there. Any thread."""
         with self.lock:
             if not self.watchers or watcher not in self.watchers:
@@ -236,7 +208,7 @@ class Life(Inbox):
             self.system.report(self.ref, error, NOTHING)
             verdict = await self._ask_supervision(error)
         self.end("stopped" if error is None else f"failed: {shown(error)}", error)
-        verdict.tried.settle(VALUE, False)  # noqa: FBT003
+        verdict.tried.settle(VALUE, False)
 
     async def _ask_supervision(self, error: BaseException) -> Verdict:
         supervision = self.supervision
@@ -246,11 +218,18 @@ class Life(Inbox):
             self.failures, delay = decide_alone(supervision, past, now, chance)
             return Verdict(delay)
         self.verdict = Future()
+        self._answer_pauses()
         try:
             supervision.tell(ChildFailed(self.ref, error), control=True)
         except ActorDead:
             return Verdict(None)
         return await self.verdict
+
+    def _answer_pauses(self) -> None:
+        # Asked for while it was running, fulfilled by its failure: it waits for a verdict as it is.
+        for order in (self.urgent or deque()).copy():
+            if isinstance(order, Pause):
+                order.future.settle(VALUE, True)
 
     async def _reborn(self, delay: float) -> BaseException | None:
         if delay > 0:
@@ -291,10 +270,3 @@ class Life(Inbox):
             order.future.fail(start_failed(self.name, self.dead()))
         else:
             order.future.settle(VALUE, True)
-
-
-def start_failed(name: str, error: BaseException) -> StartFailed:
-    """The error for whoever starts an actor whose start raised ``error``."""
-    failed = StartFailed(f"{name} did not start: {shown(error)}; nothing is left to stop")
-    failed.__cause__ = error
-    return failed

@@ -3,23 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Literal, TypeVar, overload
+from typing import Any, Generic, Literal, TypeVar, overload
 
 import pykka
 
 from .cell import Cell
 from .entries import Kill, Order, Pause, Request, Stop
-from .future import DEFAULT_TIMEOUT, VALUE, Future, refuse_circle, refuse_on_dispatcher
-from .life import Down, Verdict
+from .future import DEFAULT_TIMEOUT, VALUE, Future
+from .monitor import Monitor
 from .statistics import ActorStatistics
+from .verdicts import Down, Verdict
+from .waits import refuse_circle, refuse_on_dispatcher
 
-__all__ = ["ActorRef", "Monitor"]
+__all__ = ["ActorRef"]
 
-A = TypeVar("A", bound=pykka.Actor)
+A = TypeVar("A")
 SHUTDOWN = 30.0
 
 
-class ActorRef(pykka.ActorRef[A]):
+class ActorRef(pykka.ActorRef[Any], Generic[A]):
     """Speaks to one actor, from any thread. Stays the same when the actor is restarted."""
 
     __slots__ = ("cell",)
@@ -43,6 +45,11 @@ class ActorRef(pykka.ActorRef[A]):
     def system(self) -> Any:
         """The system that the actor lives in."""
         return self.cell.system
+
+    @property
+    def supervised(self) -> bool:
+        """True for an actor that another one supervises."""
+        return isinstance(self.cell.supervision, ActorRef)
 
     @property
     def actor_class(self) -> type[A]:  # type: ignore[override]
@@ -170,7 +177,15 @@ class ActorRef(pykka.ActorRef[A]):
 
     def pause(self, timeout: float = SHUTDOWN) -> Future[bool]:
         """For supervisors: end the present instance and wait, mailbox and all, for ``resume``."""
-        return self._order(Pause, timeout, control=True)
+        future = self._order(Pause, timeout, control=True)
+        if self.awaits_verdict():
+            future.settle(VALUE, True)
+        return future
+
+    def awaits_verdict(self) -> bool:
+        """For supervisors: True while it is paused or failed, and ``resume`` would be heard."""
+        verdict = self.cell.verdict
+        return verdict is not None and not verdict.settled
 
     def resume(self, delay: float | None) -> Future[bool] | None:
         """For supervisors: a new instance after ``delay`` seconds, or with None the end.
@@ -181,15 +196,15 @@ class ActorRef(pykka.ActorRef[A]):
         given = waiting is not None and waiting.settle(VALUE, verdict)
         return verdict.tried if given else None
 
-    def monitor(self, watcher: Callable[[Down], None] | pykka.ActorRef[Any]) -> Monitor:
+    def monitor(self, watcher: Callable[[Down], object] | ActorRef[Any]) -> Monitor:
         """Have ``watcher`` get one ``Down`` when the actor ends, or now when it has.
 
         An actor's ref is told it, in the control lane. A function is called on the actor's
         thread and must not block.
         """
         call = _teller(watcher) if isinstance(watcher, ActorRef) else watcher
-        self.cell.watch(call)  # type: ignore[arg-type]
-        return Monitor(self.cell, call)  # type: ignore[arg-type]
+        self.cell.watch(call)
+        return Monitor(self.cell, call)
 
     def statistics(self) -> ActorStatistics:
         """The actor's frozen record of this moment."""
@@ -241,21 +256,6 @@ class ActorRef(pykka.ActorRef[A]):
         return True
 
 
-class Monitor:
-    """A death watch that can be called off."""
-
-    __slots__ = ("_cell", "_watcher")
-
-    def __init__(self, cell: Cell, watcher: Callable[[Down], None]) -> None:
-        """Made by ``ActorRef.monitor``."""
-        self._cell = cell
-        self._watcher = watcher
-
-    def cancel(self) -> bool:
-        """Call it off; False when the ``Down`` was given already."""
-        return self._cell.unwatch(self._watcher)
-
-
 class _Stopped:
     __slots__ = ("_cell",)
 
@@ -266,7 +266,7 @@ class _Stopped:
         return self._cell.closed
 
 
-def _teller(ref: ActorRef[Any]) -> Callable[[Down], None]:
+def _teller(ref: ActorRef[Any]) -> Callable[[Down], object]:
     def tell(down: Down) -> None:
         if ref.is_alive():
             ref.tell(down, control=True)

@@ -10,8 +10,6 @@ from collections.abc import Callable
 from time import monotonic
 from typing import Any, Self, TypeVar
 
-import pykka
-
 from retinue.bus.clock import Clock, SystemClock
 from retinue.bus.errors import DeadlineExceeded
 
@@ -19,7 +17,7 @@ from ..supervision import Supervision
 from .cell import Cell
 from .directory import Directory
 from .errors import shown
-from .future import Future, refuse_on_dispatcher
+from .future import Future
 from .launching import Launcher
 from .letters import DeadLetter, DeadLetters
 from .mailbox import NOTHING, Mailbox
@@ -28,10 +26,12 @@ from .schedule import Sleep, Timer
 from .statistics import SystemStatistics
 from .threads import Threads
 from .timers import Timers
+from .verdicts import Recipe
+from .waits import refuse_on_dispatcher
 
 __all__ = ["System", "default_system"]
 
-A = TypeVar("A", bound=pykka.Actor)
+A = TypeVar("A")
 OnFailure = Callable[[ActorRef[Any], BaseException, Any], None]
 logger = logging.getLogger("retinue.actors.runtime")
 
@@ -131,6 +131,10 @@ class System:
         """``start`` without options: every keyword goes to ``__init__``."""
         return self._launcher.start((cls, args, kwargs))
 
+    def start_with(self, recipe: Recipe, **options: Any) -> Future[ActorRef[Any]]:
+        """``start_soon`` with the class, its arguments and its keywords kept apart."""
+        return self._launcher.start_soon(recipe, **options)
+
     def find(self, name: str) -> ActorRef[Any] | None:
         """The living actor of that name, or None."""
         cell = self._directory.find(name)
@@ -174,14 +178,17 @@ class System:
     def close(self, timeout: float = 10.0) -> None:
         """Stop every actor, newest first, and wait for the threads to end.
 
-        Each handles what was sent before. Those that have not stopped when ``timeout`` seconds
-        are over are killed. Raises ``DeadlineExceeded`` naming those that do not end even so: a
-        blocking call cannot be broken off.
+        Supervised actors are left to their supervisors. Each handles what was sent before. Those
+        that have not stopped when ``timeout`` seconds are over are killed. Raises
+        ``DeadlineExceeded`` naming those that do not end even so: a blocking call cannot be
+        broken off.
         """
         refuse_on_dispatcher("closing the system", None, self)
         self._directory.close()
         deadline = monotonic() + timeout
-        late = _wait([(r, r.stop(block=False)) for r in reversed(self.refs())], deadline)
+        roots = [ref for ref in reversed(self.refs()) if not ref.supervised]
+        _wait([(ref, ref.stop(block=False)) for ref in roots], deadline)
+        late = _wait([(ref, ref.stop(block=False)) for ref in self.refs()], deadline)
         grace = max(deadline, monotonic() + 1.0)
         stuck = _wait([(ref, ref.kill()) for ref in late], grace)
         running = self._threads.join(grace)
@@ -215,6 +222,7 @@ class System:
         if self._directory.leave(cell) and len(self.timers):
             for task in self.timers.clear():
                 task.expire()
+            self._threads.main.look()
 
     def _nudge(self) -> None:
         self._threads.main.nudge()
