@@ -51,13 +51,22 @@ class Reader:
     For one thread. ``cursor`` is the last ``seq`` that was read.
     """
 
-    def __init__(self, feed: Feed, after: int = 0, only: Filter | None = None) -> None:
-        """Start behind ``after``; nothing is missed between this call and the first read."""
+    def __init__(
+        self,
+        feed: Feed,
+        after: int = 0,
+        only: Filter | None = None,
+        wake: Callable[[], None] | None = None,
+    ) -> None:
+        """Start behind ``after``; nothing is missed between this call and the first read.
+
+        ``wake`` is called on the journal's thread when there is more, for those who do not ``wait``.
+        """
         self._feed = feed
         self._only = only
         self.cursor = after
         self._more = threading.Event()
-        self._leave = feed.subscribe(self._more.set)
+        self._leave = feed.subscribe(wake or self._more.set)
 
     def ready(self) -> Iterator[Event]:
         """What is committed already."""

@@ -25,10 +25,10 @@ def spawn(
     tree: Tree,
     name: str,
     agent: AgentSpec | Callable[..., Any],
-    isolation: str | None,
-    tools: Iterable[str | Tool | Callable[..., Any]] | None,
-    model: str | ChatModel | None,
-    timeout: float,
+    isolation: str | None = None,
+    tools: Iterable[str | Tool | Callable[..., Any]] | None = None,
+    model: str | ChatModel | None = None,
+    timeout: float = 30.0,
 ) -> Entry:
     """Start an agent; it takes tasks when this returns, and its event is committed."""
     check_name("agent", name)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from retinue.actors.feed import Feed
 from retinue.actors.runtime import Future
 from retinue.actors.turn import outcome_of
 from retinue.bus.envelope import Event
@@ -12,8 +13,10 @@ from retinue.bus.errors import DeadlineExceeded
 from retinue.bus.journal import Filter
 from retinue.bus.messages import TERMINAL_RUN, TERMINAL_TASK
 
-if TYPE_CHECKING:
-    from .kernel import Kernel
+from . import looks
+from .cancelling import cancel
+from .follow import follow
+from .tree import Tree
 
 __all__ = ["TaskHandle"]
 
@@ -22,14 +25,22 @@ class TaskHandle:
     """A task in a kernel. Any thread may use it; it holds nothing that has to be closed."""
 
     def __init__(
-        self, kernel: Kernel, task: str, run: str, start: int, ended: Future[Event]
+        self,
+        tree: Tree,
+        task: str,
+        run: str,
+        start: int,
+        ended: Future[Event],
+        *,
+        root: bool,
     ) -> None:
         """``start`` is a ``seq`` before the run's first event; made by ``Kernel``."""
         self.id = task
         self.run = run
-        self._kernel = kernel
+        self._tree = tree
         self._start = start
-        self._ended = ended
+        self._root = root
+        self.ended = ended
 
     def __repr__(self) -> str:
         return f"<TaskHandle {self.id} {self.state}>"
@@ -37,14 +48,14 @@ class TaskHandle:
     @property
     def state(self) -> str:
         """submitted, queued, scheduled, running, succeeded, failed or cancelled."""
-        if self._ended.settled:
-            return self._ended.outcome().type.removeprefix("task.")
-        return self._kernel.task(self.id).state
+        if self.ended.settled:
+            return self.ended.outcome().type.removeprefix("task.")
+        return looks.task_one(self._tree, self.id).state
 
     @property
     def done(self) -> bool:
         """Whether the task has ended."""
-        return self._ended.settled
+        return self.ended.settled
 
     def result(self, timeout: float | None = None) -> Any:
         """What the agent returned, waiting for it at most ``timeout`` seconds.
@@ -53,7 +64,7 @@ class TaskHandle:
         ``KernelClosed`` when the kernel was closed first.
         """
         try:
-            event = self._ended.get(timeout=timeout)
+            event = self.ended.get(timeout=timeout)
         except DeadlineExceeded:
             raise DeadlineExceeded(
                 f"task {self.id} is still {self.state} after {timeout:g} s: "
@@ -66,7 +77,7 @@ class TaskHandle:
 
         ``False`` when it had ended before. Waiting for ``result`` tells when it is over.
         """
-        return self._kernel.cancel(self.id, reason, timeout=timeout)
+        return cancel(self._tree, self.id, reason, timeout)
 
     def events(self, after: int | None = None, timeout: float | None = None) -> Iterator[Event]:
         """The events of the task's run, live, each once; ends with the run's terminal event.
@@ -75,15 +86,17 @@ class TaskHandle:
         Raises ``DeadlineExceeded`` when nothing came for ``timeout`` seconds, and ``KernelClosed``
         when the kernel is closed before the end.
         """
-        last = TERMINAL_RUN if self._is_root() else TERMINAL_TASK
+        feed, start, only, last = self.reading(after)
+        return follow(feed, start, only, timeout, last)
+
+    def reading(
+        self, after: int | None = None
+    ) -> tuple[Feed, int, Filter, Callable[[Event], bool]]:
+        """Where to read the events, from which cursor, which ones, and how to tell the last."""
         start = self._start if after is None else after
-        only = Filter(run=self.run)
-        return self._kernel.follow(start, only, timeout, self._ends(last))
+        return self._tree.feed, start, Filter(run=self.run), self._is_last
 
-    def _ends(self, last: frozenset[str]) -> Callable[[Event], bool]:
-        if last is TERMINAL_RUN:
-            return lambda event: event.type in last
-        return lambda event: event.type in last and event.task == self.id
-
-    def _is_root(self) -> bool:
-        return not self._kernel.task(self.id).parent
+    def _is_last(self, event: Event) -> bool:
+        if event.type in TERMINAL_RUN:
+            return True
+        return not self._root and event.type in TERMINAL_TASK and event.task == self.id

@@ -4,36 +4,34 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Literal, Self
+from typing import Any, Self
 
 import msgspec
 
 from retinue.bus.clock import Clock, SystemClock
 from retinue.bus.codec import encode_value
-from retinue.bus.envelope import Event
 from retinue.bus.errors import ConfigError, KernelClosed
-from retinue.bus.journal import Filter
 from retinue.bus.messages import (
-    CancelTask,
     ConfigureScheduler,
     InvokeTool,
     KernelStarted,
     SchedulerConfigured,
 )
-from retinue.bus.views import AgentView, PluginView, RunView, StatusView, TaskView
+from retinue.bus.views import AgentView
 from retinue.plugins import AgentSpec, Plugin, Tool
 from retinue.plugins.llm.model import ChatModel
 
 from . import agents, looks
+from .cancelling import cancel
 from .config import Config
 from .elements import Elements, Progressions, commit
-from .follow import follow, tail
 from .handles import TaskHandle
 from .model_choice import factories
 from .plugging import adopt, load_system_plugins
+from .reads import Reads
 from .stopping import stop
 from .submission import Submission, handle_of, resubmission, submission
 from .tree import Tree
@@ -48,7 +46,7 @@ Agent = AgentSpec | Callable[..., Any]
 ModelSource = ChatModel | Callable[[], ChatModel]
 
 
-class Kernel:
+class Kernel(Reads):
     """A kernel in this process. Any thread may use it; ``close`` it, or use it in a ``with``.
 
     ``redis`` is ``None``, ``"auto"`` for a server of its own, or a URL; ``state_dir`` is where a
@@ -109,7 +107,7 @@ class Kernel:
         self.elements = Elements(tree)
         self.progressions = Progressions(tree, self.elements)
         commit(tree, KernelStarted(self.name, VERSION, os.getpid()))
-        load_system_plugins(self, tree, self._plugins)
+        load_system_plugins(tree, self._plugins)
         return self
 
     def close(self, drain: float | None = None, reason: str = "closed by its program") -> None:
@@ -141,22 +139,9 @@ class Kernel:
         """Stop an agent; its open tasks fail with the reason. Raises ``UnknownAgent``."""
         agents.stop_agent(self._live, name, reason, COMMAND_TIMEOUT)
 
-    def agents(self) -> list[AgentView]:
-        """All agents, in the order in which they were spawned."""
-        tree = self._live
-        return [looks.agent_view(tree, entry) for entry in tree.roster.entries()]
-
-    def agent(self, name: str) -> AgentView:
-        """One agent; raises ``UnknownAgent``."""
-        return looks.agent_view(self._live, self._live.roster.find(name))
-
     def load(self, plugin: Plugin) -> None:
         """Take a plugin of the program's own in: its tools, and its agents under their names."""
-        adopt(self, self._live, plugin, "program")
-
-    def plugins(self) -> list[PluginView]:
-        """All plugins, those that failed to load too."""
-        return list(self._live.plugins.values())
+        adopt(self._live, plugin, "program")
 
     def invoke(
         self, tool: str, args: Mapping[str, Any] | None = None, timeout: float = 30.0
@@ -186,65 +171,56 @@ class Kernel:
         attempts. A ``key`` that was used before gives the task that has it. Raises
         ``UnknownAgent``, ``InvalidInput``, ``MailboxFull``, ``KernelClosed``.
         """
+        return self.send(
+            agent,
+            input,
+            priority,
+            deadline,
+            key,
+            parent,
+            fairness=fairness,
+            attempts=attempts,
+        ).handle(COMMAND_TIMEOUT)
+
+    def send(
+        self,
+        agent: str,
+        input: Mapping[str, Any] | None = None,
+        priority: int = 5,
+        deadline: float | None = None,
+        key: str | None = None,
+        parent: str | None = None,
+        *,
+        fairness: str = "",
+        attempts: int = 1,
+    ) -> Submission:
+        """``submit`` without waiting: ``accepted`` is a future, to be awaited or waited for."""
         body = submission(input or {}, agent, priority, deadline, key, parent, fairness, attempts)
-        return Submission(self, self._live, agent, body).handle(COMMAND_TIMEOUT)
+        return Submission(self._live, agent, body)
 
     def submit_many(
         self, agent: str, inputs: Iterable[Mapping[str, Any]], priority: int = 5
     ) -> list[TaskHandle]:
         """``submit`` each input, waiting once for all; what is refused raises after the rest was sent."""
-        tree = self._live
-        sent = [
-            Submission(self, tree, agent, submission(i, agent, priority, None, None, None, "", 1))
-            for i in inputs
-        ]
+        sent = [self.send(agent, one, priority) for one in inputs]
         return [one.handle(COMMAND_TIMEOUT) for one in sent]
 
     def handle(self, task: str) -> TaskHandle:
         """The handle of a task that is known by id; raises ``NotFound``."""
-        return handle_of(self, self._live, task)
+        return handle_of(self._live, task)
 
     def cancel(
         self, task: str, reason: str = "cancelled by its program", timeout: float = 30.0
     ) -> bool:
         """Cancel a task or a run, and everything under it; ``False`` when it had ended."""
-        tree = self._live
-        command = tree.scribe.write(CancelTask(reason), task=task)
-        cancelled: bool = tree.orchestrator.ask(command, timeout=timeout)
-        return cancelled
+        return cancel(self._live, task, reason, timeout)
 
     def retry(self, task: str) -> TaskHandle:
         """Do an ended task once more, as a new task and run with the same input."""
         agent, body = resubmission(self._live, task)
-        return Submission(self, self._live, agent, body).handle(COMMAND_TIMEOUT)
-
-    def tasks(
-        self,
-        state: str | None = None,
-        agent: str | None = None,
-        run: str | None = None,
-        limit: int = 100,
-    ) -> list[TaskView]:
-        """Tasks that match all that is given, newest first."""
-        return looks.task_list(self._live, state, agent, run, limit)
-
-    def task(self, task: str) -> TaskView:
-        """One task; raises ``NotFound``."""
-        return looks.task_one(self._live, task)
-
-    def runs(self, limit: int = 100) -> list[RunView]:
-        """Runs, newest first."""
-        return looks.run_list(self._live, limit)
-
-    def run(self, run: str) -> RunView:
-        """One run; raises ``NotFound``."""
-        return looks.run_one(self._live, run)
+        return Submission(self._live, agent, body).handle(COMMAND_TIMEOUT)
 
     # ------------------------------------------------------------------ the kernel itself
-
-    def status(self) -> StatusView:
-        """The kernel at a glance."""
-        return looks.status(self._live, self._state, VERSION, self._started)
 
     def configure_scheduler(
         self,
@@ -259,42 +235,6 @@ class Kernel:
         command = ConfigureScheduler(policy, max_running, max_per_agent, paused)
         configured: SchedulerConfigured = tree.scheduler.ask(tree.scribe.write(command))
         return configured
-
-    @property
-    def last_seq(self) -> int:
-        """The ``seq`` of the newest event: a cursor for ``events``."""
-        return self._live.store.last
-
-    def events(
-        self,
-        after: int | Literal["now", "start"] = "start",
-        only: Filter | None = None,
-        *,
-        follow: bool = True,
-    ) -> Iterator[Event | None]:
-        """Events after a cursor, then live; ``None`` once a second while there are none."""
-        tree = self._live
-        cursor = tree.store.last if after == "now" else 0 if after == "start" else after
-        return tail(tree.feed, cursor, only, live=follow)
-
-    def follow(
-        self, after: int, only: Filter, timeout: float | None, last: Callable[[Event], bool]
-    ) -> Iterator[Event]:
-        """Events after a cursor up to the ``last`` one."""
-        return follow(self._kept.feed, after, only, timeout, last)
-
-    @property
-    def _kept(self) -> Tree:
-        """What was recorded, which stays readable after the end."""
-        if self._tree is None:
-            raise KernelClosed(f"kernel {self.name!r} is not started: use it in a `with`")
-        return self._tree
-
-    @property
-    def _live(self) -> Tree:
-        if self._tree is None or self._state != "running":
-            raise KernelClosed(f"kernel {self.name!r} is {self._state}: start a new one")
-        return self._tree
 
 
 def _with(

@@ -67,4 +67,4 @@ def _always(model: ChatModel | Callable[[], ChatModel]) -> Callable[[], ChatMode
     if hasattr(model, "stream"):
         ready = cast("ChatModel", model)
         return lambda: ready
-    return cast("Callable[[], ChatModel]", model)
+    return model

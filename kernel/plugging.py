@@ -3,36 +3,33 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 from retinue.actors.plugin_manager import AdoptPlugin, RefusedPlugin
 from retinue.plugins import Plugin
 from retinue.plugins.loader import load_plugins
 
+from .agents import spawn
 from .tree import Tree
-
-if TYPE_CHECKING:
-    from .kernel import Kernel
 
 __all__ = ["adopt", "load_system_plugins"]
 
 
-def load_system_plugins(kernel: Kernel, tree: Tree, own: Sequence[Plugin]) -> None:
+def load_system_plugins(tree: Tree, own: Sequence[Plugin]) -> None:
     """Take every installed plugin in, then the program's; a broken one is recorded, not fatal."""
-    found, errors = load_plugins(kernel.config.plugins)
+    found, errors = load_plugins(tree.config.plugins)
     for plugin in found:
-        adopt(kernel, tree, plugin, "system")
+        adopt(tree, plugin, "system")
     for error in errors:
         tree.manager.ask(RefusedPlugin(_name_in(str(error)), str(error)))
     for plugin in own:
-        adopt(kernel, tree, plugin, "program")
+        adopt(tree, plugin, "program")
 
 
-def adopt(kernel: Kernel, tree: Tree, plugin: Plugin, source: str) -> None:
+def adopt(tree: Tree, plugin: Plugin, source: str) -> None:
     """Take one plugin in; its tools and agents are there when this returns."""
     tree.manager.ask(AdoptPlugin(plugin, source))
     for spec in plugin.agents:
-        kernel.spawn(spec.name, spec)
+        spawn(tree, spec.name, spec)
 
 
 def _name_in(message: str) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import msgspec
 
@@ -17,21 +17,18 @@ from retinue.bus.messages import SubmitTask, TaskSubmitted
 from .handles import TaskHandle
 from .tree import Tree
 
-if TYPE_CHECKING:
-    from .kernel import Kernel
-
 __all__ = ["Submission", "handle_of", "resubmission", "submission"]
 
 
 class Submission:
     """One ``submit``: sent at once, accepted when ``handle`` returns."""
 
-    def __init__(self, kernel: Kernel, tree: Tree, agent: str, body: SubmitTask) -> None:
+    def __init__(self, tree: Tree, agent: str, body: SubmitTask) -> None:
         """Register who waits for the result before anybody can produce it."""
-        self._kernel = kernel
         self._tree = tree
         self._task = tree.ids.make("t")
         self._run = tree.table.find(body.parent).run if body.parent else tree.ids.make("r")
+        self._root = not body.parent
         self._start = tree.store.last
         self._ended = tree.completions.watch(self._task)
         command = tree.scribe.write(body, self._run, self._task, agent)
@@ -42,7 +39,7 @@ class Submission:
         try:
             accepted = self.accepted.get(timeout=timeout)
         except BaseException:
-            self._tree.completions.forget(self._task)
+            self.give_up()
             raise
         return self.accepted_as(accepted)
 
@@ -50,14 +47,18 @@ class Submission:
         """The handle, once ``accepted`` gave the task's id."""
         if task != self._task:
             self._tree.completions.forget(self._task)
-            return handle_of(self._kernel, self._tree, task)
-        return TaskHandle(self._kernel, task, self._run, self._start, self._ended)
+            return handle_of(self._tree, task)
+        return TaskHandle(self._tree, task, self._run, self._start, self._ended, root=self._root)
+
+    def give_up(self) -> None:
+        """Nobody waits for the acceptance any more."""
+        self._tree.completions.forget(self._task)
 
     def _send(self, command: Envelope) -> Future[str]:
         try:
             sent: Future[str] = self._tree.orchestrator.ask(command, block=False)
         except BaseException:
-            self._tree.completions.forget(self._task)
+            self.give_up()
             raise
         return sent
 
@@ -79,7 +80,7 @@ def submission(
     )
 
 
-def handle_of(kernel: Kernel, tree: Tree, task: str) -> TaskHandle:
+def handle_of(tree: Tree, task: str) -> TaskHandle:
     """A handle of a task that is known; raises ``NotFound``."""
     record = tree.table.find(task)
     ended = tree.completions.watch(task)
@@ -88,7 +89,7 @@ def handle_of(kernel: Kernel, tree: Tree, task: str) -> TaskHandle:
         tree.completions.forget(task)
         ended = Future()
         ended.set(known)
-    return TaskHandle(kernel, task, record.run, 0, ended)
+    return TaskHandle(tree, task, record.run, 0, ended, root=not record.parent)
 
 
 def resubmission(tree: Tree, task: str) -> tuple[str, SubmitTask]:

@@ -1,0 +1,98 @@
+"""What can be asked of a kernel without changing it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Literal
+
+from retinue.actors.feed import Feed
+from retinue.bus.envelope import Event
+from retinue.bus.errors import KernelClosed
+from retinue.bus.journal import Filter
+from retinue.bus.views import AgentView, PluginView, RunView, StatusView, TaskView
+
+from . import looks
+from .follow import tail
+from .tree import Tree
+from .version import VERSION
+
+__all__ = ["Reads"]
+
+
+class Reads:
+    """The reading half of ``Kernel``. Any thread may use it."""
+
+    name: str
+    _tree: Tree | None
+    _state: str
+    _started: float
+
+    def status(self) -> StatusView:
+        """The kernel at a glance."""
+        return looks.status(self._live, self._state, VERSION, self._started)
+
+    def agents(self) -> list[AgentView]:
+        """All agents, in the order in which they were spawned."""
+        tree = self._live
+        return [looks.agent_view(tree, entry) for entry in tree.roster.entries()]
+
+    def agent(self, name: str) -> AgentView:
+        """One agent; raises ``UnknownAgent``."""
+        return looks.agent_view(self._live, self._live.roster.find(name))
+
+    def plugins(self) -> list[PluginView]:
+        """All plugins, those that failed to load too."""
+        return list(self._live.plugins.values())
+
+    def tasks(
+        self,
+        state: str | None = None,
+        agent: str | None = None,
+        run: str | None = None,
+        limit: int = 100,
+    ) -> list[TaskView]:
+        """Tasks that match all that is given, newest first."""
+        return looks.task_list(self._live, state, agent, run, limit)
+
+    def task(self, task: str) -> TaskView:
+        """One task; raises ``NotFound``."""
+        return looks.task_one(self._live, task)
+
+    def runs(self, limit: int = 100) -> list[RunView]:
+        """Runs, newest first."""
+        return looks.run_list(self._live, limit)
+
+    def run(self, run: str) -> RunView:
+        """One run; raises ``NotFound``."""
+        return looks.run_one(self._live, run)
+
+    @property
+    def last_seq(self) -> int:
+        """The ``seq`` of the newest event: a cursor for ``events``."""
+        return self._live.store.last
+
+    def events(
+        self,
+        after: int | Literal["now", "start"] = "start",
+        only: Filter | None = None,
+        *,
+        follow: bool = True,
+    ) -> Iterator[Event | None]:
+        """Events after a cursor, then live; ``None`` once a second while there are none."""
+        tree = self._live
+        cursor = tree.store.last if after == "now" else 0 if after == "start" else after
+        return tail(tree.feed, cursor, only, live=follow)
+
+    @property
+    def feed(self) -> Feed:
+        """Where events are read as they come; readable after the end, too."""
+        if self._tree is None:
+            raise KernelClosed(f"kernel {self.name!r} is not started: use it in a `with`")
+        return self._tree.feed
+
+    @property
+    def _live(self) -> Tree:
+        # A kernel that drains can still be looked at, and its work cancelled; it takes no more.
+        if self._tree is None or self._state not in ("running", "stopping"):
+            raise KernelClosed(f"kernel {self.name!r} is {self._state}: start a new one")
+        return self._tree
