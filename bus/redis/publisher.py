@@ -87,8 +87,9 @@ class Publisher:
         with naming(self._url):
             try:
                 return self._publish(events, before)
-            except (redis.ConnectionError, redis.exceptions.NoScriptError):
-                self.disconnect()  # an idle connection may have been closed, or scripts flushed
+            except redis.RedisError as error:
+                if not _mended_by_reconnecting(error):
+                    raise
                 return self._publish(events, before)
 
     def ping(self) -> None:
@@ -116,10 +117,8 @@ class Publisher:
             if not self._ready:
                 self._introduce(events[0].seq)
             return self._exchange(events, previous)
-        except redis.RedisError as error:
+        except redis.RedisError:
             self.disconnect()
-            if str(error).startswith(scripts.FENCED):
-                raise self._fenced() from error
             raise
 
     def _introduce(self, first: int) -> None:
@@ -131,15 +130,12 @@ class Publisher:
             b"EVAL", scripts.ADOPT.encode(), *keys, self._journal, b"%d" % first, again
         )
         if not taken:
-            raise self._fenced()
+            self.disconnect()
+            raise Unavailable(
+                f"another kernel named {self._kernel!r} publishes to Redis at "
+                f"{redacted(self._url)}: give one of them another name"
+            )
         self._adopted = self._ready = True
-
-    def _fenced(self) -> Unavailable:
-        self.disconnect()
-        return Unavailable(
-            f"another kernel named {self._kernel!r} publishes to Redis at {redacted(self._url)}: "
-            "give one of them another name"
-        )
 
     def _exchange(self, events: Sequence[Event], previous: int) -> int:
         fresh, waiting, floor = 0, 0, 0
@@ -204,3 +200,9 @@ class Publisher:
     def _call(self, *arguments: bytes) -> Any:
         self._connection.send_packed_command([command(arguments)], check_health=False)
         return self._connection.read_response()
+
+
+def _mended_by_reconnecting(error: redis.RedisError) -> bool:
+    """An idle connection was closed, the scripts were flushed, or the name was lost with all keys."""
+    mended = (redis.ConnectionError, redis.exceptions.NoScriptError)
+    return isinstance(error, mended) or str(error).startswith(scripts.FENCED)

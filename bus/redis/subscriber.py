@@ -58,6 +58,7 @@ class Subscriber:
         self._journal: bytes | None = None
         self._cursor: int | None = None
         self._closed = threading.Event()
+        self._fetching = threading.Lock()
 
     def __enter__(self) -> Self:
         self.open()
@@ -85,9 +86,10 @@ class Subscriber:
             self._cursor = self._start
 
     def close(self) -> None:
-        """End any ``read``, from any thread, and disconnect."""
+        """End a ``read`` that is under way, within about a second, and disconnect. Any thread."""
         self._closed.set()
-        self._client.connection_pool.disconnect()
+        with self._fetching:
+            self._client.connection_pool.disconnect()
 
     def read(self, timeout: float | None = None) -> Iterator[ObservedEvent | Gap]:
         """Yield events and gaps as they come; ends after ``timeout`` seconds of silence.
@@ -100,7 +102,8 @@ class Subscriber:
         while not self._closed.is_set():
             left = _left(timeout, quiet_since, self._clock.monotonic())
             try:
-                entries = self._fetch(min(_BLOCK, left))
+                with self._fetching:
+                    entries = self._fetch(min(_BLOCK, left))
                 delay = _FIRST_DELAY
             except redis.RedisError:
                 self._closed.wait(min(delay, left))
@@ -114,6 +117,8 @@ class Subscriber:
 
     def _fetch(self, block: float) -> list[tuple[bytes, dict[bytes, bytes]]]:
         """The entries after the cursor; waits ``block`` seconds for the first."""
+        if self._closed.is_set():
+            return []
         after = f"{self._cursor or 0}-0"
         milliseconds = max(1, round(block * 1000))
         reply: Any = self._client.xread({self._stream: after}, count=_PAGE, block=milliseconds)

@@ -1,0 +1,164 @@
+"""The form in which observers get an event; the golden files are what they may rely on.
+
+``RETINUE_GOLDEN=write`` makes the files that are missing. One that differs is a changed
+promise: never rewrite it, make the old form readable.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from retinue.bus.codec import decode, encode
+from retinue.bus.envelope import Envelope, Event
+from retinue.bus.errors import CodecError
+from retinue.bus.messages import EVENTS, type_of
+from retinue.bus.wire import EventEncoder, Timestamps, parse
+
+GOLDEN = Path(__file__).parent / "golden"
+SEQ = 17
+
+
+@pytest.mark.parametrize("type", sorted(EVENTS))
+def test_every_event_has_the_form_that_its_golden_file_shows(type):
+    encoded = EventEncoder("main").encode(_event(_sample(EVENTS[type])), SEQ - 1)
+    path = GOLDEN / f"{type}.json"
+    if os.environ.get("RETINUE_GOLDEN") == "write" and not path.exists():
+        path.write_bytes(encoded + b"\n")
+    assert path.exists(), (
+        f"no golden file for {type}: run with RETINUE_GOLDEN=write, and look at it"
+    )
+    assert encoded + b"\n" == path.read_bytes()
+
+
+@pytest.mark.parametrize("path", sorted(GOLDEN.glob("*.json")), ids=lambda path: path.stem)
+def test_every_golden_file_is_still_read_as_the_event_that_it_was(path):
+    event = parse(path.read_bytes())
+    kind = EVENTS[path.stem]
+    assert (event.seq, event.type, event.previous) == (SEQ, path.stem, SEQ - 1)
+    assert decode(event.body, kind) == _sample(kind)
+
+
+@pytest.mark.parametrize("form", ["json", "msgpack"])
+def test_both_forms_are_read_back_whole(form):
+    event = _event(_sample(EVENTS["tool.called"]))
+    e = event.envelope
+    seen = parse(EventEncoder("main", form).encode(event, 12))
+    assert (seen.seq, seen.previous, seen.source) == (SEQ, 12, "retinue:main")
+    assert (seen.id, seen.type, seen.run, seen.task, seen.agent, seen.cause, seen.trace) == (
+        e.id, e.type, e.run, e.task, e.agent, e.cause, e.trace,
+    )  # fmt: skip
+    assert seen.time == e.time
+    assert seen.data == event.data
+
+
+def test_the_attributes_are_those_of_cloudevents():
+    wire = json.loads(EventEncoder("main").encode(_event(_sample(EVENTS["tool.called"])), SEQ - 1))
+    assert list(wire) == [
+        "specversion", "id", "source", "type", "time", "sequence", "subject",
+        "run", "task", "agent", "cause", "traceparent", "data",
+    ]  # fmt: skip
+    assert wire["specversion"] == "1.0"
+    assert all(name.isalnum() and name.islower() for name in wire)
+    assert all(isinstance(value, str) and value for name, value in wire.items() if name != "data")
+
+
+def test_what_an_event_does_not_have_is_left_out():
+    event = Event(1, Envelope("e-1", "kernel.stopped", 1e9, b"{}"))
+    assert EventEncoder("k").encode(event, 0) == (
+        b'{"specversion":"1.0","id":"e-1","source":"retinue:k","type":"kernel.stopped",'
+        b'"time":"2001-09-09T01:46:40.000Z","sequence":"0000000000000001","data":{}}'
+    )
+
+
+def test_sequences_sort_as_text_as_they_do_as_numbers():
+    encoder = EventEncoder("main")
+    wires = [
+        encoder.encode(Event(seq, Envelope("e", "t", 0.0, b"{}")), seq - 1)
+        for seq in (9, 10, 99, 2**53)
+    ]
+    sequences = [json.loads(wire)["sequence"] for wire in wires]
+    assert sequences == sorted(sequences)
+    assert [int(s) for s in sequences] == [9, 10, 99, 2**53]
+
+
+def test_the_bodys_bytes_go_out_as_they_are():
+    body = b'{"b": 1,  "a": 1.50}'
+    event = Event(1, Envelope("e-1", "tool.called", 0.0, body))
+    assert EventEncoder("main").encode(event, 0).endswith(b'"data":' + body + b"}")
+
+
+def test_readers_ignore_what_they_do_not_know():
+    wire = json.loads(EventEncoder("main").encode(_event(_sample(EVENTS["agent.text"])), SEQ - 1))
+    assert parse(json.dumps(wire | {"later": [1]}).encode()).seq == SEQ
+
+
+@pytest.mark.parametrize(
+    "data", [b"", b"{}", b"[1]", b'{"specversion":"2.0"}', b"\x81", b"null", b"{" * 100_000]
+)
+def test_what_is_no_event_is_refused_with_its_bytes(data):
+    with pytest.raises(CodecError, match="not an event of ours") as refused:
+        parse(data)
+    assert refused.value.data == data
+
+
+def test_a_sequence_that_is_no_number_is_refused():
+    wire = EventEncoder("main").encode(_event(_sample(EVENTS["agent.text"])), SEQ - 1)
+    with pytest.raises(CodecError):
+        parse(wire.replace(b'"0000000000000017"', b'"seventeen"'))
+
+
+@given(st.lists(st.floats(0, 4e9), max_size=5))
+def test_times_are_utc_to_the_millisecond(moments):
+    timestamps = Timestamps()
+    for moment in moments:
+        text = timestamps.format(moment)
+        back = datetime.fromisoformat(text)
+        assert back.utcoffset() == timedelta(0)
+        assert abs(back.timestamp() - moment) <= 0.000_501
+        assert len(text) == len("2001-09-09T01:46:40.123Z")
+
+
+def _event(body):
+    return Event(
+        SEQ,
+        Envelope(
+            "e-7z3k9q2m-17",
+            type_of(type(body)),
+            1_000_000_000.123,
+            encode(body),
+            run="r-7z3k9q2m-1",
+            task="t-7z3k9q2m-2",
+            agent="librarian",
+            sender="not for observers",
+            cause="e-7z3k9q2m-16",
+            trace="00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
+        ),
+    )
+
+
+def _sample(kind):
+    """The struct with every field filled, by its type: a field that is new shows as a change."""
+    fields = msgspec.structs.fields(kind)
+    return kind(**{field.name: _value(field.name, field.type) for field in fields})
+
+
+def _value(name, type):
+    values = {
+        str: f"the {name}",
+        int: 3,
+        float: 1.5,
+        bool: True,
+        msgspec.Raw: msgspec.Raw('{"n":1,"text":"é"}'.encode()),
+        tuple[str, ...]: ("one", "two"),
+        dict[str, Any]: {"key": [1, None]},
+    }
+    return next(value for known, value in values.items() if type in (known, known | None))

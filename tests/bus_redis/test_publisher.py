@@ -1,0 +1,252 @@
+"""What observers get, in which order, and what happens when a group comes twice."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+import redis
+
+from retinue.bus.errors import ConfigError, Unavailable
+from retinue.bus.redis import scripts
+from retinue.bus.redis.client import command_client
+from retinue.bus.redis.publisher import Publisher
+from retinue.bus.topics import channel, journal_key, stream
+from retinue.bus.wire import parse
+
+
+def test_an_event_is_published_on_the_channel_of_its_kernel_run_and_type(
+    client, publisher, kernel, make_events
+):
+    heard = client.pubsub(ignore_subscribe_messages=True)
+    heard.psubscribe(f"retinue:{{{kernel}}}:events:*")
+    _settle(heard)
+    publisher.publish(make_events(1, 1) + make_events(2, 1, "kernel.started", run="", agent=""))
+    assert [m["channel"].decode() for m in _messages(heard, 2)] == [
+        f"retinue:{{{kernel}}}:events:r-1:tool.called",
+        f"retinue:{{{kernel}}}:events:-:kernel.started",
+    ]
+
+
+def test_a_pattern_over_types_with_literal_braces_selects_tool_events(
+    client, publisher, kernel, make_events
+):
+    heard = client.pubsub(ignore_subscribe_messages=True)
+    heard.psubscribe(f"retinue:{{{kernel}}}:events:*:tool.*")
+    _settle(heard)
+    publisher.publish(make_events(1, 1, "agent.thought") + make_events(2, 1, "tool.called"))
+    publisher.publish(make_events(3, 1, "tool.returned"))
+    assert [json.loads(m["data"])["type"] for m in _messages(heard, 2)] == [
+        "tool.called",
+        "tool.returned",
+    ]
+
+
+def test_the_stream_has_each_event_under_its_seq_and_as_it_was_published(
+    client, publisher, kernel, make_events
+):
+    events = make_events(1, 3)
+    assert publisher.publish(events) == 3
+    entries = client.xrange(stream(kernel))
+    assert [entry for entry, _ in entries] == [b"1-0", b"2-0", b"3-0"]
+    assert [fields[b"seq"] for _, fields in entries] == [b"1", b"2", b"3"]
+    observed = [parse(fields[b"event"]) for _, fields in entries]
+    assert [(o.seq, o.id, o.data) for o in observed] == [(e.seq, e.id, e.data) for e in events]
+
+
+def test_an_event_is_in_the_stream_before_it_is_published(client, publisher, kernel, make_events):
+    heard = client.pubsub(ignore_subscribe_messages=True)
+    heard.subscribe(channel(kernel, "r-1", "tool.called"))
+    _settle(heard)
+    publisher.publish(make_events(1, 1))
+    seq = parse(_messages(heard, 1)[0]["data"]).seq
+    assert client.xrevrange(stream(kernel), count=1)[0][0] == b"%d-0" % seq
+
+
+def test_groups_that_span_many_round_trips_arrive_complete_and_in_order(
+    client, publisher, kernel, make_events
+):
+    assert publisher.publish(make_events(1, 5_000)) == 5_000
+    seqs = [int(fields[b"seq"]) for _, fields in client.xrange(stream(kernel))]
+    assert seqs == list(range(1, 5_001))
+
+
+def test_what_the_stream_has_is_neither_added_nor_published_again(
+    client, publisher, kernel, make_events
+):
+    publisher.publish(make_events(1, 600))
+    heard = client.pubsub(ignore_subscribe_messages=True)
+    heard.psubscribe(f"retinue:{{{kernel}}}:events:*")
+    _settle(heard)
+    publisher.disconnect()
+    assert publisher.publish(make_events(1, 602)) == 2
+    assert [parse(m["data"]).seq for m in _messages(heard, 2)] == [601, 602]
+    assert client.xlen(stream(kernel)) == 602
+
+
+def test_the_stream_is_trimmed_to_about_its_bound(client, server, kernel, make_events):
+    publisher = Publisher(server.url, kernel, "j", max_entries=200)
+    for first in range(1, 2_001, 100):
+        publisher.publish(make_events(first, 100))
+    publisher.close()
+    assert 200 <= client.xlen(stream(kernel)) <= 400
+    assert client.xrevrange(stream(kernel), count=1)[0][0] == b"2000-0"
+
+
+def test_a_new_journal_begins_a_new_stream(client, server, kernel, make_events):
+    first = Publisher(server.url, kernel, "journal-1")
+    first.publish(make_events(1, 10))
+    first.disconnect()  # as if killed: it does not give up its name
+    second = Publisher(server.url, kernel, "journal-2")
+    assert second.publish(make_events(1, 3)) == 3
+    assert client.xlen(stream(kernel)) == 3
+    second.close()
+
+
+def test_a_journal_that_goes_on_keeps_its_stream(client, server, kernel, make_events):
+    for first in (1, 11):
+        publisher = Publisher(server.url, kernel, f"started-at-{first}")
+        publisher.publish(make_events(first, 10))
+        publisher.disconnect()
+    assert client.xlen(stream(kernel)) == 20
+
+
+def test_of_two_kernels_with_one_name_the_older_is_told_and_the_stream_stays_clean(
+    client, server, kernel, make_events
+):
+    older = Publisher(server.url, kernel, "journal-1")
+    newer = Publisher(server.url, kernel, "journal-2")
+    older.publish(make_events(1, 5))
+    newer.publish(make_events(1, 2))
+    for _ in range(2):
+        with pytest.raises(Unavailable, match=f"another kernel named '{kernel}'"):
+            older.publish(make_events(6, 5))
+    assert client.xlen(stream(kernel)) == 2
+    newer.close()
+    assert older.publish(make_events(6, 5)) == 5
+
+
+def test_flushed_scripts_are_brought_again(client, publisher, make_events):
+    publisher.publish(make_events(1, 1))
+    client.script_flush()
+    assert publisher.publish(make_events(2, 1)) == 1
+
+
+def test_an_emptied_server_gets_what_comes_next(client, own_server, kernel, make_events):
+    publisher = Publisher(own_server.url, kernel, "j")
+    publisher.publish(make_events(1, 10))
+    with command_client(own_server.url) as own:
+        own.flushall()
+        assert publisher.publish(make_events(11, 1)) == 1
+        assert own.xlen(stream(kernel)) == 1
+
+
+def test_a_group_whose_predecessor_was_refused_is_refused_as_well(
+    client, publisher, kernel, make_events
+):
+    publisher.publish(make_events(1, 5))
+    keys = (stream(kernel), journal_key(kernel))
+    with pytest.raises(redis.ResponseError, match="the group before this one is missing"):
+        client.eval(scripts.PUBLISH, 2, *keys, "journal-1", 100, 7, "8", "channel", "payload")
+    assert (
+        client.eval(scripts.PUBLISH, 2, *keys, "journal-1", 100, 5, "6", "channel", "payload") == 1
+    )
+
+
+def test_a_full_server_is_unavailable_and_nothing_is_lost_once_it_has_room(
+    own_server, kernel, make_events
+):
+    publisher = Publisher(own_server.url, kernel, "j")
+    publisher.publish(make_events(1, 1))
+    with command_client(own_server.url) as own:
+        own.config_set("maxmemory", 1)
+        with pytest.raises(Unavailable, match="maxmemory"):
+            publisher.publish(make_events(2, 600))
+        own.config_set("maxmemory", 0)
+        publisher.publish(make_events(2, 600))
+        assert own.xlen(stream(kernel)) == 601
+
+
+def test_a_closed_connection_is_made_again_without_an_error(client, publisher, make_events):
+    publisher.publish(make_events(1, 1))
+    client.client_kill_filter(_type="normal", skipme=True)
+    assert publisher.publish(make_events(2, 1)) == 1
+
+
+def test_the_live_logs_dialect_follows_each_event_and_comes_once(
+    client, server, kernel, make_events
+):
+    name = f"logs-{kernel}"
+    publisher = Publisher(server.url, kernel, "j", live_logs=name)
+    heard = client.pubsub(ignore_subscribe_messages=True)
+    heard.subscribe(name)
+    heard.psubscribe(f"retinue:{{{kernel}}}:events:*")
+    _settle(heard, 2)
+    publisher.publish(make_events(1, 1))
+    publisher.publish(make_events(1, 1) + make_events(2, 1, "task.queued"))
+    publisher.close()
+    messages = _messages(heard, 3)
+    assert [m["channel"].decode().rpartition(":")[2] for m in messages] == [
+        "tool.called",
+        name,
+        "task.queued",
+    ]
+    assert json.loads(messages[1]["data"])["metadata"] == "IO_REQ"
+
+
+def test_by_default_no_dialect_is_spoken(client, publisher, make_events):
+    heard = client.pubsub(ignore_subscribe_messages=True)
+    heard.subscribe("raro:live_logs", "end")
+    _settle(heard, 2)
+    publisher.publish(make_events(1, 1))
+    client.publish("end", "")
+    assert _messages(heard, 1)[0]["channel"] == b"end"
+
+
+def test_a_password_shows_in_no_repr_and_in_no_error(own_server, kernel, make_events):
+    with command_client(own_server.url) as own:
+        own.acl_setuser("bob", enabled=True, passwords=["+s3cret"], commands=["+ping"])
+    url = own_server.url.replace("unix://", "unix://bob:s3cret@")
+    publisher = Publisher(url, kernel, "j")
+    with pytest.raises(Unavailable) as refused:
+        publisher.publish(make_events(1, 1))
+    wrong = Publisher(url.replace("s3cret", "wr0ng"), kernel, "j")
+    with pytest.raises(Unavailable) as denied:
+        wrong.ping()
+    said = repr(publisher) + str(refused.value) + str(denied.value) + repr(denied.value)
+    assert "permission" in str(refused.value)
+    assert "s3cret" not in said
+    assert "wr0ng" not in said
+
+
+def test_a_user_with_the_rights_that_the_manual_names_can_publish(own_server, kernel, make_events):
+    with command_client(own_server.url) as own:
+        own.execute_command(
+            "ACL", "SETUSER", "kernel", "on", ">pw", f"~retinue:{{{kernel}}}:*",
+            f"&retinue:{{{kernel}}}:events:*", "+eval", "+evalsha", "+script|load", "+get", "+set",
+            "+del", "+xadd", "+xtrim", "+xrevrange", "+publish", "+ping",
+        )  # fmt: skip
+    publisher = Publisher(own_server.url.replace("unix://", "unix://kernel:pw@"), kernel, "j")
+    assert publisher.publish(make_events(1, 2)) == 2
+    publisher.close()
+
+
+@pytest.mark.parametrize("name", ["Main", "a:b", "", "a{b", "-a", "a b"])
+def test_a_kernel_name_that_would_break_a_channel_is_refused(server, name):
+    with pytest.raises(ConfigError, match="kernel name"):
+        Publisher(server.url, name, "j")
+
+
+def _settle(heard, subscriptions=1):
+    """Wait until the server has the subscriptions."""
+    for _ in range(subscriptions):
+        heard.parse_response(timeout=5)
+
+
+def _messages(heard, count):
+    messages = []
+    while len(messages) < count:
+        message = heard.get_message(timeout=5)
+        assert message is not None, f"{len(messages)} of {count} messages came"
+        messages.append(message)
+    return messages
