@@ -1,0 +1,97 @@
+"""The stream of events, and clients that do not read it."""
+
+from __future__ import annotations
+
+import socket
+import threading
+
+import pytest
+
+from retinue.bus.errors import InvalidInput, MailboxFull
+from retinue.bus.views import StatusView, TaskView
+from retinue.kernel.api import events as api_events
+from retinue.kernel.client import Client
+from retinue.kernel.unix_socket import connect
+
+
+def test_what_was_written_is_read_from_a_cursor_and_the_stream_ends(served):
+    task = _submitted(served)
+    events = list(served.client.events({"from": "start", "follow": False}))
+    assert [e.seq for e in events] == list(range(1, events[-1].seq + 1))
+    again = list(served.client.events({"from": events[3].seq, "follow": False, "run": task.run}))
+    assert {e.run for e in again} == {task.run}
+    assert [e.type for e in again][-1] == "run.succeeded"
+
+
+def test_types_are_chosen_by_globs_of_which_there_may_be_several(served):
+    _submitted(served)
+    query = {"from": "start", "follow": False, "type": ("agent.th*", "run.*")}
+    assert [e.type for e in served.client.events(query)] == [
+        "run.started",
+        "agent.thought",
+        "run.succeeded",
+    ]
+
+
+def test_a_live_stream_gets_each_event_once_and_in_order(served):
+    query = {"from": "start", "agent": "shout", "type": "task.succeeded"}
+    seen = []
+    for _ in range(20):
+        served.kernel.submit("shout", {"text": "x"})
+    for event in served.client.events(query):
+        seen.append(event.seq)
+        if len(seen) == 20:
+            break
+    assert seen == sorted(set(seen))
+
+
+def test_a_client_that_stops_reading_neither_slows_nor_grows_the_kernel(served):
+    with connect(served.path, 30) as stuck:
+        stuck.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        stuck.sendall(b"GET /v1/events?from=start HTTP/1.1\r\nHost: x\r\n\r\n")
+        big = "x" * 50_000
+        handles = [served.kernel.submit("shout", {"text": big}) for _ in range(200)]
+        assert all(handle.result(timeout=30) == big.upper() for handle in handles)
+        assert served.client.get("/v1/status", StatusView).tasks["succeeded"] == 200
+        assert max(pump._size for pump in _streams(served)) < 1_000_000
+
+
+def test_a_client_that_hangs_up_frees_its_place(served, wait_until):
+    with connect(served.path, 30) as gone:
+        gone.sendall(b"GET /v1/events?from=start HTTP/1.1\r\nHost: x\r\n\r\n")
+        assert gone.recv(100)
+        assert len(_streams(served)) == 1
+    wait_until(lambda: not _streams(served))
+    wait_until(lambda: not [t for t in threading.enumerate() if t.name == "retinue-api-stream"])
+
+
+def test_one_client_too_many_is_refused(served, monkeypatch):
+    monkeypatch.setattr(served.server._streams, "_limit", 0)
+    with pytest.raises(MailboxFull, match="clients already follow"):
+        next(served.client.events())
+
+
+def test_a_stop_ends_open_streams_at_once(served):
+    stream = served.client.events({"from": "start"})
+    next(stream)
+    assert served.server.close(timeout=10)
+    assert [e.type for e in stream if e.type == "kernel.stopped"] == []
+
+
+def test_an_error_in_the_middle_of_a_stream_reaches_its_client(served, monkeypatch):
+    def broken(*_):
+        yield from ()
+        raise InvalidInput("the cursor broke")
+
+    monkeypatch.setattr(api_events, "_events", broken)
+    with pytest.raises(InvalidInput, match="the cursor broke"):
+        list(served.client.events())
+
+
+def _submitted(served) -> TaskView:
+    body = {"agent": "shout", "input": {"text": "a"}}
+    return Client(served.path).post("/v1/tasks", TaskView, body, {"wait": 30})
+
+
+def _streams(served):
+    return list(served.server._streams._open)

@@ -1,0 +1,156 @@
+"""The daemon's ends: drained, hurried, killed; and what the next one finds."""
+
+from __future__ import annotations
+
+import json
+import signal
+import socket
+import stat
+
+import pytest
+
+from retinue.bus.errors import KernelClosed
+from retinue.bus.views import StatusView, TaskView
+from retinue.kernel.client import under
+
+
+def test_a_daemon_says_when_it_is_ready_and_answers_from_then_on(start):
+    daemon = start("--name", "lab")
+    said = daemon.ready()
+    assert (said["ready"], said["name"], said["pid"]) == (True, "lab", daemon.process.pid)
+    assert daemon.client.get("/v1/status", StatusView).pid == daemon.process.pid
+    mode = (daemon.folder / "retinue.sock").stat().st_mode
+    assert (stat.S_IMODE(mode), stat.S_ISSOCK(mode)) == (0o600, True)
+    assert (daemon.folder / "retinue.pid").read_text() == f"{daemon.process.pid}\n"
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
+def test_a_signal_ends_an_idle_daemon_and_leaves_no_file_but_the_lock(start, number):
+    daemon = start()
+    daemon.ready()
+    daemon.signal(number)
+    code, log = daemon.ended()
+    assert code == 0
+    assert f"signal {number.name}" in log
+    assert [file.name for file in daemon.folder.iterdir()] == ["retinue.lock"]
+
+
+def test_a_stop_lets_running_tasks_end_and_takes_no_new_ones(start, tmp_path, wait_until):
+    daemon = start("--drain", "20", "--log-level", "debug")
+    daemon.ready()
+    daemon.spawn("patient", tmp_path)
+    task = daemon.running("patient", seconds=1.0)
+    daemon.signal(signal.SIGTERM)
+    wait_until(lambda: daemon.client.get("/v1/status", StatusView).state == "stopping")
+    with pytest.raises(KernelClosed, match="takes no new work"):
+        daemon.submit("patient")
+    code, log = daemon.ended()
+    assert code == 0
+    assert f"task.succeeded r-{task.run[2:]}" in log
+    assert "unfinished" not in log
+
+
+def test_what_does_not_end_within_the_drain_is_left_unfinished(start, tmp_path):
+    daemon = start("--drain", "0.2")
+    daemon.ready()
+    daemon.spawn("patient", tmp_path)
+    daemon.running("patient")
+    daemon.signal(signal.SIGTERM)
+    code, log = daemon.ended()
+    assert code == 0
+    assert "kernel.stopped unfinished=1" in log
+    assert "run.cancelled" not in log
+
+
+def test_a_second_signal_cancels_what_still_runs(start, tmp_path, wait_until):
+    daemon = start("--drain", "600")
+    daemon.ready()
+    daemon.spawn("patient", tmp_path)
+    daemon.running("patient")
+    daemon.signal(signal.SIGTERM)
+    wait_until(lambda: daemon.client.get("/v1/status", StatusView).state == "stopping")
+    daemon.signal(signal.SIGTERM)
+    code, log = daemon.ended()
+    assert code == 0
+    assert "run.cancelled" in log
+    assert "hurry" in log
+
+
+def test_a_client_that_waits_is_answered_before_the_daemon_ends(start, tmp_path):
+    daemon = start("--drain", "20")
+    daemon.ready()
+    daemon.spawn("patient", tmp_path)
+    task = daemon.running("patient", seconds=0.5)
+    daemon.signal(signal.SIGTERM)
+    ended = daemon.client.get(under("tasks", task.id, "wait"), TaskView, {"wait": 20})
+    assert (ended.state, ended.result) == ("succeeded", "rested")
+    assert daemon.ended()[0] == 0
+
+
+def test_a_killed_daemon_leaves_files_that_the_next_one_replaces(start):
+    killed = start()
+    killed.ready()
+    killed.signal(signal.SIGKILL)
+    assert killed.ended()[0] == -signal.SIGKILL
+    assert (killed.folder / "retinue.sock").exists()
+    second = start()
+    assert second.ready()["pid"] == second.process.pid
+    assert second.client.get("/v1/status", StatusView).pid == second.process.pid
+    second.signal(signal.SIGTERM)
+    assert "removed retinue.pid and retinue.sock" in second.ended()[1]
+
+
+def test_a_second_daemon_on_one_folder_is_refused_in_one_line(start):
+    first = start()
+    first.ready()
+    code, said = start().ended()
+    assert code == 75
+    assert said.count("\n") == 1
+    assert f"(pid {first.process.pid}) already runs in {first.folder}" in said
+    assert first.client.get("/v1/status", StatusView).pid == first.process.pid
+
+
+def test_a_service_manager_is_told_of_ready_and_of_stopping(start, tmp_path):
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
+        manager.bind(str(tmp_path / "notify"))
+        manager.settimeout(30)
+        daemon = start(NOTIFY_SOCKET=str(tmp_path / "notify"))
+        assert manager.recv(100) == b"READY=1"
+        daemon.signal(signal.SIGTERM)
+        assert manager.recv(100) == b"STOPPING=1"
+        assert daemon.ended()[0] == 0
+
+
+def test_the_log_is_one_json_object_a_line_when_asked(start, tmp_path):
+    daemon = start("--log-format", "json", "--log-level", "debug")
+    daemon.ready()
+    task = daemon.submit("echo", text="hi")
+    daemon.client.get(under("tasks", task.id, "wait"), TaskView, {"wait": 30})
+    daemon.signal(signal.SIGTERM)
+    lines = [json.loads(line) for line in daemon.ended()[1].splitlines()]
+    assert {"time", "level", "message"} <= set(lines[0])
+    told = [line["event"] for line in lines if line.get("task") == task.id]
+    assert told[-2:] == ["task.succeeded", "run.succeeded"]
+    assert lines[-1]["message"] == "stopped"
+
+
+def test_the_log_holds_no_colours_without_a_terminal(start):
+    daemon = start()
+    daemon.ready()
+    daemon.signal(signal.SIGTERM)
+    log = daemon.ended()[1]
+    assert "kernel.started" in log
+    assert "\x1b" not in log
+
+
+def test_a_folder_that_cannot_be_made_is_refused_in_one_line(start, tmp_path):
+    (tmp_path / "file").write_text("")
+    code, said = start(folder=tmp_path / "file").ended()
+    assert (code, said.count("\n")) == (78, 1)
+    assert "is not a folder" in said
+
+
+def test_a_redis_that_is_away_does_not_keep_the_daemon_from_starting(start):
+    daemon = start("--redis", "redis://127.0.0.1:1")
+    daemon.ready()
+    assert daemon.client.get("/v1/status", StatusView).state == "running"
