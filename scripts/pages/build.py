@@ -7,11 +7,13 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import commands
 import configuration
 import errors
 import events
 
 PAGES: dict[str, Callable[[], str]] = {
+    "reference/command-line.md": commands.page,
     "reference/configuration.md": configuration.page,
     "reference/errors.md": errors.page,
     "reference/events.md": events.page,

@@ -1,9 +1,10 @@
 """Every example in the documents runs, and prints what the page says.
 
-A block's first line says what it is: ``python run`` and ``console run`` are run, in the order of
-the page and in one folder; ``file=NAME`` saves a block there; ``text output`` is what the block
-before it prints. ``python fragment`` and ``console fragment`` are neither: parts of a whole, or
-commands that need what a test has not. ``…`` in an output stands for what differs each time.
+A block's first line says what it is. ``python run`` and ``console run`` are run, in the order of
+the page and in one folder. ``file=NAME`` saves a block there. ``text output`` is what the block
+before it prints. ``console daemon`` starts a daemon for the rest of the page. ``fragment`` marks
+what is not run: parts of a whole, and commands that need what a test has not. ``…`` in an output
+stands for what differs each time.
 """
 
 from __future__ import annotations
@@ -12,10 +13,12 @@ import os
 import re
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
 
+from .daemon import Daemon
 from .examples import Block, blocks, fits
 
 ROOT = Path(__file__).parents[2]
@@ -24,21 +27,21 @@ RUNNABLE = [p for p in PAGES if any("run" in block.marks for block in blocks(p, 
 
 
 @pytest.mark.parametrize("page", RUNNABLE, ids=lambda page: str(page.relative_to(ROOT)))
-def test_the_examples_of_a_page_print_what_it_says(page, tmp_path):
+def test_the_examples_of_a_page_print_what_it_says(page, folder, started):
     steps = blocks(page, ROOT)
     for block, following in zip(steps, [*steps[1:], None], strict=True):
         if block.file:
-            (tmp_path / block.file).write_text(block.text)
-        if "run" not in block.marks:
-            continue
-        if block.language == "python":
-            printed = run_python(block, tmp_path)
-            assert following is not None, f"{block.place} is run: say what it prints"
+            (folder / block.file).write_text(block.text)
+        if "daemon" in block.marks:
+            started(block)
+        elif "run" in block.marks and block.language == "python":
+            assert following, f"{block.place} is run: say what it prints"
             assert "output" in following.marks, f"{block.place} is run: say what it prints"
+            printed = run([sys.executable, saved(block, folder)], folder)
             assert fits(following.text, printed), f"{block.place} printed:\n{printed}"
-        else:
+        elif "run" in block.marks:
             for command, expected in commands(block.text):
-                printed = run([*SHELL, command], tmp_path)
+                printed = run([*SHELL, command], folder)
                 assert fits(expected, printed), f"{block.place}: {command} printed:\n{printed}"
 
 
@@ -48,7 +51,7 @@ def test_every_block_of_code_says_whether_it_is_run():
         for page in PAGES
         for block in blocks(page, ROOT)
         if block.language in ("python", "console")
-        and not {"run", "fragment"} & set(block.marks)
+        and not {"run", "fragment", "daemon"} & set(block.marks)
         and not block.file
     ]
     assert unmarked == []
@@ -73,10 +76,32 @@ def test_an_ellipsis_stands_for_what_differs_and_nothing_else_does(expected, pri
 SHELL = ["bash", "-o", "pipefail", "-c"]
 
 
-def run_python(block: Block, folder: Path) -> str:
+@pytest.fixture
+def folder():
+    """A folder with a short path: the daemon's socket is in it."""
+    with tempfile.TemporaryDirectory(prefix="docs-") as name:
+        yield Path(name)
+
+
+@pytest.fixture
+def started(folder):
+    """Starts the daemon of a block, and ends it with the page."""
+    running = []
+
+    def start(block):
+        [(command, expected)] = commands(block.text)
+        running.append(Daemon(command, folder, environment(folder)))
+        assert running[0].is_ready(expected), f"{block.place}: {running[0].log()}"
+
+    yield start
+    for daemon in running:
+        daemon.close()
+
+
+def saved(block: Block, folder: Path) -> str:
     name = block.file or "example.py"
     (folder / name).write_text(block.text)
-    return run([sys.executable, name], folder)
+    return name
 
 
 def run(command: list[str], folder: Path) -> str:
