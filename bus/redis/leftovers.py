@@ -1,35 +1,73 @@
-"""Servers that outlived their kernel: written down beside their socket, ended at the next start."""
+"""Servers that outlived their kernel: written down beside their socket, ended at a later start."""
 
 from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 import signal
 import subprocess
 from pathlib import Path
 
-__all__ = ["forget", "reap", "record"]
+import msgspec
+
+from ..errors import Unavailable
+
+__all__ = ["forget", "reap", "record", "sweep"]
 
 _RECORD = "redis.pid"
 
 
-def record(folder: Path, pid: int) -> None:
-    """Write down the server's process, and when it began: a process id alone may be reused."""
-    (folder / _RECORD).write_text(f"{pid} {_began(pid)}\n")
+class _Process(msgspec.Struct, frozen=True):
+    """A process id alone may be reused; with the moment it began it is one process."""
+
+    pid: int
+    began: str
+
+    @property
+    def alive(self) -> bool:
+        return bool(self.began) and _began(self.pid) == self.began
+
+
+class _Record(msgspec.Struct, frozen=True):
+    server: _Process
+    kernel: _Process
+
+
+def record(folder: Path, server: int, kernel: int) -> None:
+    """Write down which process is the server in ``folder``, and whose it is."""
+    noted = _Record(_Process(server, _began(server)), _Process(kernel, _began(kernel)))
+    (folder / _RECORD).write_bytes(msgspec.json.encode(noted))
 
 
 def reap(folder: Path) -> bool:
-    """End the server that an earlier kernel left in the folder; tells whether there was one."""
+    """End the server that an earlier kernel left in ``folder``; tells whether there was one.
+
+    Raises ``Unavailable`` when that kernel lives.
+    """
     noted = _read(folder)
     if noted is None:
         return False
-    pid, began = noted
-    alive = bool(began) and _began(pid) == began
+    if noted.kernel.alive:
+        raise Unavailable(
+            f"the kernel in process {noted.kernel.pid} has its Redis in {folder}: "
+            "stop it, or use another state folder"
+        )
+    alive = noted.server.alive
     if alive:
         with contextlib.suppress(ProcessLookupError):
-            os.kill(pid, signal.SIGKILL)
+            os.kill(noted.server.pid, signal.SIGKILL)
     forget(folder)
     return alive
+
+
+def sweep(parent: Path, pattern: str) -> None:
+    """Remove this user's folders under ``parent`` whose kernel is gone, and end their servers."""
+    for folder in parent.glob(pattern):
+        with contextlib.suppress(OSError, Unavailable):  # not ours, in use, or swept by another
+            if folder.stat().st_uid == os.getuid() and _read(folder) is not None:
+                reap(folder)
+                shutil.rmtree(folder)
 
 
 def forget(folder: Path) -> None:
@@ -38,11 +76,10 @@ def forget(folder: Path) -> None:
         (folder / name).unlink(missing_ok=True)
 
 
-def _read(folder: Path) -> tuple[int, str] | None:
+def _read(folder: Path) -> _Record | None:
     try:
-        pid, _, began = (folder / _RECORD).read_text().strip().partition(" ")
-        return int(pid), began
-    except (FileNotFoundError, ValueError):
+        return msgspec.json.decode((folder / _RECORD).read_bytes(), type=_Record)
+    except (FileNotFoundError, msgspec.DecodeError):
         return None
 
 

@@ -21,6 +21,7 @@ __all__ = ["PrivateServer"]
 _LONGEST_PATH = 103  # bytes; what sun_path holds on macOS, less its final zero
 _FIRST_DELAY, _LONGEST_DELAY = 0.05, 2.0
 _HEALTHY = 10.0
+_TEMPORARY = "retinue-redis-"
 _SOCKET = "redis.sock"
 _LOG = "redis.log"
 
@@ -104,9 +105,10 @@ class PrivateServer:
         """Return once the server answers; raises ``Unavailable`` with its last words."""
         if self._keeper:
             raise Unavailable(f"{self.describe()} is already started")
-        self._folder = self._make_folder()
-        leftovers.reap(self._folder)
-        (self._folder / _SOCKET).unlink(missing_ok=True)
+        folder = self._make_folder()
+        leftovers.reap(folder)
+        (folder / _SOCKET).unlink(missing_ok=True)
+        self._folder = folder
         self._stopping.clear()
         self._launched.clear()
         self._failure = None
@@ -141,7 +143,8 @@ class PrivateServer:
             wanted.chmod(0o700)
             return wanted.absolute()
         self._temporary = True
-        return Path(tempfile.mkdtemp(prefix="retinue-redis-"))
+        leftovers.sweep(Path(tempfile.gettempdir()), f"{_TEMPORARY}*")
+        return Path(tempfile.mkdtemp(prefix=_TEMPORARY))
 
     def _keep(self) -> None:
         """Start the server, and again whenever it ends, until told to stop."""
@@ -178,7 +181,7 @@ class PrivateServer:
             start_new_session=True,  # a Ctrl-C in the terminal is for the kernel, which then stops it
         )
         self._process = process
-        leftovers.record(folder, process.pid)
+        leftovers.record(folder, process.pid, os.getpid())
         self._launched.set()
         if process.stdin:
             with (

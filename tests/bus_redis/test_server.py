@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import stat
 import subprocess
 import sys
+import tempfile
 import threading
 from pathlib import Path
 
@@ -116,23 +118,52 @@ def test_a_server_outlives_the_thread_that_started_it(binary, in_background):
     server.stop()
 
 
-def test_a_server_that_an_earlier_kernel_left_is_ended_at_the_next_start(
-    binary, tmp_path, wait_until
-):
-    left = subprocess.Popen([binary, "--port", "0", "--save", ""], stdout=subprocess.DEVNULL)
-    leftovers.record(tmp_path, left.pid)
+def test_a_server_that_an_earlier_kernel_left_is_ended_at_the_next_start(binary, tmp_path, ended):
+    left = _abandon(binary, tmp_path, ended)
     server = PrivateServer(binary, tmp_path)
     server.start()
     assert left.wait(10) == -signal.SIGKILL
     server.stop()
 
 
-def test_a_process_that_merely_has_the_old_number_is_left_alone(tmp_path):
+def test_temporary_folders_of_kernels_that_are_gone_are_swept_at_the_next_start(
+    binary, tmp_path, monkeypatch, ended
+):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    left, foreign = tmp_path / "retinue-redis-1", tmp_path / "retinue-redis-2"
+    for folder in (left, foreign):
+        folder.mkdir()
+    process = _abandon(binary, left, ended)
+    living, server = PrivateServer(binary), PrivateServer(binary)
+    living.start()
+    server.start()
+    assert process.wait(10) == -signal.SIGKILL
+    assert not left.exists()
+    assert foreign.exists(), "a folder without a record may be one that is just being made"
+    assert living.pid is not None
+    server.stop()
+    living.stop()
+
+
+def test_a_process_that_merely_has_the_old_number_is_left_alone(tmp_path, ended):
     bystander = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
-    (tmp_path / "redis.pid").write_text(f"{bystander.pid} 1\n")
+    leftovers.record(tmp_path, bystander.pid, ended)
+    path = tmp_path / "redis.pid"
+    noted = json.loads(path.read_text())
+    noted["server"]["began"] = "long ago"
+    path.write_text(json.dumps(noted))
     assert not leftovers.reap(tmp_path)
     assert bystander.poll() is None
     bystander.communicate(b"\n")
+
+
+def test_a_folder_in_use_by_a_living_kernel_is_refused_and_its_server_left_alone(binary, tmp_path):
+    first = PrivateServer(binary, tmp_path)
+    first.start()
+    with pytest.raises(Unavailable, match=f"the kernel in process {os.getpid()} has its Redis in"):
+        PrivateServer(binary, tmp_path).start()
+    assert first.pid is not None
+    first.stop()
 
 
 def test_a_program_that_is_no_server_is_unavailable_with_its_name(tmp_path):
@@ -186,6 +217,21 @@ def test_a_configured_server_is_described_without_its_password_and_may_be_away()
 def test_a_malformed_setting_is_refused():
     with pytest.raises(ConfigError, match="write redis://HOST:PORT"):
         choose_server("localhost:6379")
+
+
+@pytest.fixture
+def ended():
+    """The number of a process that has ended."""
+    process = subprocess.Popen([sys.executable, "-c", ""])
+    process.wait(10)
+    return process.pid
+
+
+def _abandon(binary, folder, kernel):
+    """A server without its kernel, as a kill -9 leaves it where nothing ties them."""
+    left = subprocess.Popen([binary, "--port", "0", "--save", ""], stdout=subprocess.DEVNULL)
+    leftovers.record(folder, left.pid, kernel)
+    return left
 
 
 def _start_kernel(binary, folder):
