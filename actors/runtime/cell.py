@@ -77,10 +77,6 @@ class Cell(Life):
         self.busy += now - started
         self.rest()
 
-    def wake(self) -> None:
-        """Have the runner look at what the cell waits for; any thread."""
-        self.ready(self)
-
     def doing(self) -> str:
         """The state, with a running actor's detail, for people."""
         if self.state != "running" or self.entry is NOTHING:

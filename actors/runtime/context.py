@@ -11,7 +11,9 @@ __all__ = ["Party", "Runner", "here"]
 class Party(Protocol):
     """An actor as waits see it: it may wait for a future, and be woken."""
 
+    closed: bool
     waiting: Any
+    watched_until: float
     ref: Any
     system: Any
 
@@ -21,6 +23,9 @@ class Party(Protocol):
 
     def wake(self) -> None:
         """Have the actor look again at what it waits for; any thread, any number of times."""
+
+    def expect_by(self, deadline: float) -> None:
+        """Have what the actor waits for expire at ``deadline``; its own thread, or the timers'."""
 
 
 class Runner(Protocol):

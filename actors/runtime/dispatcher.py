@@ -98,6 +98,7 @@ class Dispatcher:
                 self._serve()
             except BaseException as error:  # noqa: BLE001 - the thread outlives any one turn
                 self._report(error)
+                self._put_back()
 
     def _serves_on(self) -> bool:
         with self._lock:
@@ -121,6 +122,11 @@ class Dispatcher:
             ready.turn()
         while not self._ready.empty():
             get().turn()
+
+    def _put_back(self) -> None:
+        # Its turn was broken off, so nobody else makes it ready again for what still waits.
+        if self.current is not None:
+            self.current.rest()
 
     def _timers_pending(self) -> bool:
         return self.timers is not None and self.timers.pending() > 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import logging
 import sys
 from _thread import TIMEOUT_MAX, allocate_lock
 from collections.abc import Callable, Generator
@@ -24,6 +25,7 @@ ExcInfo = tuple[type[BaseException] | None, BaseException | None, TracebackType 
 
 DEFAULT_TIMEOUT = 30.0
 PENDING, VALUE, ERROR = 0, 1, 2
+logger = logging.getLogger("retinue.actors.runtime")
 
 
 class Future(pykka.Future[T]):
@@ -112,8 +114,9 @@ class Future(pykka.Future[T]):
             return False
         self._value = value
         self._state = state
-        if self._waiter is not None:
-            self._waiter.wake()
+        waiter = self._waiter
+        if waiter is not None:
+            waiter.wake()
         if self._callbacks is not None:
             self._call_back()
         return True
@@ -144,12 +147,14 @@ class Future(pykka.Future[T]):
             self.recipient.system.timers.add(self.deadline, self)
 
     def __await__(self) -> Generator[Any, None, T]:
-        if not self.done:
-            loop = running_loop()
+        if self._state == PENDING:
+            runner = here.runner
+            # A dispatcher's thread never runs a loop; the thread of a thread actor may.
+            loop = running_loop() if runner is None or runner.blocking else None
             if loop is not None:
                 yield from self._await_in_loop(loop)
-            elif here.runner is not None:
-                yield from self._await_in_actor(here.runner.current)
+            elif runner is not None:
+                yield from self._await_in_actor(runner.current)
             else:
                 raise RuntimeError(f"{self!r} is awaited outside an actor and an asyncio loop")
         return self.outcome()
@@ -180,13 +185,16 @@ class Future(pykka.Future[T]):
         asker.waiting = self
         try:
             refuse_circle(asker, self.recipient)
-            self._waiter = asker
-            self.watch_deadline()
+            if self._waiter is None:
+                self._waiter = asker
+            else:
+                self._open(asker.wake)
+            if self.deadline is not None:
+                asker.expect_by(self.deadline)
             while not self._state:
                 yield self
         finally:
             asker.waiting = None
-            self._waiter = None
 
     def _await_in_loop(self, loop: Any) -> Generator[Any, None, None]:
         arrived = loop.create_future()
@@ -239,7 +247,10 @@ class Future(pykka.Future[T]):
                 callback = self._callbacks.pop(0)
             except IndexError:
                 return
-            callback()
+            try:
+                callback()
+            except Exception:
+                logger.exception("a callback of %r failed", self)
 
     def _asked(self) -> str:
         if self.recipient is None:

@@ -19,6 +19,7 @@ from .future import VALUE, Future
 from .letters import DeadLetter
 from .mailbox import NOTHING, Inbox, Mailbox
 from .verdicts import ChildFailed, Down, Recipe, Verdict, start_failed
+from .watch import NEVER, Watch
 
 __all__ = ["Life"]
 
@@ -30,7 +31,7 @@ class Life(Inbox):
         "__weakref__", "actor", "busy", "coro", "dead_lettered", "end_reason", "entry", "failed",
         "failures", "given_name", "handled", "killed", "ready", "recipe", "ref", "restarts",
         "runner", "scheduled", "serial", "since", "state", "supervision", "system", "verdict",
-        "waiting", "watchers",
+        "waiting", "watched_until", "watchers",
     )  # fmt: skip
 
     def __init__(self, system: Any, runner: Any, recipe: Recipe, mailbox: Mailbox) -> None:
@@ -55,6 +56,7 @@ class Life(Inbox):
         self.killed = False
         self.coro: Any = None
         self.waiting: Future[Any] | None = None
+        self.watched_until = NEVER
         self.entry: Any = NOTHING
         self.since = 0.0
         self.busy = 0.0
@@ -181,6 +183,16 @@ class Life(Inbox):
             f"{self.name} has stopped ({self.reason()}): its messages are dead letters; "
             "start it again, or look its name up anew"
         )
+
+    def wake(self) -> None:
+        """Have the runner look at what the cell waits for; any thread."""
+        self.ready(self)
+
+    def expect_by(self, deadline: float) -> None:
+        """Have what the actor waits for expire at ``deadline``."""
+        if deadline < self.watched_until:
+            self.watched_until = deadline
+            self.system.timers.add(deadline, Watch(self, deadline))
 
     def watch(self, watcher: Callable[[Down], object]) -> None:
         """Call ``watcher`` once, at the end, or now when that was before. Any thread."""
