@@ -6,8 +6,10 @@ from collections.abc import Callable
 from contextlib import suppress
 from threading import Lock
 
+from retinue.plugins.host.failures import one_line
+
 from .executor import Outcome, Turn
-from .outcomes import failure, one_line
+from .outcomes import failure
 from .strike import Strike, absorb
 
 __all__ = ["BaseTurn", "told"]

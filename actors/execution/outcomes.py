@@ -2,60 +2,24 @@
 
 from __future__ import annotations
 
-import math
-import traceback
-
-from retinue.bus.errors import InvalidInput, TaskCancelled, UnknownTool
+from retinue.plugins.host.failures import Failure, describe
 
 from .executor import Outcome
 
-__all__ = ["MAX_CAUSE", "MAX_TRACEBACK", "failure", "one_line"]
-
-MAX_CAUSE = 2_000
-MAX_TRACEBACK = 4_000
-MAX_RETRY_AFTER = 3_600.0
-_FRAMES = 6
-_HOPELESS = (InvalidInput, TaskCancelled, UnknownTool)
+__all__ = ["failed", "failure"]
 
 
 def failure(error: BaseException) -> Outcome:
-    """The outcome of a turn that raised ``error``, which may lie about itself in every method."""
+    """The outcome of a turn that raised ``error``."""
+    return failed(describe(error))
+
+
+def failed(said: Failure) -> Outcome:
+    """The outcome of a turn that ended with these words."""
     return Outcome(
-        kind=type(error).__name__,
-        cause=one_line(_text(error)),
-        retry=not isinstance(error, _HOPELESS),
-        retry_after=_retry_after(error),
-        traceback=_last_frames(error),
+        kind=said.kind,
+        cause=said.cause,
+        retry=said.retry,
+        retry_after=said.retry_after,
+        traceback=said.traceback,
     )
-
-
-def one_line(text: str) -> str:
-    """``text`` on one line, at most ``MAX_CAUSE`` characters, with nothing a terminal obeys."""
-    # Cut first: an agent may raise with a message of a gigabyte.
-    words = " ".join(text[: 2 * MAX_CAUSE].split())
-    clean = "".join(c if c.isprintable() else "�" for c in words)
-    return clean if len(clean) <= MAX_CAUSE else clean[: MAX_CAUSE - 1] + "…"
-
-
-def _text(error: BaseException) -> str:
-    try:
-        return str(error)
-    except BaseException as worse:  # noqa: BLE001 - the agent's own __str__ may raise anything
-        return f"(its message cannot be shown: __str__ raised {type(worse).__name__})"
-
-
-def _retry_after(error: BaseException) -> float | None:
-    """What the error's own ``retry_after`` says, when that is a sensible number of seconds."""
-    try:
-        seconds = float(getattr(error, "retry_after", None))  # type: ignore[arg-type]
-    except BaseException:  # noqa: BLE001 - the attribute is the agent's own code
-        return None
-    return min(max(seconds, 0.0), MAX_RETRY_AFTER) if math.isfinite(seconds) else None
-
-
-def _last_frames(error: BaseException) -> str:
-    try:
-        lines = traceback.format_exception(error, limit=-_FRAMES, chain=False)
-    except BaseException as worse:  # noqa: BLE001 - it calls the agent's own __str__
-        return f"(no traceback: formatting it raised {type(worse).__name__})"
-    return "".join(lines)[-MAX_TRACEBACK:]

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import traceback
 from collections.abc import Callable
 from threading import Lock
+from typing import Any
 
 from .executor import Report
 from .loop import LoopThread
@@ -34,6 +36,7 @@ class Service:
                 return False
             if self._thread is None:
                 self._thread = LoopThread(self._name, self._escaped)
+                self._thread.loop.set_exception_handler(self._raised)
             return self._thread.post(callback)
 
     def after(self, seconds: float, callback: Callable[[], object]) -> Timer:
@@ -49,6 +52,11 @@ class Service:
         if self._thread is not None:
             self._thread.stop()
             self._thread.join(timeout)
+
+    def _raised(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        error = context.get("exception")
+        said = "".join(traceback.format_exception(error)) if error else ""
+        self._report("", f"in the agents' service: {context.get('message')} {said}".strip())
 
     def _escaped(self, error: BaseException) -> None:
         self._report("", f"the agents' service survived {type(error).__name__}: {error}")

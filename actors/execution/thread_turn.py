@@ -7,7 +7,7 @@ from collections.abc import Callable, Coroutine
 from concurrent import futures
 from contextlib import suppress
 from threading import get_ident
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
 from retinue.bus.codec import encode_value
 from retinue.plugins.context import Context, SyncContext
@@ -17,9 +17,7 @@ from .bridge import BridgedPort, Run
 from .executor import Outcome, Turn
 from .service import Service, Timer
 from .strike import Strike, doing, strike
-
-if TYPE_CHECKING:
-    from .worker import Worker
+from .worker import Worker
 
 __all__ = ["Office", "ThreadTurn"]
 

@@ -7,14 +7,21 @@ import threading
 from collections.abc import Callable
 from contextlib import suppress
 from queue import Empty, SimpleQueue
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 from .loop import wind_up
 
-if TYPE_CHECKING:
-    from .thread_turn import ThreadTurn
+__all__ = ["Work", "Worker"]
 
-__all__ = ["Worker"]
+
+class Work(Protocol):
+    """A turn, as its worker sees it."""
+
+    struck: bool
+    """An exception was raised into it from outside."""
+
+    def perform(self, worker: Worker) -> None:
+        """Run it, here and now, whatever it raises."""
 
 
 class Worker:
@@ -23,7 +30,7 @@ class Worker:
     def __init__(self, agent: str, idle: float, retire: Callable[[Worker], bool]) -> None:
         """``retire`` is asked after ``idle`` seconds without a turn; True lets the thread end."""
         self.agent = agent
-        self.queue: SimpleQueue[ThreadTurn | Callable[[], None] | None] = SimpleQueue()
+        self.queue: SimpleQueue[Work | Callable[[], None] | None] = SimpleQueue()
         self.left = False
         self.thread = threading.Thread(target=self._run, name=f"agent-{agent}", daemon=True)
         self._idle = idle

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from retinue.actors.execution import SharedExecutor, Turn
-from retinue.bus.errors import ToolError
+from retinue.bus.errors import ToolError, Unavailable
 from retinue.plugins import AgentSpec
 
 sys.path.insert(
@@ -52,6 +52,8 @@ class RecordingPort:
         self.cancelled_child = (task, reason)
 
     def model(self, name=None):
+        if name not in self.models:
+            raise Unavailable(f"no model {name}")
         return self.models[name]
 
 
