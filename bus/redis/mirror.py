@@ -82,8 +82,14 @@ class Mirror:
         return self._watermark.reached
 
     def attach(self, wake: Callable[[], None]) -> None:
-        """``wake`` asks for a ``step`` soon, from whichever thread offers; call ``step`` after this."""
+        """Begin, or begin again after ``close``: ``wake`` asks for a ``step``, from any thread.
+
+        Call ``step`` once after this.
+        """
         self._wake = wake
+        self._closed = False
+        if not self._health.degraded:
+            self._watermark.close()
 
     def offer(self, events: Sequence[Event]) -> None:
         """Hand over a committed group: one short lock, and at most one wake-up."""

@@ -1,4 +1,9 @@
-"""What runs inside Redis, so that a whole group costs one round trip."""
+"""What runs inside Redis, so that a whole group costs one round trip.
+
+An ACL user that publishes needs ``~retinue:{KERNEL}:*``, ``&retinue:{KERNEL}:events:*`` and the
+commands eval, evalsha, script|load, get, set, del, xadd, xtrim, xrevrange, publish and ping; one
+that reads needs the same keys and get, xread and xrevrange.
+"""
 
 from __future__ import annotations
 

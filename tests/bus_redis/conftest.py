@@ -78,10 +78,12 @@ def make_mirror():
     """``make_mirror(server, kernel, reports, **outbox options)``, with short time-outs."""
     made = []
 
-    def make(server, kernel, reports, timeout=0.3, **options):
+    def make(server, kernel, reports, timeout=0.3, clock=None, **options):
         publisher = Publisher(server.url, kernel, "journal-1", timeout=timeout)
         outbox = Outbox(**options)
-        mirror = Mirror(publisher, outbox, server=server.describe(), report=reports.append)
+        mirror = Mirror(
+            publisher, outbox, server=server.describe(), report=reports.append, clock=clock
+        )
         made.append(publisher)
         return mirror
 

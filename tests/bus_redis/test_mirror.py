@@ -8,6 +8,7 @@ import signal
 import pytest
 import redis
 
+from retinue.bus.clock import ManualClock
 from retinue.bus.messages import BusDegraded, BusRestored
 from retinue.bus.redis.client import COMMAND_TIMEOUT, command_client
 from retinue.bus.redis.mirror import PING_INTERVAL
@@ -206,6 +207,33 @@ def test_closing_while_redis_is_away_ends_after_one_attempt_and_says_what_is_lef
     mirror.offer(make_events(1, 3))
     assert mirror.close(1_000.0) == 3
     assert mirror.view().pending == 3
+
+
+def test_a_closed_mirror_can_begin_again_and_what_came_meanwhile_is_published(
+    server, client, kernel, make_mirror, make_events
+):
+    mirror = make_mirror(server, kernel, [])
+    mirror.offer(make_events(1, 3))
+    mirror.close()
+    mirror.offer(make_events(4, 3))
+    assert not mirror.awaits(6)
+    mirror.attach(lambda: None)
+    assert mirror.awaits(6)
+    _step_until_quiet(mirror)
+    assert _seqs(client, kernel) == [1, 2, 3, 4, 5, 6]
+    assert mirror.view().state == "live"
+
+
+def test_a_batch_is_not_tried_again_before_its_back_off_is_over(
+    own_server, kernel, make_mirror, make_events
+):
+    mirror = make_mirror(own_server, kernel, [], clock=ManualClock())
+    os.kill(own_server.pid, signal.SIGSTOP)
+    mirror.offer(make_events(1, 3))
+    delay = mirror.step()
+    os.kill(own_server.pid, signal.SIGCONT)
+    assert mirror.step() == pytest.approx(delay)
+    assert mirror.view().state == "degraded"
 
 
 @pytest.mark.parametrize("state", ["live", "off"])

@@ -92,6 +92,17 @@ def test_a_dropped_event_is_the_previous_of_the_next_batch():
     assert outbox.take().previous == 3
 
 
+def test_what_was_dropped_is_told_apart_from_what_the_selection_leaves_out():
+    outbox = Outbox(Selection(include=["tool.*"]), max_bytes=4 * SIZE)
+    outbox.offer(_events(1, 2, types=("tool.called", "agent.text")))
+    outbox.take()
+    outbox.done()
+    outbox.offer(_events(3, 8, types=("tool.called", "agent.text")))
+    batch = outbox.take()
+    assert [e.seq for e in batch.events] == [7, 9]
+    assert batch.previous == 5  # and not 1: a reader at 1 has missed the dropped 3 and 5
+
+
 def test_a_batch_may_hold_only_what_the_selection_leaves_out():
     outbox = Outbox(Selection(include=["tool.*"]))
     outbox.offer(_events(1, 4, types=("agent.text",)))

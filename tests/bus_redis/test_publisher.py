@@ -7,12 +7,18 @@ import json
 import pytest
 import redis
 
+from retinue.bus.clock import SystemClock
 from retinue.bus.errors import ConfigError, Unavailable
 from retinue.bus.redis import scripts
 from retinue.bus.redis.client import command_client
 from retinue.bus.redis.publisher import Publisher
 from retinue.bus.topics import channel, journal_key, stream
 from retinue.bus.wire import parse
+
+_USER = (
+    "ACL", "SETUSER", "kernel", "on", ">pw", "+eval", "+evalsha", "+script|load", "+get", "+set",
+    "+del", "+xadd", "+xtrim", "+xrevrange", "+publish", "+ping",
+)  # fmt: skip
 
 
 def test_an_event_is_published_on_the_channel_of_its_kernel_run_and_type(
@@ -153,6 +159,35 @@ def test_a_group_whose_predecessor_was_refused_is_refused_as_well(
     )
 
 
+def test_a_group_is_not_let_in_past_one_that_redis_refused(own_server, kernel, make_events):
+    with command_client(own_server.url) as own:
+        own.execute_command(
+            *_USER, f"~retinue:{{{kernel}}}:*", f"&retinue:{{{kernel}}}:events:r-2:*"
+        )
+        publisher = Publisher(own_server.url.replace("unix://", "unix://kernel:pw@"), kernel, "j")
+        events = make_events(1, 256, run="r-1") + make_events(257, 256, run="r-2")
+        with pytest.raises(Unavailable, match="permission"):
+            publisher.publish(events)
+        assert own.xlen(stream(kernel)) == 1
+        own.execute_command("ACL", "SETUSER", "kernel", "allchannels")
+        publisher.publish(events)
+        assert own.xlen(stream(kernel)) == 512
+
+
+def test_a_server_that_takes_too_long_for_a_batch_is_unavailable(server, kernel, make_events):
+    class Hasty(SystemClock):
+        now = 0.0
+
+        def monotonic(self):
+            self.now += 0.4
+            return self.now
+
+    publisher = Publisher(server.url, kernel, "j", timeout=1.0, clock=Hasty())
+    with pytest.raises(Unavailable, match="longer than 1 s for a batch"):
+        publisher.publish(make_events(1, 256 * 6))
+    publisher.disconnect()
+
+
 def test_a_full_server_is_unavailable_and_nothing_is_lost_once_it_has_room(
     own_server, kernel, make_events
 ):
@@ -219,13 +254,9 @@ def test_a_password_shows_in_no_repr_and_in_no_error(own_server, kernel, make_ev
     assert "wr0ng" not in said
 
 
-def test_a_user_with_the_rights_that_the_manual_names_can_publish(own_server, kernel, make_events):
+def test_a_user_with_no_more_rights_than_it_needs_can_publish(own_server, kernel, make_events):
     with command_client(own_server.url) as own:
-        own.execute_command(
-            "ACL", "SETUSER", "kernel", "on", ">pw", f"~retinue:{{{kernel}}}:*",
-            f"&retinue:{{{kernel}}}:events:*", "+eval", "+evalsha", "+script|load", "+get", "+set",
-            "+del", "+xadd", "+xtrim", "+xrevrange", "+publish", "+ping",
-        )  # fmt: skip
+        own.execute_command(*_USER, f"~retinue:{{{kernel}}}:*", f"&retinue:{{{kernel}}}:events:*")
     publisher = Publisher(own_server.url.replace("unix://", "unix://kernel:pw@"), kernel, "j")
     assert publisher.publish(make_events(1, 2)) == 2
     publisher.close()
