@@ -43,10 +43,13 @@ def read_manifest(path: Path) -> Manifest:
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     except (OSError, ValueError) as error:
         raise PluginError(f"{path}: cannot be opened: {error}; give a plugin.toml") from error
-    with os.fdopen(descriptor, "rb") as file:
+    try:
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
             raise PluginError(f"{path}: is not a regular file; give a plugin.toml")
-        return parse_manifest(file.read(MAX_BYTES + 1), str(path))
+        with os.fdopen(descriptor, "rb", closefd=False) as file:
+            return parse_manifest(file.read(MAX_BYTES + 1), str(path))
+    finally:
+        os.close(descriptor)
 
 
 def parse_manifest(data: bytes, source: str) -> Manifest:
@@ -90,8 +93,9 @@ def _decode(data: bytes, source: str) -> str:
 
 def _line_of(error: str, text: str) -> str:
     """``:4`` for the line of the first key that ``error`` names, or nothing."""
-    named = re.search(r"`\$?\.?(\w+)[^`]*`(?!,)\Z|`(\w+)`", error)
-    key = named and (named[1] or named[2])
+    path, named = re.search(r"`\$\.(\w+)", error), re.search(r"field `(\w+)`|^`(\w+)`", error)
+    found = path or named
+    key = found and next(filter(None, found.groups()))
     for number, line in enumerate(text.splitlines(), start=1):
         if key and re.match(rf"\s*(\[\s*)?[\"']?{re.escape(key)}[\"']?\s*[=\].]", line):
             return f":{number}"

@@ -106,21 +106,21 @@ def test_a_generator_that_yields_no_text_fails_with_the_remedy():
 
 def test_a_generator_is_closed_when_its_turn_is_cancelled():
     closed = []
+    started = asyncio.Event()
 
     @agent
     async def endless(ctx):
         try:
-            while True:
-                yield "x"
-                await asyncio.sleep(0)
+            yield "x"
+            started.set()
+            await asyncio.Event().wait()
         finally:
             closed.append(True)
 
     async def cancel_it():
         turn = TestTurn(endless)
         running = asyncio.create_task(turn.run_async())
-        while not turn.text:
-            await asyncio.sleep(0)
+        await started.wait()
         running.cancel()
         await asyncio.wait([running])
         return running.cancelled()

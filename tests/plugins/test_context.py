@@ -99,7 +99,9 @@ def test_a_step_that_observers_could_not_read_is_refused(step, error):
         step(ctx)
 
     turn = in_turn(body)
-    with pytest.raises((TypeError, ValueError), match=f"<Context of agent 'me', task t-test.*{error}"):
+    with pytest.raises(
+        (TypeError, ValueError), match=f"<Context of agent 'me', task t-test.*{error}"
+    ):
         turn.run()
     assert turn.events == []
 
@@ -108,13 +110,23 @@ def test_a_turn_knows_who_and_where_it_is():
     clock = ManualClock()
 
     async def body(ctx):
-        return [ctx.run, ctx.task, ctx.agent, ctx.attempt, ctx.deadline, ctx.remaining, ctx.cancelled]
+        return [
+            ctx.run,
+            ctx.task,
+            ctx.agent,
+            ctx.attempt,
+            ctx.deadline,
+            ctx.remaining,
+            ctx.cancelled,
+        ]
 
     turn = in_turn(body, deadline=clock.time() + 3, attempt=2, clock=clock)
     assert turn.run() == ["r-test", "t-test-1", "me", 2, clock.time() + 3, 3, False]
 
 
-@pytest.mark.parametrize("which", ["double", double, double.function], ids=["name", "tool", "function"])
+@pytest.mark.parametrize(
+    "which", ["double", double, double.function], ids=["name", "tool", "function"]
+)
 def test_call_takes_a_name_a_tool_or_its_function(which):
     async def body(ctx):
         return await ctx.call(which, value=21)
@@ -172,7 +184,9 @@ def test_an_ask_that_takes_too_long_cancels_the_child_and_says_so():
         await ctx.ask("endless", timeout=0.01)
 
     turn = in_turn(body)
-    with pytest.raises(DeadlineExceeded, match=r"'endless' \(task t-test-2\) did not answer within 0.01 s"):
+    with pytest.raises(
+        DeadlineExceeded, match=r"'endless' \(task t-test-2\) did not answer within 0.01 s"
+    ):
         turn.run()
     assert list(turn.port.cancellations) == ["t-test-2"]
 
@@ -189,14 +203,21 @@ def test_a_timeout_of_the_agent_s_own_cancels_the_child_as_well():
 
 
 def test_a_turn_that_is_told_to_stop_leaves_its_children_to_the_kernel():
-    async def body(ctx):
-        await ctx.ask("endless")
+    started = asyncio.Event()
+
+    @agent
+    async def child(ctx):
+        started.set()
+        await asyncio.Event().wait()
+
+    @agent
+    async def parent(ctx):
+        await ctx.ask("child")
 
     async def stop_it():
-        turn = in_turn(body)
+        turn = TestTurn(parent, agents=[child])
         running = asyncio.create_task(turn.run_async())
-        while not turn.port._children:
-            await asyncio.sleep(0)
+        await started.wait()
         turn.cancel()
         running.cancel()
         await asyncio.wait([running])
@@ -252,7 +273,12 @@ def test_a_plain_agent_does_the_same_blocking():
         other.cancel("enough")
         with pytest.raises(TaskCancelled):
             other.result()
-        return [ctx.call("double", value=2), ctx.ask("upper", text="b"), child.result(timeout=20), child.id]
+        return [
+            ctx.call("double", value=2),
+            ctx.ask("upper", text="b"),
+            child.result(timeout=20),
+            child.id,
+        ]
 
     turn = in_turn(body)
     assert turn.run() == [4, "B", "C", "t-test-2"]
@@ -275,10 +301,11 @@ def test_state_survives_between_turns_and_only_when_they_succeed():
 
 
 @pytest.mark.parametrize(
-    "body", [lambda ctx: {1, object()}, lambda ctx: ctx.state.update(x=object()), lambda ctx: float("inf")]
+    "body",
+    [lambda ctx: {1, object()}, lambda ctx: ctx.state.update(x=object()), lambda ctx: float("inf")],
 )
 def test_a_result_or_a_state_that_cannot_travel_fails_the_turn(body):
-    with pytest.raises(InvalidInput, match="agent 'me': (result|state)"):
+    with pytest.raises(InvalidInput, match=r"agent 'me': (result|state)"):
         in_turn(body).run()
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import datetime
+import datetime as dt
 import enum
 import json
 from dataclasses import dataclass
@@ -147,7 +147,7 @@ def test_annotations_may_name_what_the_module_defines_later():
 
 
 def test_a_type_that_json_cannot_carry_is_refused_by_the_parameter_s_name():
-    def odd(ctx, sock: object, when: datetime.datetime):
+    def odd(ctx, sock: object, when: dt.datetime):
         pass
 
     with pytest.raises(InvalidInput, match="agent 'odd': parameter 'sock: object' cannot be read"):
@@ -175,8 +175,10 @@ TYPES = {
     float: st.floats(allow_nan=False, allow_infinity=False),
     str: st.text(st.characters(exclude_categories=["Cs"])),
     list[int]: st.lists(st.integers(-(2**53), 2**53)),
-    dict[str, bool]: st.dictionaries(st.text(st.characters(exclude_categories=["Cs"])), st.booleans()),
-    datetime.date: st.dates(),
+    dict[str, bool]: st.dictionaries(
+        st.text(st.characters(exclude_categories=["Cs"])), st.booleans()
+    ),
+    dt.date: st.dates(),
     str | None: st.none() | st.text(st.characters(exclude_categories=["Cs"])),
     tuple[int, str]: st.tuples(st.integers(0, 9), st.text("abc")),
 }
@@ -202,6 +204,6 @@ def test_any_signature_takes_exactly_what_it_was_made_from(data):
 
 def _function(kinds: dict[str, Any]) -> Tool:
     scope: dict[str, Any] = {}
-    exec(f"def made({', '.join(kinds)}): pass", scope)  # noqa: S102
+    exec(f"def made({', '.join(kinds)}): pass", scope)
     scope["made"].__annotations__ = kinds
     return Tool(scope["made"])

@@ -26,8 +26,18 @@ async def slow(ctx, steps: int):
 
 
 def test_a_tool_says_what_it_is():
-    assert (add.name, add.effect, add.timeout, add.description) == ("calc.add", "idempotent", 5, "Adds.")
-    assert (slow.name, slow.effect, slow.timeout, slow.description) == ("slow", "none", None, "Take some steps.")
+    assert (add.name, add.effect, add.timeout, add.description) == (
+        "calc.add",
+        "idempotent",
+        5,
+        "Adds.",
+    )
+    assert (slow.name, slow.effect, slow.timeout, slow.description) == (
+        "slow",
+        "none",
+        None,
+        "Take some steps.",
+    )
     assert (add.is_async, slow.is_async) == (False, True)
     assert repr(add) == "<Tool calc.add(a: int, b: int = 2) effect=idempotent>"
     assert "ctx" not in slow.schema["properties"]

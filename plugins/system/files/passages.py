@@ -101,7 +101,8 @@ def _joined(blocks: Iterator[_Block]) -> Iterator[_Block]:
     last: _Block | None = None
     for block in blocks:
         if last is not None and _belongs(block, last):
-            last = last._replace(lines=[*last.lines, "", *block.lines])
+            between = [""] * (block.line - last.line - len(last.lines))
+            last = last._replace(lines=[*last.lines, *between, *block.lines])
             continue
         if last is not None:
             yield last
@@ -125,13 +126,15 @@ def _cut(block: _Block) -> Iterator[Passage]:
     line, size = block.line, 0
     for text in block.lines:
         if size + len(text) > _LONGEST or (size > _ENOUGH and _BREAK.match(text)):
-            if piece:
+            if any(piece):
                 yield _passage(line, block.heading, piece)
             line, piece, size = line + len(piece), [], 0
         piece.append(text)
         size += len(text) + 1
-    yield _passage(line, block.heading, piece)
+    if any(piece):
+        yield _passage(line, block.heading, piece)
 
 
 def _passage(line: int, heading: str, lines: list[str]) -> Passage:
-    return Passage(line, heading, "\n".join(lines).strip("\n"))
+    blank = next(n for n, text in enumerate(lines) if text)
+    return Passage(line + blank, heading, "\n".join(lines[blank:]).rstrip("\n"))
