@@ -11,12 +11,16 @@ import commands
 import configuration
 import errors
 import events
+import programs
+import routes
 
 PAGES: dict[str, Callable[[], str]] = {
     "reference/command-line.md": commands.page,
     "reference/configuration.md": configuration.page,
     "reference/errors.md": errors.page,
     "reference/events.md": events.page,
+    "reference/http-api.md": routes.page,
+    "reference/python.md": programs.page,
 }
 ROOT = Path(__file__).resolve().parents[2]
 

@@ -32,7 +32,9 @@ _COMMON = {"as_json", "config", "state_dir", "help"}
 def page() -> str:
     """The whole page."""
     root = cli._retinue  # noqa: SLF001  # the page is about it
-    return _HEAD.format(commands="\n\n".join(_group(root, click.Context(root, info_name="retinue"))))
+    return _HEAD.format(
+        commands="\n\n".join(_group(root, click.Context(root, info_name="retinue")))
+    )
 
 
 def _group(group: click.Group, context: click.Context) -> Iterator[str]:

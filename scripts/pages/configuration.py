@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any, get_origin, get_type_hints
 
 import msgspec
-from text import prose, table
+from text import default, prose, table
 
 from retinue.kernel.config import Config
 from retinue.kernel.config_rules import rule
@@ -39,7 +39,7 @@ def _sections(kind: Any, prefix: str) -> Iterator[str]:
     hints = get_type_hints(kind, include_extras=True)
     fields = {field.name: field for field in msgspec.structs.fields(kind)}
     rows = [
-        (f"`{prefix}{name}`", _rule(hint), _default(fields[name]))
+        (f"`{prefix}{name}`", _rule(hint), default(fields[name]))
         for name, hint in hints.items()
         if not _is_section(hint)
     ]
@@ -67,11 +67,3 @@ def _is_section(hint: Any) -> bool:
 
 def _rule(hint: Any) -> str:
     return "a table" if get_origin(hint) is dict else rule(hint)
-
-
-def _default(field: msgspec.structs.FieldInfo) -> str:
-    if field.required:
-        return "none: must be given"
-    made = field.default is msgspec.NODEFAULT
-    value = field.default_factory() if made else field.default
-    return f"`{msgspec.json.encode(value).decode()}`"

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Iterator
-from typing import Any, get_type_hints
+from typing import Any
 
-import msgspec
-from text import kind_in_words, prose, summary, table
+from text import fields, prose, summary, table
 
 from retinue.bus.messages import EVENTS, TERMINAL_RUN, TERMINAL_TASK
 
@@ -86,21 +85,5 @@ def _groups() -> Iterator[str]:
 
 
 def _event(name: str, kind: type[Any]) -> str:
-    hints = get_type_hints(kind)
-    rows = [
-        (f"`{field.name}`", kind_in_words(hints[field.name]), _default(field))
-        for field in msgspec.structs.fields(kind)
-    ]
     said = f"#### {name}\n\n`{name}`: {prose(kind.__doc__)}"
-    return f"{said}\n\n{table(['field', 'is', 'default'], rows)}" if rows else said
-
-
-def _default(field: msgspec.structs.FieldInfo) -> str:
-    if field.required:
-        return "always given"
-    value = field.default_factory() if field.default is msgspec.NODEFAULT else field.default
-    return f"`{bytes(value).decode() if isinstance(value, msgspec.Raw) else _json(value)}`"
-
-
-def _json(value: object) -> str:
-    return msgspec.json.encode(value).decode()
+    return f"{said}\n\n{fields(kind)}".rstrip()

@@ -8,7 +8,14 @@ import sys
 
 import pytest
 
-PAGES = ["configuration.md", "errors.md", "events.md"]
+PAGES = [
+    "command-line.md",
+    "configuration.md",
+    "errors.md",
+    "events.md",
+    "http-api.md",
+    "python.md",
+]
 
 
 def build(root, *args):

@@ -1,0 +1,49 @@
+"""``reference/http-api.md``, from the routes of ``retinue.kernel.api``."""
+
+from __future__ import annotations
+
+from text import fields, prose
+
+from retinue.kernel.api import agents, elements, status, tasks
+from retinue.kernel.api.events import Cursor
+from retinue.kernel.api.router import Body, Nothing, Query, Route
+
+_HEAD = """\
+# HTTP API
+
+<!-- Written by scripts/docs from kernel/api. Change the code, then run scripts/docs. -->
+
+The daemon answers HTTP on a Unix socket in its state folder. Only the daemon's user can open it.
+Requests and answers are JSON. Unknown fields and query names are refused.
+An error is a problem as in RFC 9457: a JSON object with `type`, `title`, `status` and `detail`.
+
+```console fragment
+$ curl --unix-socket ~/.local/state/retinue/main/retinue.sock http://localhost/v1/status
+```
+
+{routes}
+"""
+
+
+def page() -> str:
+    """The whole page."""
+    table = [*status.routes(lambda _: None), *tasks.ROUTES, *agents.ROUTES, *elements.ROUTES]
+    return _HEAD.format(routes="\n\n".join([*map(_entry, table), _events()]))
+
+
+def _entry(route: Route) -> str:
+    said = prose(route.handler.__doc__) or "Begin the daemon's stop."
+    parts = [f"## {route.method} {route.path}", said]
+    parts += _given("Query", route.query, Query) + _given("Body", route.body, Body)
+    return "\n\n".join(parts)
+
+
+def _events() -> str:
+    said = "The events as JSON lines, one each. An empty line is a heartbeat."
+    return "\n\n".join(["## GET /v1/events", said, *_given("Query", Cursor, Query)])
+
+
+def _given(where: str, kind: type[Query | Body], root: type[Query | Body]) -> list[str]:
+    if kind in (root, Nothing):
+        return []
+    return [f"{where}: {prose(kind.__doc__)}", fields(kind)]
