@@ -20,7 +20,7 @@ from retinue.bus.messages import (
 from retinue.plugins import AgentSpec, Tool
 
 from .base import KernelActor
-from .execution.executor import Executor, Outcome, Running, Turn
+from .execution import Executors, Outcome, Running, Turn
 from .turn import KernelTurn, Services
 
 __all__ = ["Agent", "Retire", "TurnOver", "Working"]
@@ -64,7 +64,7 @@ class Agent(KernelActor):
         spec: AgentSpec,
         tools: Mapping[str, Tool],
         model: Any,
-        executor: Executor,
+        executor: Executors,
         services: Services,
         turns: dict[str, Working],
         state: dict[str, Any],
@@ -150,7 +150,7 @@ class Agent(KernelActor):
     def _retire(self, _: Retire) -> None:
         self._retiring = True
         if not self._mine:
-            self._executor.forget(self._name)
+            self._executor.forget(self._name, self._runner, self._spec.isolation)
             self.stop()
 
     def _keep(self, turn: KernelTurn, outcome: Outcome) -> Outcome:

@@ -164,6 +164,8 @@ class Orchestrator(KernelActor):
         if ended.attempt != task.attempt:
             return
         task.cause = envelope.cause or task.cause
+        if ended.kind == "KernelClosed":
+            return  # a stop of the kernel ends no task: the next start goes on with it
         if task.ending is not None:
             self._end(task, task.ending)
         elif not ended.kind:

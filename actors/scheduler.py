@@ -25,7 +25,7 @@ from .scheduling.line import Choice, Line
 from .scheduling.policies import Waiting, make_policy
 from .scribe import Scribe
 
-__all__ = ["AgentGone", "AgentReady", "AskScheduler", "Scheduler", "WhyWaiting"]
+__all__ = ["AgentGone", "AgentReady", "AskScheduler", "Desk", "Scheduler", "WhyWaiting"]
 
 
 class AgentReady(msgspec.Struct, frozen=True):
@@ -52,6 +52,21 @@ class AskScheduler(msgspec.Struct, frozen=True):
     """Asks for the policy and the caps in force."""
 
 
+class Desk(msgspec.Struct):
+    """What the Scheduler has in hand. It outlives a restart of the actor, which alone writes it.
+
+    ``tasks`` holds the envelope of each task that waits or runs, ``at`` the agent of each that runs.
+    """
+
+    line: Line
+    ageing: float
+    tasks: dict[str, Envelope] = {}
+    at: dict[str, ActorRef[Any]] = {}
+    agents: dict[str, ActorRef[Any]] = {}
+    order: int = 0
+    paused: bool = False
+
+
 class Scheduler(KernelActor):
     """Owns the waiting line, the places and the policy. A light actor."""
 
@@ -65,67 +80,57 @@ class Scheduler(KernelActor):
         AgentReady: "_agent_ready",
         AgentGone: "_agent_gone",
         WhyWaiting: "_why",
-        AskScheduler: "_ask",
+        AskScheduler: "_configured",
     }
 
     def __init__(
-        self, scribe: Scribe, orchestrator: Callable[[], ActorRef[Any]], line: Line, ageing: float
+        self, scribe: Scribe, orchestrator: Callable[[], ActorRef[Any]], desk: Desk
     ) -> None:
-        """``line`` holds the policy and the caps that it starts with."""
+        """``desk`` holds the policy and the caps that it starts with."""
         super().__init__()
         self._scribe = scribe
         self._orchestrator = orchestrator
-        self._line = line
-        self._ageing = ageing
-        self._paused = False
-        self._tasks: dict[str, Envelope] = {}
-        self._agents: dict[str, ActorRef[Any]] = {}
-        self._order = 0
+        self._desk = desk
+        self._line = desk.line
 
     def _run(self, envelope: Envelope) -> None:
-        body = decode(envelope.body, RunTask)
-        self._order += 1
-        self._tasks[envelope.task] = envelope
-        self._line.enter(
-            Waiting(
-                envelope.task,
-                envelope.agent,
-                body.priority,
-                body.fairness,
-                body.since,
-                self._order,
-                body.attempt,
-            )
+        body, desk, task = decode(envelope.body, RunTask), self._desk, envelope.task
+        desk.order += 1
+        desk.tasks[task] = envelope
+        waiting = Waiting(
+            task,
+            envelope.agent,
+            body.priority,
+            body.fairness,
+            body.since,
+            desk.order,
+            body.attempt,
         )
+        self._line.enter(waiting)
         self._dispatch()
 
     def _ended(self, envelope: Envelope) -> None:
         """An attempt is over: its place is free."""
-        self._tasks.pop(envelope.task, None)
+        self._desk.tasks.pop(envelope.task, None)
+        self._desk.at.pop(envelope.task, None)
         self._line.leave(envelope.task)
         self._dispatch()
 
     def _release(self, envelope: Envelope) -> None:
         """End what waits at once; what runs is stopped by its agent, and then ends."""
-        reason = decode(envelope.body, ReleaseTask).reason
-        task = self._tasks.get(envelope.task)
+        task = self._desk.tasks.get(envelope.task)
         if task is None:
             return
-        if envelope.task in self._line.running:
-            self._agents[task.agent].tell(
-                self._scribe.write(
-                    StopAttempt(reason), task.run, task.task, task.agent, envelope.id
-                ),
-                control=True,
+        reason = decode(envelope.body, ReleaseTask).reason
+        agent = self._desk.at.get(envelope.task)
+        if agent is None:
+            self._line.leave(envelope.task)
+            self._end(task, "Cancelled", reason)
+        elif agent.is_alive():
+            stop = StopAttempt(reason)
+            agent.tell(
+                self._scribe.write(stop, task.run, task.task, task.agent, envelope.id), control=True
             )
-            return
-        del self._tasks[envelope.task]
-        self._line.leave(envelope.task)
-        body = decode(task.body, RunTask)
-        ended = AttemptEnded(body.attempt, kind="Cancelled", cause=reason, retry=False)
-        self._orchestrator().tell(
-            self._scribe.write(ended, task.run, task.task, task.agent, envelope.id)
-        )
 
     def _waits(self, envelope: Envelope) -> None:
         self._line.lend(envelope.task)
@@ -135,79 +140,65 @@ class Scheduler(KernelActor):
         self._line.take_back(envelope.task)
 
     def _configure(self, envelope: Envelope) -> SchedulerConfigured:
-        body = decode(envelope.body, ConfigureScheduler)
+        body, line = decode(envelope.body, ConfigureScheduler), self._line
         if body.policy is not None:
-            self._line.use(make_policy(body.policy, self._ageing))
-        self._line.limit(
-            body.max_running or self._line.max_running,
-            body.max_per_agent or self._line.max_per_agent,
-        )
+            line.use(make_policy(body.policy, self._desk.ageing))
+        line.limit(body.max_running or line.max_running, body.max_per_agent or line.max_per_agent)
         if body.paused is not None:
-            self._paused = body.paused
+            self._desk.paused = body.paused
         now = self._configured()
         self._scribe.append([self._scribe.write(now, cause=envelope.id)])
         self._dispatch()
         return now
 
     def _agent_ready(self, message: AgentReady) -> None:
-        self._agents[message.name] = message.ref
+        self._desk.agents[message.name] = message.ref
         self._line.set_places(message.name, message.places)
         self._dispatch()
 
     def _agent_gone(self, message: AgentGone) -> None:
-        self._agents.pop(message.name, None)
+        self._desk.agents.pop(message.name, None)
+
+    def _why(self, message: WhyWaiting) -> dict[str, str]:
+        if self._desk.paused:
+            return dict.fromkeys(message.tasks, "the scheduler is paused")
+        return {task: self._line.why(task) for task in message.tasks}
+
+    def _configured(self, _: AskScheduler | None = None) -> SchedulerConfigured:
+        line = self._line
+        return SchedulerConfigured(
+            line.policy.name, line.max_running, line.max_per_agent, self._desk.paused
+        )
 
     def _dispatch(self) -> None:
         """Start tasks for as long as one may run."""
-        while not self._paused:
+        while not self._desk.paused:
             choice = self._line.choose()
             if choice is None:
                 return
             self._start(choice)
 
     def _start(self, choice: Choice) -> None:
-        task = self._tasks[choice.waiting.task]
-        since = choice.waiting.since
-        scheduled = self._scribe.write(
-            TaskScheduled(
-                self._line.policy.name,
-                choice.reason,
-                choice.waiting.attempt,
-                choice.others,
-                max(0.0, self._scribe.clock.time() - since),
-            ),
-            task.run,
-            task.task,
-            task.agent,
-            task.cause,
-            task.trace,
+        waiting, scribe = choice.waiting, self._scribe
+        task = self._desk.tasks[waiting.task]
+        agent = self._desk.agents.get(task.agent)
+        if agent is None or not agent.is_alive():
+            self._end(task, "UnknownAgent", f"agent {task.agent!r} was stopped")
+            return
+        waited = max(0.0, scribe.clock.time() - waiting.since)
+        body = TaskScheduled(
+            self._line.policy.name, choice.reason, waiting.attempt, choice.others, waited
         )
-        self._scribe.append((scheduled,))
-        self._orchestrator().tell(scheduled)
-        agent = self._agents.get(task.agent)
-        if agent is None:
-            self._nobody(task, choice.waiting.attempt)
-        else:
-            agent.tell(task)
+        event = scribe.write(body, task.run, task.task, task.agent, task.cause, task.trace)
+        scribe.append((event,))
+        self._orchestrator().tell(event)
+        self._desk.at[task.task] = agent
+        agent.tell(task)
 
-    def _nobody(self, task: Envelope, attempt: int) -> None:
-        ended = AttemptEnded(
-            attempt, kind="UnknownAgent", cause=f"agent {task.agent!r} was stopped", retry=False
-        )
+    def _end(self, task: Envelope, kind: str, cause: str) -> None:
+        """Say for the agent, which never had it, that the attempt is over."""
+        attempt = decode(task.body, RunTask).attempt
+        ended = AttemptEnded(attempt, kind=kind, cause=cause, retry=False)
         self._orchestrator().tell(
             self._scribe.write(ended, task.run, task.task, task.agent, task.id)
         )
-
-    def _configured(self) -> SchedulerConfigured:
-        line = self._line
-        return SchedulerConfigured(
-            line.policy.name, line.max_running, line.max_per_agent, self._paused
-        )
-
-    def _why(self, message: WhyWaiting) -> dict[str, str]:
-        if self._paused:
-            return dict.fromkeys(message.tasks, "the scheduler is paused")
-        return {task: self._line.why(task) for task in message.tasks}
-
-    def _ask(self, _: AskScheduler) -> SchedulerConfigured:
-        return self._configured()

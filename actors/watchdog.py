@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any, ClassVar
 
 import msgspec
@@ -26,7 +26,7 @@ class _Tick(msgspec.Struct, frozen=True):
 
 
 class Watchdog(KernelActor):
-    """A light actor. ``machine`` is the executors' clock, which no test can move."""
+    """A light actor. ``machine`` is the executor's clock, which no test can move."""
 
     handles: ClassVar = {_Tick: "_look"}
 
@@ -34,7 +34,7 @@ class Watchdog(KernelActor):
         self,
         scribe: Scribe,
         orchestrator: Callable[[], ActorRef[Any]],
-        executors: Sequence[Executor],
+        executor: Executor,
         turns: Mapping[str, Working],
         budgets: Budgets,
         action: str,
@@ -45,7 +45,7 @@ class Watchdog(KernelActor):
         super().__init__()
         self._scribe = scribe
         self._orchestrator = orchestrator
-        self._executors = executors
+        self._executor = executor
         self._turns = turns
         self._budgets = budgets
         self._action = action
@@ -58,18 +58,14 @@ class Watchdog(KernelActor):
         self._after(INTERVAL, self.actor_ref, _Tick())
 
     def _look(self, _: _Tick) -> None:
-        try:
-            self._look_at_executors()
-            self._look_at_turns()
-        finally:
-            self._after(INTERVAL, self.actor_ref, _Tick())
+        self._look_at_threads()
+        self._look_at_turns()
+        self._after(INTERVAL, self.actor_ref, _Tick())  # after a failure on_start does it
 
-    def _look_at_executors(self) -> None:
-        now = self._machine()
-        for executor in self._executors:
-            for stall in executor.check(now):
-                self._report_stall(stall)
-                executor.break_stall(stall)
+    def _look_at_threads(self) -> None:
+        for stall in self._executor.check(self._machine()):
+            self._report_stall(stall)
+            self._executor.break_stall(stall)
 
     def _look_at_turns(self) -> None:
         turns = dict(self._turns)

@@ -46,7 +46,7 @@ def spawn(
         spec,
         given,
         spec.model,
-        tree.executors[spec.isolation],
+        tree.executors,
         tree.services,
         tree.turns,
         tree.states.setdefault(name, {}),
@@ -70,10 +70,13 @@ def spawn(
 def stop_agent(tree: Tree, name: str, reason: str, timeout: float) -> None:
     """Stop an agent: its open tasks fail with the reason, and its name is free again."""
     entry = tree.roster.remove(name)
+    gone: Future[None] = Future()
+    entry.ref.monitor(lambda _: gone.settle(VALUE, None))
     tree.scheduler.tell(AgentGone(name))
     tree.orchestrator.tell(tree.scribe.write(StopAgent(reason), agent=name))
     entry.ref.tell(Retire())
     tree.states.pop(name, None)
+    gone.get(timeout=timeout)
     _commit(tree, name, AgentStopped(reason), timeout)
 
 

@@ -14,10 +14,7 @@ from retinue.actors.agent import Working
 from retinue.actors.bus import BusActor, hold_back
 from retinue.actors.child_specs import ChildSpec
 from retinue.actors.completions import Completions
-from retinue.actors.execution.executor import Executor
-from retinue.actors.execution.service import Service
-from retinue.actors.execution.shared import SharedExecutor
-from retinue.actors.execution.threads import ThreadExecutor
+from retinue.actors.execution import Executors
 from retinue.actors.feed import Feed
 from retinue.actors.journal import JournalActor
 from retinue.actors.models import Models
@@ -26,7 +23,7 @@ from retinue.actors.plugin_manager import PluginManager
 from retinue.actors.progress import Budgets
 from retinue.actors.roster import Roster
 from retinue.actors.runtime import ActorRef, DeadLetter, System
-from retinue.actors.scheduler import Scheduler
+from retinue.actors.scheduler import Desk, Scheduler
 from retinue.actors.scheduling.line import Line
 from retinue.actors.scheduling.policies import make_policy
 from retinue.actors.scribe import Scribe
@@ -86,12 +83,9 @@ class Tree:
         self.system = System(
             config.name, clock=clock, on_dead_letter=self._dead, on_failure=self._failed
         )
-        self.shared = SharedExecutor(f"retinue-{config.name}-agents", report=self.report)
-        self.service = Service(f"retinue-{config.name}-service", self.report)
-        self.executors: dict[str, Executor] = {
-            "shared": self.shared,
-            "thread": ThreadExecutor(self.shared.run, self.service, self.report),
-        }
+        self.executors = Executors(
+            f"retinue-{config.name}-agents", report=self.report, stall_after=config.watchdog.loop
+        )
 
     def start(self) -> None:
         """Start the kernel's actors under their supervisor, the journal first."""
@@ -137,9 +131,7 @@ class Tree:
 
     def stop_work(self, timeout: float) -> None:
         """End every turn and every model; the journal still takes what they say last."""
-        for executor in self.executors.values():
-            executor.close(timeout)
-        self.service.close(timeout)
+        self.executors.close(timeout)
         self.models.close()
 
     def close(self, timeout: float) -> None:
@@ -174,7 +166,7 @@ class Tree:
         schedule = self.config.scheduler
         policy = make_policy(schedule.policy, schedule.ageing)
         line = Line(policy, schedule.max_running, schedule.max_per_agent)
-        args = (self.scribe, lambda: self.orchestrator, line, schedule.ageing)
+        args = (self.scribe, lambda: self.orchestrator, Desk(line, schedule.ageing))
         return ChildSpec("scheduler", Scheduler, args)
 
     def _orchestrator(self) -> ChildSpec:
@@ -189,7 +181,13 @@ class Tree:
         return ChildSpec("orchestrator", Orchestrator, args)
 
     def _manager(self) -> ChildSpec:
-        args = (self.scribe, self.toolbox, self.shared.run, self.services.mirrored, self.plugins)
+        args = (
+            self.scribe,
+            self.toolbox,
+            self.executors.shared.run,
+            self.services.mirrored,
+            self.plugins,
+        )
         return ChildSpec("plugins", PluginManager, args)
 
     def _watchdog(self) -> ChildSpec:
@@ -197,7 +195,7 @@ class Tree:
         args = (
             self.scribe,
             lambda: self.orchestrator,
-            tuple(self.executors.values()),
+            self.executors,
             self.turns,
             Budgets(watch.stall, watch.tool, watch.stream, watch.turn),
             watch.action,

@@ -276,7 +276,7 @@ def test_more_open_tasks_than_the_limit_are_refused_and_the_others_go_on():
         kernel.spawn("never", never)
         first = kernel.submit("never")
         kernel.submit("never")
-        with pytest.raises(InvalidInput, match="limits.open_tasks"):
+        with pytest.raises(InvalidInput, match=r"limits\.open_tasks"):
             kernel.submit("never")
         first.cancel()
         with pytest.raises(TaskCancelled):

@@ -1,0 +1,293 @@
+"""Agents and tools that misbehave: contained, reported, and the neighbours go on."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import ctypes
+import os
+import sys
+import threading
+
+import pytest
+
+from retinue.bus.errors import TaskFailed
+from retinue.kernel import Config, Kernel
+from retinue.kernel.config import WatchdogConfig
+from retinue.plugins import Plugin, agent, tool
+
+
+@agent
+async def neighbour(ctx, n: int) -> int:
+    await asyncio.sleep(0)
+    return n + 1
+
+
+def failing(kernel, spec, kind, **options):
+    """The agent's task fails in that way, and a neighbour works before and after."""
+    kernel.spawn("neighbour", neighbour)
+    kernel.spawn("faulty", spec)
+    with pytest.raises(TaskFailed) as failed:
+        kernel.submit("faulty", **options).result(timeout=30)
+    assert failed.value.kind in ({kind} if isinstance(kind, str) else kind)
+    assert kernel.submit("neighbour", {"n": 1}).result(timeout=30) == 2
+    return failed.value
+
+
+@agent
+async def exits(ctx) -> None:
+    sys.exit(3)
+
+
+@agent
+def exits_in_a_thread(ctx) -> None:
+    sys.exit(3)
+
+
+@agent
+async def interrupts(ctx) -> None:
+    raise KeyboardInterrupt
+
+
+@agent
+async def returns_what_json_cannot_hold(ctx) -> object:
+    return object()
+
+
+@agent
+async def returns_nan(ctx) -> float:
+    return float("nan")
+
+
+@pytest.mark.parametrize(
+    ("spec", "kind"),
+    [
+        (exits, "SystemExit"),
+        (exits_in_a_thread, "SystemExit"),
+        (interrupts, "KeyboardInterrupt"),
+        (returns_what_json_cannot_hold, "InvalidInput"),
+        (returns_nan, "InvalidInput"),
+    ],
+)
+def test_what_an_agent_raises_or_returns_is_its_own_failure(kernel, spec, kind):
+    failing(kernel, spec, kind)
+
+
+QUICK = Config(watchdog=WatchdogConfig(loop=0.3))
+
+
+def test_an_agent_that_loops_for_ever_is_interrupted_and_named():
+    @agent
+    async def spins(ctx) -> None:
+        while True:
+            pass
+
+    with Kernel(config=QUICK) as kernel:
+        failing(kernel, spins, "AgentHung")
+        stalls = [e for e in kernel.events(follow=False) if e.type == "task.stalled"]
+        assert [e.agent for e in stalls] == ["faulty"]
+        assert "test_faults" in stalls[0].data["what"]
+
+
+def test_an_agent_that_blocks_in_c_loses_its_loop_and_the_others_get_a_new_one():
+    release = threading.Event()
+    gate, out = os.pipe()
+    read = ctypes.CDLL(None).read
+
+    @agent
+    async def blocks(ctx) -> None:
+        buffer = ctypes.create_string_buffer(1)
+        read(gate, buffer, 1)
+
+    with Kernel(config=QUICK) as kernel:
+        try:
+            failing(kernel, blocks, "AgentHung")
+        finally:
+            os.write(out, b"x")
+            release.set()
+    os.close(gate)
+    os.close(out)
+
+
+def test_an_agent_that_swallows_its_cancellation_is_cut_off(kernel):
+    @agent
+    async def stubborn(ctx) -> None:
+        ctx.thought("here")
+        while True:
+            try:
+                await asyncio.Event().wait()
+            except asyncio.CancelledError:
+                continue
+
+    kernel.spawn("stubborn", stubborn)
+    task = kernel.submit("stubborn")
+    for event in task.events(timeout=10):
+        if event.type == "agent.thought":
+            break
+    task.cancel("now")
+    assert [e.type for e in task.events(timeout=10)][-1] == "run.cancelled"
+
+
+def test_what_a_cut_off_agent_still_says_is_discarded(kernel):
+    spoke = threading.Event()
+
+    @agent
+    async def talks_on(ctx) -> None:
+        ctx.thought("here")
+        try:
+            await asyncio.Event().wait()
+        finally:
+            for _ in range(1_000):
+                with contextlib.suppress(BaseException):
+                    await asyncio.sleep(0.01)
+                ctx.thought("still here")
+                if ctx._port.steps.discarded:
+                    spoke.set()
+                    break
+
+    kernel.spawn("talks_on", talks_on)
+    task = kernel.submit("talks_on")
+    for event in task.events(timeout=10):
+        if event.type == "agent.thought":
+            break
+    task.cancel("now")
+    events = [e.type for e in task.events(timeout=10)]
+    assert events[-1] == "run.cancelled"
+    assert spoke.wait(10)
+    last = kernel.last_seq
+    after = [e.type for e in kernel.events(follow=False) if e.run == task.run]
+    assert after[-1] == "run.cancelled", (after, last)
+
+
+def test_a_flood_of_events_ends_the_turn_that_makes_it(kernel):
+    @agent
+    async def floods(ctx) -> None:
+        while True:
+            ctx.thought("x" * 100)
+
+    failing(kernel, floods, {"MailboxFull", "AgentHung"})
+
+
+def test_a_tool_that_raises_exits_or_returns_nonsense_is_a_tool_error(kernel):
+    @tool
+    def raises() -> None:
+        raise ValueError("no")
+
+    @tool
+    def leaves() -> None:
+        sys.exit(1)
+
+    @tool
+    async def nonsense() -> object:
+        return object()
+
+    kernel.load(Plugin("bad", "1.0", tools=[raises, leaves, nonsense]))
+
+    @agent(tools=["bad.*"])
+    async def user(ctx) -> list[str]:
+        said = []
+        for name in ("bad.raises", "bad.leaves", "bad.nonsense"):
+            try:
+                await ctx.call(name)
+            except Exception as error:
+                said.append(f"{type(error).__name__}: {error}")
+        return said
+
+    kernel.spawn("user", user)
+    task = kernel.submit("user")
+    said = task.result(timeout=10)
+    assert "ToolError" in said[0]
+    assert "ValueError: no" in said[0]
+    assert "SystemExit" in said[1]
+    assert "cannot be encoded" in said[2]
+    returned = [e.data["ok"] for e in task.events(timeout=5) if e.type == "tool.returned"]
+    assert returned == [False, False, False]
+
+
+def test_a_tool_that_hangs_ends_at_its_deadline_and_the_agent_goes_on(kernel):
+    release = threading.Event()
+
+    @tool(timeout=0.05)
+    def hangs() -> None:
+        release.wait(30)
+
+    kernel.load(Plugin("slow", "1.0", tools=[hangs]))
+
+    @agent(tools=["slow.hangs"])
+    async def user(ctx) -> str:
+        try:
+            await ctx.call("slow.hangs")
+        except Exception as error:
+            return type(error).__name__
+        return "returned"
+
+    kernel.spawn("user", user)
+    assert kernel.submit("user").result(timeout=10) == "DeadlineExceeded"
+    release.set()
+
+
+def test_the_watchdog_names_what_hangs_and_for_how_long():
+    never = asyncio.Event()
+
+    @tool
+    async def stuck() -> None:
+        await never.wait()
+
+    config = Config(watchdog=WatchdogConfig(tool=0.05, action="cancel"))
+    with Kernel(config=config) as kernel:
+        kernel.load(Plugin("tools", "1.0", tools=[stuck]))
+
+        @agent(tools=["tools.stuck"])
+        async def user(ctx) -> None:
+            await ctx.call("tools.stuck")
+
+        kernel.spawn("user", user)
+        task = kernel.submit("user")
+        events = list(task.events(timeout=10))
+        stalled = next(e for e in events if e.type == "task.stalled")
+        assert "tool tools.stuck" in stalled.data["what"]
+        assert stalled.data["seconds"] >= 0.05
+        assert events[-1].type == "run.cancelled"
+
+
+def test_stopping_an_agent_fails_its_tasks_and_frees_its_name(kernel):
+    @agent
+    async def never(ctx) -> None:
+        await asyncio.Event().wait()
+
+    kernel.spawn("never", never)
+    running, waiting = kernel.submit("never"), kernel.submit("never")
+    kernel.stop_agent("never", "replaced")
+    for task in (running, waiting):
+        with pytest.raises(TaskFailed, match="replaced"):
+            task.result(timeout=10)
+    kernel.spawn("never", neighbour)
+    assert kernel.submit("never", {"n": 1}).result(timeout=10) == 2
+
+
+@pytest.mark.parametrize("actor", ["scheduler", "orchestrator", "plugins", "watchdog"])
+def test_a_kernel_actor_that_fails_is_restarted_and_nothing_in_hand_is_lost(kernel, actor):
+    release = asyncio.Event()
+
+    @agent
+    async def held(ctx) -> str:
+        ctx.thought("here")
+        await release.wait()
+        return "done"
+
+    kernel.spawn("held", held)
+    running, waiting = kernel.submit("held"), kernel.submit("held")
+    for event in running.events(timeout=10):
+        if event.type == "agent.thought":
+            break
+    kernel._tree.system.find(actor).tell(object())
+    events = kernel.events(after=0)
+    acted = next(e for e in events if e is not None and e.type == "kernel.supervised")
+    assert acted.data["actor"] == actor
+    loop = kernel._tree.executors.shared.run(_loop()).result(10)
+    loop.call_soon_threadsafe(release.set)
+    assert [running.result(timeout=10), waiting.result(timeout=10)] == ["done", "done"]
+
+
+async def _loop():
+    return asyncio.get_running_loop()
