@@ -9,7 +9,7 @@ import msgspec
 
 from retinue.bus.errors import InvalidInput, TaskCancelled, UnknownTool
 
-__all__ = ["MAX_CAUSE", "MAX_TRACEBACK", "Failure", "describe", "one_line"]
+__all__ = ["MAX_CAUSE", "MAX_TRACEBACK", "Failure", "describe", "message_of", "one_line"]
 
 MAX_CAUSE = 2_000
 MAX_TRACEBACK = 4_000
@@ -35,7 +35,7 @@ def describe(error: BaseException) -> Failure:
     """The words for ``error``, which may lie about itself in every method."""
     return Failure(
         kind=type(error).__name__,
-        cause=one_line(_text(error)),
+        cause=one_line(message_of(error)),
         retry=not isinstance(error, _HOPELESS),
         retry_after=_retry_after(error),
         traceback=_last_frames(error),
@@ -50,7 +50,8 @@ def one_line(text: str) -> str:
     return clean if len(clean) <= MAX_CAUSE else clean[: MAX_CAUSE - 1] + "…"
 
 
-def _text(error: BaseException) -> str:
+def message_of(error: BaseException) -> str:
+    """``str(error)``, or why that cannot be had."""
     try:
         return str(error)
     except BaseException as worse:  # noqa: BLE001 - the agent's own __str__ may raise anything

@@ -11,7 +11,7 @@ from retinue.bus import errors
 from retinue.bus.errors import RetinueError
 from retinue.plugins.llm.model import ModelRefused
 
-from .failures import one_line
+from .failures import message_of, one_line
 
 __all__ = ["Fault", "pack", "unpack"]
 
@@ -38,18 +38,18 @@ class Fault(msgspec.Struct, frozen=True):
 def pack(error: BaseException) -> Fault:
     """``error`` as data; what is not of Retinue's own kinds keeps its name and message only."""
     kind = type(error).__name__
-    message = one_line(str(error))
-    names = _SPECIAL[kind][1] if kind in _SPECIAL else ()
-    fields = {name: getattr(error, name) for name in names if hasattr(error, name)}
-    return Fault(kind, message, fields)
+    special, names = _SPECIAL.get(kind, (None, ()))
+    # By its type, not its name: an agent's own TaskFailed need not have these fields.
+    fields = {name: getattr(error, name, "") for name in names if type(error) is special}
+    return Fault(kind, one_line(message_of(error)), fields)
 
 
 def unpack(fault: Fault) -> RetinueError:
     """The error again; a kind that is not known becomes a ``RetinueError`` that names it."""
-    if fault.kind in _SPECIAL:
+    if fault.fields and fault.kind in _SPECIAL:
         kind, names = _SPECIAL[fault.kind]
-        given = {"message": fault.message} | fault.fields
-        error: RetinueError = kind(**{name: given[name] for name in names if name in given})
+        given = fault.fields | {"message": fault.message}
+        error: RetinueError = kind(**{name: given[name] for name in names})
         return error
     if fault.kind in _PLAIN:
         return _PLAIN[fault.kind](fault.message)

@@ -182,10 +182,10 @@ def floods_output(ctx):
 
 @agent(isolation="process")
 def forges(ctx):
-    from retinue.bus.messages import TaskSucceeded
+    from retinue.plugins.host.frames import Step
 
-    ctx._port._channel._sock.sendall(b"")
-    ctx._port.emit(TaskSucceeded.__new__(TaskSucceeded))
+    ctx._port._channel.send(Step(ctx._port._turn, "task.succeeded", b"{}"))
+    ctx.call("slow")
 
 
 @agent(isolation="process")
@@ -211,3 +211,16 @@ class Keeper:
         self.note = note
         self.turns += 1
         return self.turns
+
+
+@agent(isolation="process")
+def crashes_or_not(ctx, crash: bool):
+    if crash:
+        os._exit(1)
+    return "well"
+
+
+@agent(isolation="process")
+def floods_events(ctx):
+    while True:
+        ctx.thought("again")

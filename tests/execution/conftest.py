@@ -87,6 +87,12 @@ class Attempt:
 
 
 @pytest.fixture
+def root_of_tests():
+    """The folder of ``agents_here``."""
+    return Path(__file__).parent
+
+
+@pytest.fixture
 def port():
     return RecordingPort
 
