@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
+
+from retinue.bus.elements import Progression
+
 from .router import Answer, Body, Call, Route
 from .tasks import Limited
 
@@ -29,6 +33,14 @@ class Append(Body, frozen=True):
     elements: list[str]
 
 
+class ProgressionView(msgspec.Struct, frozen=True):
+    """A progression as it is shown: the ids of its elements in order."""
+
+    id: str
+    name: str
+    elements: tuple[str, ...]
+
+
 def create_element(call: Call) -> Answer:
     """Keep an element."""
     asked: NewElement = call.body
@@ -47,24 +59,26 @@ def show_element(call: Call) -> Any:
 
 def create_progression(call: Call) -> Answer:
     """Begin an order of elements."""
-    return Answer(201, call.kernel.progressions.create(call.body.name))
+    return Answer(201, _view(call.kernel.progressions.create(call.body.name)))
 
 
-def append(call: Call) -> Any:
+def append(call: Call) -> ProgressionView:
     """Put elements at the end of a progression."""
-    progressions = call.kernel.progressions
-    progressions.append(call.params["id"], call.body.elements)
-    return progressions.get(call.params["id"])
+    return _view(call.kernel.progressions.append(call.params["id"], call.body.elements))
 
 
-def list_progressions(call: Call) -> Any:
+def list_progressions(call: Call) -> list[ProgressionView]:
     """All progressions."""
-    return call.kernel.progressions.list()
+    return [_view(progression) for progression in call.kernel.progressions.list()]
 
 
-def show_progression(call: Call) -> Any:
+def show_progression(call: Call) -> ProgressionView:
     """One progression, with its ids in order."""
-    return call.kernel.progressions.get(call.params["id"])
+    return _view(call.kernel.progressions.get(call.params["id"]))
+
+
+def _view(progression: Progression) -> ProgressionView:
+    return ProgressionView(progression.id, progression.name, progression.ids())
 
 
 ROUTES = (

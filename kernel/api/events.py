@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Any, Literal
+from collections.abc import AsyncIterator, Callable, Iterator
+from typing import TYPE_CHECKING, Literal
 
 import msgspec
 from starlette.requests import Request
@@ -62,8 +62,7 @@ class EventStreams:
             self._check_room()
         except (InvalidInput, MailboxFull) as error:
             return problem_response(error)
-        pump = Pump(_events(self._kernel, cursor, after), _encoder(self._kernel.name), _last_line)
-        return StreamingResponse(self._chunks(pump), media_type="application/x-ndjson")
+        return StreamingResponse(self._chunks(cursor, after), media_type="application/x-ndjson")
 
     def close(self) -> None:
         """End every stream, and let no other begin."""
@@ -73,7 +72,9 @@ class EventStreams:
         for pump in pumps:
             pump.stop()
 
-    async def _chunks(self, pump: Pump) -> Any:
+    async def _chunks(self, cursor: Cursor, after: Start) -> AsyncIterator[bytes]:
+        """Begins with its first chunk: a response that nobody came to read has taken nothing."""
+        pump = Pump(_events(self._kernel, cursor, after), _encoder(self._kernel.name), _last_line)
         with self._lock:
             self._open.add(pump)
             if self._closed:

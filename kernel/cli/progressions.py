@@ -15,9 +15,9 @@ __all__ = ["command"]
 
 _COLUMNS: tuple[Column, ...] = (
     ("PROGRESSION", lambda p: p["id"]),
-    ("NAME", lambda p: p.get("name")),
-    ("LENGTH", lambda p: len(_ids(p))),
-    ("ELEMENTS", lambda p: shown(", ".join(_ids(p)), 80)),
+    ("NAME", lambda p: p["name"]),
+    ("LENGTH", lambda p: len(p["elements"])),
+    ("ELEMENTS", lambda p: shown(", ".join(p["elements"]), 80)),
 )
 
 
@@ -48,7 +48,9 @@ def _append(cli: Cli, progression: str, elements: tuple[str, ...]) -> None:
     """Put elements at the end, in the given order."""
     path = under("progressions", progression, "append")
     grown = cli.client.post(path, dict[str, Any], {"elements": elements})
-    json_line(grown) if cli.as_json else note(f"{progression} holds {len(_ids(grown))} elements")
+    json_line(grown) if cli.as_json else note(
+        f"{progression} holds {len(grown['elements'])} elements"
+    )
 
 
 @command.command("list")
@@ -66,10 +68,3 @@ def _list(cli: Cli) -> None:
 def _show(cli: Cli, progression: str) -> None:
     """Print one progression as JSON, its elements' ids in order."""
     json_line(cli.client.get(under("progressions", progression), dict[str, Any]))
-
-
-def _ids(progression: dict[str, Any]) -> list[str]:
-    found: list[str] = (
-        progression.get("elements") or progression.get("order") or progression.get("ids") or []
-    )
-    return found

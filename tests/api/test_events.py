@@ -60,7 +60,7 @@ def test_a_client_that_hangs_up_frees_its_place(served, wait_until):
     with connect(served.path, 30) as gone:
         gone.sendall(b"GET /v1/events?from=start HTTP/1.1\r\nHost: x\r\n\r\n")
         assert gone.recv(100)
-        assert len(_streams(served)) == 1
+        wait_until(lambda: len(_streams(served)) == 1)
     wait_until(lambda: not _streams(served))
     wait_until(lambda: not [t for t in threading.enumerate() if t.name == "retinue-api-stream"])
 

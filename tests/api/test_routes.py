@@ -74,10 +74,11 @@ def test_a_failed_task_can_be_tried_again_as_a_new_one(served):
 
 
 def test_an_agent_is_spawned_from_a_file_and_stopped_by_name(served, tmp_path):
-    (tmp_path / "more.py").write_text("def double(n: int) -> int:\n    return 2 * n\n")
+    (tmp_path / "more.py").write_text("def double(ctx, n: int) -> int:\n    return 2 * n\n")
     body = {"name": "double", "agent": f"{tmp_path}/more.py:double"}
     status, made = _ask(served, "POST", "/v1/agents", body)
-    assert (status, made["name"]) == (201, "double")
+    assert status == 201, made
+    assert made["name"] == "double"
     task = {"agent": "double", "input": {"n": 21}}
     assert served.client.post("/v1/tasks", TaskView, task, {"wait": 30}).result == 42
     assert "double" in {a.name for a in served.client.get("/v1/agents", list[AgentView])}
@@ -102,7 +103,7 @@ def test_elements_and_progressions_are_kept(served):
     ids = [two["id"], one["id"]]
     served.client.post(under("progressions", made["id"], "append"), dict, {"elements": ids})
     shown = served.client.get(under("progressions", made["id"]), dict)
-    assert ids in shown.values()
+    assert shown == {"id": made["id"], "name": "list", "elements": ids}
     assert [e["id"] for e in served.client.get("/v1/elements", list[dict[str, Any]])] == ids
     with pytest.raises(NotFound):
         served.client.get(under("elements", "nowhere"), dict)
@@ -169,7 +170,7 @@ def test_a_body_that_is_not_a_json_object_is_a_problem(served, body):
 def test_an_input_over_the_limit_is_refused_and_nothing_is_submitted(served):
     limit = served.kernel.config.limits.input_bytes
     for size in (limit, 3 * limit):
-        with pytest.raises(InvalidInput, match=str(served.kernel.config.limits.input_bytes)):
+        with pytest.raises(InvalidInput, match="limit"):
             served.client.post("/v1/tasks", TaskView, {"agent": "echo", "input": {"a": "x" * size}})
     assert served.kernel.tasks() == []
 

@@ -24,10 +24,11 @@ async def patient(ctx, seconds: float = 3600) -> str:
     await asyncio.sleep(seconds)
     return "rested"
 
-async def boss(ctx, depth: int) -> str:
-    if depth == 0:
-        return await ctx.ask("patient")
-    return await ctx.ask("boss", depth=depth - 1)
+async def middle(ctx) -> str:
+    return await ctx.ask("patient")
+
+async def boss(ctx) -> str:
+    return await ctx.ask("middle")
 
 async def caller(ctx) -> dict:
     ctx.thought("asking the clock")
@@ -74,9 +75,20 @@ class Daemon:
     def running(self, agent: str, **given: Any) -> TaskView:
         """A task that an agent has begun with."""
         task = self.submit(agent, **given)
-        query = {"from": "start", "run": task.run, "type": "agent.thought"}
-        next(self.client.events(query))
+        self.see(task.run, "agent.thought")
         return task
+
+    def see(self, run: str, kind: str) -> None:
+        """Wait for an event of a run; fails when the run ends without it."""
+        types = (kind, "run.succeeded", "run.failed", "run.cancelled")
+        seen = next(self.client.events({"from": "start", "run": run, "type": types}))
+        assert seen.type == kind, seen
+
+    def cancel_all(self) -> None:
+        """Leave nothing running behind."""
+        for task in self.client.get("/v1/tasks", list[TaskView], {"state": "running"}):
+            self.client.post(f"/v1/tasks/{task.id}/cancel", dict)
+            self.client.get(f"/v1/tasks/{task.id}/wait", TaskView, {"wait": 30})
 
     def signal(self, number: signal.Signals) -> None:
         """Send it a signal."""
@@ -86,6 +98,24 @@ class Daemon:
         """Its exit code and the rest of its log, once it has ended."""
         _, log = self.process.communicate(timeout=30)
         return self.process.returncode, log
+
+    def kill(self) -> None:
+        """End it whatever it does."""
+        if self.process.poll() is None:
+            self.process.kill()
+        self.process.communicate(timeout=30)
+
+    def retinue(self, *arguments: str, given: str = "") -> subprocess.CompletedProcess[str]:
+        """The command line in a child, against this daemon."""
+        return subprocess.run(
+            [*RETINUE, *arguments, "--state-dir", str(self.folder)],
+            input=given,
+            capture_output=True,
+            text=True,
+            timeout=50,
+            check=False,
+            env=environment(),
+        )
 
 
 RETINUE = [sys.executable, "-P", "-c", "from retinue.kernel.cli import main; main()"]
@@ -108,24 +138,25 @@ def start(tmp_path: Path) -> Iterator[Any]:
 
     yield starter
     for daemon in made:
-        if daemon.process.poll() is None:
-            daemon.process.kill()
-        daemon.process.communicate(timeout=30)
+        daemon.kill()
+
+
+@pytest.fixture(scope="module")
+def daemon(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Daemon]:
+    """A daemon that a file's tests share, with the agents above; no test may stop it."""
+    folder = tmp_path_factory.mktemp("shared")
+    made = Daemon(folder / "state")
+    try:
+        made.ready()
+        for name in ("patient", "middle", "boss", "caller", "quitter"):
+            made.spawn(name, folder)
+        yield made
+    finally:
+        made.kill()
 
 
 @pytest.fixture
-def retinue(tmp_path: Path) -> Any:
-    """``retinue("status", …)``: the command line in a child, against the test's own folder."""
-
-    def call(*arguments: str, given: str = "") -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [*RETINUE, *arguments, "--state-dir", str(tmp_path / "state")],
-            input=given,
-            capture_output=True,
-            text=True,
-            timeout=50,
-            check=False,
-            env=environment(),
-        )
-
-    return call
+def retinue(daemon: Daemon) -> Iterator[Any]:
+    """``retinue("status", …)``: the command line in a child, against the shared daemon."""
+    yield daemon.retinue
+    daemon.cancel_all()
