@@ -52,4 +52,5 @@ def fits(expected: str, printed: str) -> bool:
             parts.append(r"(?:.*\n)*?")
         else:
             parts.append(re.escape(line.rstrip()).replace("…", ".*?") + r"[ \t]*\n")
-    return re.fullmatch("".join(parts), printed.rstrip() + "\n") is not None
+    whole = printed.rstrip()
+    return re.fullmatch("".join(parts), f"{whole}\n" if whole else "") is not None

@@ -40,8 +40,7 @@ def test_the_examples_of_a_page_print_what_it_says(page, folder, started):
             printed = run([sys.executable, saved(block, folder)], folder)
             assert fits(following.text, printed), f"{block.place} printed:\n{printed}"
         elif "run" in block.marks:
-            for command, expected in commands(block.text):
-                printed = run([*SHELL, command], folder)
+            for command, expected, printed in session(block.text, folder):
                 assert fits(expected, printed), f"{block.place}: {command} printed:\n{printed}"
 
 
@@ -62,6 +61,8 @@ def test_every_block_of_code_says_whether_it_is_run():
     [
         ("a\nb\n", "a\nb", True),
         ("a\n", "a\nb", False),
+        ("", "\n", True),
+        ("", "a\n", False),
         ("a\n…\nd\n", "a\nb\nc\nd\n", True),
         ("a\n…\n", "a\n", True),
         ("task t-… is done\n", "task t-5x-17 is done\n", True),
@@ -74,6 +75,7 @@ def test_an_ellipsis_stands_for_what_differs_and_nothing_else_does(expected, pri
 
 
 SHELL = ["bash", "-o", "pipefail", "-c"]
+END = "--- end"
 
 
 @pytest.fixture
@@ -128,6 +130,14 @@ def environment(folder: Path) -> dict[str, str]:
     }
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
     return kept | home | {"PATH": path, "NO_COLOR": "1", "XDG_RUNTIME_DIR": str(folder)}
+
+
+def session(text: str, folder: Path) -> list[tuple[str, str, str]]:
+    """Each command of a block, what it shall print and what it printed, all in one shell."""
+    pairs = commands(text)
+    script = f"\necho '{END}'\n".join(command for command, _ in pairs)
+    printed = run([*SHELL, script], folder).split(f"{END}\n")
+    return [(*pair, said) for pair, said in zip(pairs, printed, strict=True)]
 
 
 def commands(text: str) -> list[tuple[str, str]]:
