@@ -2,20 +2,8 @@
 
 from __future__ import annotations
 
-import shutil
 import subprocess
 import sys
-
-import pytest
-
-PAGES = [
-    "command-line.md",
-    "configuration.md",
-    "errors.md",
-    "events.md",
-    "http-api.md",
-    "python.md",
-]
 
 
 def build(root, *args):
@@ -28,15 +16,17 @@ def test_the_generated_pages_are_those_of_the_code(root):
     assert (built.stderr, built.returncode) == ("", 0)
 
 
-@pytest.mark.parametrize("page", PAGES)
-def test_a_stale_page_is_named_and_written_anew(root, tmp_path, page):
-    shutil.copytree(root / "docs/reference", tmp_path / "reference")
-    whole = (tmp_path / "reference" / page).read_text()
-    (tmp_path / "reference" / page).write_text(whole.replace("the", "a", 1))
+def test_stale_pages_are_named_and_written_anew(root, tmp_path):
+    pages = sorted((root / "docs/reference").glob("*.md"))
+    for page in pages:
+        (tmp_path / "reference").mkdir(exist_ok=True)
+        (tmp_path / "reference" / page.name).write_text(page.read_text() + "a line of old\n")
 
     checked = build(root, "--check", "--into", tmp_path)
     assert checked.returncode == 1
-    assert checked.stderr == f"stale: reference/{page}; run scripts/docs\n"
+    assert checked.stderr.splitlines() == [
+        f"stale: reference/{page.name}; run scripts/docs" for page in pages
+    ]
 
-    assert build(root, "--into", tmp_path).stdout == f"wrote reference/{page}\n"
-    assert (tmp_path / "reference" / page).read_text() == whole
+    build(root, "--into", tmp_path)
+    assert build(root, "--check", "--into", tmp_path).returncode == 0
