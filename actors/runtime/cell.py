@@ -138,7 +138,7 @@ class Cell(Life):
         if isinstance(order, Pause):
             return order.future.settled or self._drive(order, self.pause(order))
         self._abort()
-        order.future.settle(VALUE, True)
+        self.confirm(order)
         return False
 
     def _go_on(self) -> bool:
@@ -199,6 +199,7 @@ class Cell(Life):
         self.end("killed", None)
         if entry is not NOTHING:
             self.give_up(entry, "killed while it was handled")
+        self.system.rest()
 
     def _break_off(self, coro: Any) -> None:
         try:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from typing import Any, Protocol
 
-__all__ = ["Party", "Runner", "here"]
+__all__ = ["Party", "Runner", "before_rest", "here"]
 
 
 class Party(Protocol):
@@ -33,6 +34,21 @@ class Runner(Protocol):
 
     blocking: bool
     current: Any
+
+    def later(self, callback: Callable[[], object]) -> None:
+        """Call back before the thread next sleeps."""
+
+
+def before_rest(callback: Callable[[], object]) -> None:
+    """Call back once this thread's actors have nothing to do; at once on a host's thread.
+
+    For waking another thread: a wake-up hands that thread the interpreter, so that one for each
+    message makes the two take turns message by message. One after a batch costs a tenth.
+    """
+    if here.runner is None:
+        callback()
+    else:
+        here.runner.later(callback)
 
 
 class _Here(threading.local):

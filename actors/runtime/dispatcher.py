@@ -12,6 +12,9 @@ from .timers import NEVER, Timers
 
 __all__ = ["Dispatcher"]
 
+PATIENCE = 256
+"""Turns for which a wake-up of another thread may be put off while there is work here."""
+
 
 class _Turn(Protocol):
     def turn(self) -> None: ...
@@ -47,6 +50,8 @@ class Dispatcher:
         self._ready: SimpleQueue[_Turn] = SimpleQueue()
         self._threads: list[threading.Thread] = []
         self._running = False
+        self._later: list[Callable[[], object]] = []
+        self._patience = PATIENCE
         self.put = self._ready.put
 
     def join_in(self) -> None:
@@ -70,6 +75,10 @@ class Dispatcher:
     def look(self) -> None:
         """Have the thread, if it runs, see whether it is still needed. Any thread."""
         self.put(_NOTHING)
+
+    def later(self, callback: Callable[[], object]) -> None:
+        """Call back before the thread next sleeps, or after some turns. On its own thread only."""
+        self._later.append(callback)
 
     def alive(self) -> bool:
         """True while the thread runs."""
@@ -108,6 +117,10 @@ class Dispatcher:
     def _serve(self) -> None:
         get, timers, monotonic = self._ready.get, self.timers, self._monotonic
         while self.actors or self._timers_pending():
+            if self._later:
+                self._patience -= 1
+                if self._patience <= 0 or self._ready.empty():
+                    self._catch_up()
             if timers is None or timers.next == NEVER:
                 get().turn()
                 continue
@@ -122,6 +135,12 @@ class Dispatcher:
             ready.turn()
         while not self._ready.empty():
             get().turn()
+        self._catch_up()
+
+    def _catch_up(self) -> None:
+        later, self._later, self._patience = self._later, [], PATIENCE
+        for callback in later:
+            callback()
 
     def _put_back(self) -> None:
         # Its turn was broken off, so nobody else makes it ready again for what still waits.

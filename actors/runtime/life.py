@@ -117,7 +117,7 @@ class Life(Inbox):
         self.state = "stopping"
         self._contain(await self._attempt(self.actor.on_stop))
         self.end("stopped", None)
-        order.future.settle(VALUE, True)
+        self.confirm(order)
 
     def end(self, reason: str, error: BaseException | None) -> None:
         """Close the mailbox for good: what is in it becomes dead letters, watchers are told."""
@@ -130,6 +130,11 @@ class Life(Inbox):
         self._tell_watchers(self.end_reason)
         self.actor = None
         self.runner.leave()
+
+    def confirm(self, order: Order) -> None:
+        """Answer whoever ordered the end; only then nobody waits for the last actor's timers."""
+        order.future.settle(VALUE, True)
+        self.system.rest()
 
     def never_lived(self, error: BaseException) -> None:
         """Close the mailbox of an actor whose ``__init__`` raised; it has no thread yet."""

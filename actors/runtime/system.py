@@ -153,7 +153,7 @@ class System:
         return timer
 
     def sleep(self, delay: float) -> Future[None]:
-        """A future that is done in ``delay`` seconds, to be awaited."""
+        """A future for an actor to await: done in ``delay`` seconds, or with the last actor."""
         future: Future[None] = Future()
         self.timers.add(self.monotonic() + delay, Sleep(future))
         return future
@@ -218,10 +218,14 @@ class System:
             logger.exception("on_dead_letter of system %s failed itself", self.name)
 
     def forget(self, cell: Cell) -> None:
-        """Take an ended actor out; when it was the last, its timers' messages are dead letters."""
+        """Take an ended actor out; after the last, delayed messages are dead letters."""
         if self._directory.leave(cell) and len(self.timers):
-            for task in self.timers.clear():
+            for task in self.timers.remove(Timer, Sleep):
                 task.expire()
+
+    def rest(self) -> None:
+        """Let the timers' thread end when nothing is left that needs it."""
+        if not len(self._directory):
             self._threads.main.look()
 
     def _nudge(self) -> None:

@@ -68,13 +68,14 @@ class Timers:
             self.next = self._heap[0][0] if self._heap else NEVER
             return len(self._heap)
 
-    def clear(self) -> list[Task]:
-        """Forget every task; returns those that were not settled, earliest first."""
+    def remove(self, *kinds: type) -> list[Task]:
+        """Take out the tasks of these kinds; returns those that were not settled, earliest first."""
         with self._lock:
-            tasks = [task for _, _, task in sorted(self._heap) if not task.settled]
-            self._heap.clear()
-            self.next = NEVER
-        return tasks
+            taken = [task for _, _, task in sorted(self._heap) if isinstance(task, kinds)]
+            self._heap = [entry for entry in self._heap if not isinstance(entry[2], kinds)]
+            heapify(self._heap)
+            self.next = self._heap[0][0] if self._heap else NEVER
+        return [task for task in taken if not task.settled]
 
     def _take(self, now: float) -> Task | None:
         with self._lock:
