@@ -98,7 +98,7 @@ def in_background():
 
     def start(call, *args):
         results = []
-        thread = threading.Thread(target=lambda: results.append(call(*args)))
+        thread = threading.Thread(target=lambda: results.append(call(*args)), daemon=True)
         thread.start()
 
         def join():

@@ -118,8 +118,8 @@ def test_a_server_outlives_the_thread_that_started_it(binary, in_background):
     server.stop()
 
 
-def test_a_server_that_an_earlier_kernel_left_is_ended_at_the_next_start(binary, tmp_path, ended):
-    left = _abandon(binary, tmp_path, ended)
+def test_a_server_that_an_earlier_kernel_left_is_ended_at_the_next_start(binary, tmp_path, abandon):
+    left = abandon(tmp_path)
     server = PrivateServer(binary, tmp_path)
     server.start()
     assert left.wait(10) == -signal.SIGKILL
@@ -127,13 +127,13 @@ def test_a_server_that_an_earlier_kernel_left_is_ended_at_the_next_start(binary,
 
 
 def test_temporary_folders_of_kernels_that_are_gone_are_swept_at_the_next_start(
-    binary, tmp_path, monkeypatch, ended
+    binary, tmp_path, monkeypatch, abandon
 ):
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     left, foreign = tmp_path / "retinue-redis-1", tmp_path / "retinue-redis-2"
     for folder in (left, foreign):
         folder.mkdir()
-    process = _abandon(binary, left, ended)
+    process = abandon(left)
     living, server = PrivateServer(binary), PrivateServer(binary)
     living.start()
     server.start()
@@ -227,11 +227,21 @@ def ended():
     return process.pid
 
 
-def _abandon(binary, folder, kernel):
-    """A server without its kernel, as a kill -9 leaves it where nothing ties them."""
-    left = subprocess.Popen([binary, "--port", "0", "--save", ""], stdout=subprocess.DEVNULL)
-    leftovers.record(folder, left.pid, kernel)
-    return left
+@pytest.fixture
+def abandon(binary, ended):
+    """``abandon(folder)`` leaves a server there without a kernel, as a kill -9 may."""
+    left = []
+
+    def start(folder):
+        command = [binary, "--port", "0", "--save", "", "--logfile", "/dev/null"]
+        left.append(subprocess.Popen(command, stderr=subprocess.DEVNULL))
+        leftovers.record(folder, left[-1].pid, ended)
+        return left[-1]
+
+    yield start
+    for process in left:
+        process.kill()
+        process.wait(10)
 
 
 def _start_kernel(binary, folder):
