@@ -10,6 +10,8 @@ from collections.abc import Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+from ..runtime.context import before_rest
+
 __all__ = ["LoopThread"]
 
 _BATCH = 256
@@ -51,7 +53,13 @@ class LoopThread:
         if self._scheduled:
             return True
         self._scheduled = True
-        return self.wake(self._drain)
+        if self.loop.is_closed():
+            return False
+        before_rest(self._wake_up)
+        return True
+
+    def _wake_up(self) -> None:
+        self.wake(self._drain)
 
     def wake(self, callback: Callable[[], object]) -> bool:
         """Like ``post``, past everything that waits in the inbox, with a wake-up of its own."""
