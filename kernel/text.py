@@ -43,6 +43,8 @@ def cut(text: str, width: int) -> str:
 
 def shown(value: Any, width: int = 60) -> str:
     """A JSON value on one line, cut at ``width``."""
+    if isinstance(value, float):
+        return f"{value:.4g}"
     text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
     return cut(one_line(text), width)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import os
+import shutil
 import sys
 from collections.abc import Callable
 from functools import cached_property
@@ -60,6 +61,11 @@ class Cli:
     def color(self) -> bool:
         """Whether stdout is coloured."""
         return color_wanted(os.environ, sys.stdout) and not self.as_json
+
+    @property
+    def width(self) -> int:
+        """Columns that a line may have; many when nobody looks at it on a terminal."""
+        return shutil.get_terminal_size((200, 24)).columns if sys.stdout.isatty() else 500
 
 
 def common(function: F) -> F:

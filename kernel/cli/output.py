@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
-import sys
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
@@ -44,7 +42,7 @@ def listing(cli: Cli, views: Iterable[Any], columns: Sequence[Column], empty: st
         note(empty)
     else:
         rows = [[_cell(read(view)) for _, read in columns] for view in found]
-        _table([title for title, _ in columns], rows, color=cli.color)
+        _table([title for title, _ in columns], rows, cli)
 
 
 def record(cli: Cli, view: object, fields: Sequence[tuple[str, object]]) -> None:
@@ -74,14 +72,15 @@ def note(text: str) -> None:
     click.echo(one_line(text), err=True)
 
 
-def _table(titles: Sequence[str], rows: Sequence[Sequence[str]], *, color: bool) -> None:
+def _table(titles: Sequence[str], rows: Sequence[Sequence[str]], cli: Cli) -> None:
     wide = [max(len(row[i]) for row in (titles, *rows)) for i in range(len(titles))]
-    width = shutil.get_terminal_size((200, 24)).columns if sys.stdout.isatty() else 10_000
     head = "  ".join(f"{title:<{w}}" for title, w in zip(titles, wide, strict=True))
-    click.echo(painted(cut(head.rstrip(), width), "dim", color=color))
+    click.echo(painted(cut(head.rstrip(), cli.width), "dim", color=cli.color))
     for row in rows:
-        line = cut("  ".join(f"{c:<{w}}" for c, w in zip(row, wide, strict=True)).rstrip(), width)
-        click.echo(line if not color else _coloured(line, row))
+        line = cut(
+            "  ".join(f"{c:<{w}}" for c, w in zip(row, wide, strict=True)).rstrip(), cli.width
+        )
+        click.echo(_coloured(line, row) if cli.color else line)
 
 
 def _coloured(line: str, row: Sequence[str]) -> str:

@@ -43,7 +43,9 @@ def _fields(view: StatusView) -> list[tuple[str, object]]:
 
 
 def _mirror(bus: BusView) -> str:
+    if bus.state == "off":
+        return "off" + (f": {bus.reason}" if bus.reason else "")
     said = f"{bus.state}, {bus.published} published"
     waiting = f", {bus.pending} waiting" if bus.pending else ""
     lost = f", {bus.dropped} dropped" if bus.dropped else ""
-    return f"{said}{waiting}{lost}, {bus.server}" if bus.state != "off" else f"off ({bus.reason})"
+    return f"{said}{waiting}{lost}, {bus.server}"

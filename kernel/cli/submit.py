@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 import time
 from collections.abc import Iterator
@@ -14,7 +15,7 @@ from retinue.bus.messages import TERMINAL_RUN
 from retinue.bus.views import TaskView
 
 from ..client import under
-from ..text import duration
+from ..text import cut, duration, one_line
 from .exits import Exit
 from .options import Cli, common, json_input
 from .output import json_line, note, record, value
@@ -111,8 +112,10 @@ def _awaited(cli: Cli, view: TaskView) -> TaskView:
 
 def _progress(view: TaskView, seconds: float) -> None:
     """One line that is written over; an ended task leaves none behind."""
-    said = "" if view.state in _ENDED else f"{view.id} {view.state}, {duration(seconds)}"
-    click.echo(f"\r\x1b[K{said}", err=True, nl=False)
+    why = f", waits for {view.waiting_for}" if view.waiting_for else ""
+    said = f"{view.id} {view.state}, {duration(seconds)}{why}"
+    shown = "" if view.state in _ENDED else cut(one_line(said), 79)
+    click.echo(f"\r\x1b[K{shown}", err=True, nl=False)
 
 
 def _followed(cli: Cli, view: TaskView) -> TaskView:
@@ -134,8 +137,9 @@ def _interruptible(view: TaskView) -> Iterator[None]:
     try:
         yield
     except KeyboardInterrupt:
-        note(f"\n{view.id} goes on without you: end it with `retinue tasks cancel {view.id}`")
-        raise
+        click.echo(err=True)
+        note(f"{view.id} goes on without you: end it with `retinue tasks cancel {view.id}`")
+        raise click.exceptions.Exit(128 + signal.SIGINT) from None
 
 
 def _told(cli: Cli, view: TaskView) -> int:

@@ -82,7 +82,7 @@ def _print(cli: Cli, event: ObservedEvent) -> None:
     if cli.as_json:
         json_line(as_object(event))
     else:
-        click.echo(log_line(event, color=cli.color))
+        click.echo(log_line(event, color=cli.color, width=cli.width))
     sys.stdout.flush()
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -85,13 +86,11 @@ def _asked(cli: Cli) -> Frame:
 def _live(cli: Cli, interval: float) -> None:
     from rich.live import Live
 
-    with Live(console=_console(cli), screen=True, auto_refresh=False) as live:
+    screen = Live(console=_console(cli), screen=True, auto_refresh=False)
+    with suppress(KeyboardInterrupt), screen as live:
         while True:
             live.update(drawn(_asked(cli), time.time()), refresh=True)
-            try:
-                time.sleep(interval)
-            except KeyboardInterrupt:
-                return
+            time.sleep(interval)
 
 
 def _console(cli: Cli) -> Any:

@@ -10,6 +10,7 @@ from ..text import arguments, cut, duration, log_data, one_line, painted, safe, 
 __all__ = ["Trace", "Traced", "log_line"]
 
 _WIDTH = 100
+_HEAD = 42  # seq, time and type of a line of the log
 
 
 class Traced(Protocol):
@@ -131,12 +132,13 @@ class Trace:
         )
 
 
-def log_line(event: Traced, *, color: bool = False) -> str:
-    """One line for any event: seq, time, type, who, and the data cut short."""
+def log_line(event: Traced, *, color: bool = False, width: int = 2 * _WIDTH) -> str:
+    """One line for any event: seq, time, type, who, and the data cut at ``width`` in all."""
     at = time.strftime("%H:%M:%S", time.localtime(event.time)) + f".{int(event.time % 1 * 1000):03}"
     kind = painted(f"{one_line(event.type):<20}", _style(event.type), color=color)
-    who = " ".join(one_line(part) for part in (event.agent, event.task or event.run) if part)
-    return f"{event.seq:>7} {at} {kind} {who}  {log_data(event.data, _WIDTH)}".rstrip()
+    names = (one_line(part) for part in (event.agent, event.task or event.run))
+    said = " ".join(part for part in (*names, log_data(event.data, width)) if part)
+    return f"{event.seq:>7} {at} {kind} {cut(said, max(20, width - _HEAD))}".rstrip()
 
 
 def _style(kind: str) -> str:

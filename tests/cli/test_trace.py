@@ -89,7 +89,7 @@ def test_colour_adds_styles_and_changes_no_text():
 def test_a_line_of_the_log_names_seq_type_agent_task_and_data():
     line = log_line(_event("tool.called", tool="clock.now", args={}))
     assert re.fullmatch(
-        r" +7 \d\d:\d\d:\d\d\.\d{3} tool\.called +librarian t-1  tool=clock\.now args=\{\}", line
+        r" +7 \d\d:\d\d:\d\d\.\d{3} tool\.called +librarian t-1 tool=clock\.now args=\{\}", line
     )
 
 

@@ -6,12 +6,16 @@ import json
 import signal
 import socket
 import stat
+import subprocess
+import sys
 
 import pytest
 
 from retinue.bus.errors import KernelClosed
 from retinue.bus.views import StatusView, TaskView
 from retinue.kernel.client import under
+
+from .conftest import environment
 
 
 def test_a_daemon_says_when_it_is_ready_and_answers_from_then_on(start):
@@ -154,3 +158,30 @@ def test_a_redis_that_is_away_does_not_keep_the_daemon_from_starting(start):
     daemon = start("--redis", "redis://127.0.0.1:1")
     daemon.ready()
     assert daemon.client.get("/v1/status", StatusView).state == "running"
+
+
+@pytest.mark.parametrize(
+    ("package", "command", "remedy"),
+    [
+        ("starlette", "run", "pip install 'retinue[daemon]'"),
+        ("uvicorn", "run", "pip install 'retinue[daemon]'"),
+        ("rich", "top", "pip install 'retinue[daemon]'"),
+    ],
+)
+def test_a_command_that_lacks_a_package_names_it_and_the_extra(tmp_path, package, command, remedy):
+    program = (
+        f"import sys; sys.modules[{package!r}] = None\n"
+        f"from retinue.kernel.cli import main; main([{command!r}, '--state-dir', {str(tmp_path)!r}])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-P", "-c", program],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+        env=environment(),
+    )
+    assert (done.returncode, done.stdout) == (69, "")
+    assert package in done.stderr
+    assert remedy in done.stderr
+    assert done.stderr.count("\n") == 1
