@@ -105,11 +105,51 @@ ATTACKS = [
 ]  # fmt: skip
 
 
+HIDDEN = {".env", ".git/config.md", "guide/./.env", "./.env"}
+
+
 @pytest.mark.parametrize("attack", ATTACKS)
 def test_an_attack_by_path_is_refused(files, place, attack):
     path = attack.format(place=place, outside=place.parent)
     with pytest.raises((InvalidInput, NotFound), match="files: "):
         files.call("files.read", path=path)
+
+
+@pytest.mark.parametrize("attack", [a for a in ATTACKS if a not in HIDDEN])
+def test_an_attack_by_path_is_refused_where_hidden_names_are_granted_too(place, attack):
+    files = PluginHarness(plugin({"roots": [str(place)], "hidden": True}))
+    path = attack.format(place=place, outside=place.parent)
+    with pytest.raises((InvalidInput, NotFound), match="files: "):
+        files.call("files.read", path=path)
+
+
+@pytest.mark.parametrize(
+    ("path", "says"),
+    [
+        ("/readme.md", "'/readme.md' is absolute; give a path relative to the root"),
+        ("guide/../readme.md", "leaves the root; '..' is not allowed"),
+        ("readme.md\0", "holds control characters"),
+        (".env", "is hidden; the operator may set"),
+        ("in-file.md", "goes through a link; links are not followed"),
+        ("fifo.md", "is not a regular file"),
+    ],
+)
+def test_a_refusal_names_the_path_and_the_rule(files, path, says):
+    with pytest.raises(InvalidInput, match=says):
+        files.call("files.read", path=path)
+
+
+@pytest.mark.parametrize("name", ["fifo.md", "s.md", "guide", "in-file.md"])
+def test_what_is_no_regular_file_is_not_even_opened(place, monkeypatch, name):
+    """Opening a device can do something already: rewind a tape, reset a line."""
+    opened = []
+    real_open = os.open
+    monkeypatch.setattr(
+        os, "open", lambda path, *a, **k: opened.append(path) or real_open(path, *a, **k)
+    )
+    with pytest.raises(InvalidInput), Roots({"g": place}).open_file("g", name):
+        pass
+    assert opened == [str(place)]
 
 
 @pytest.mark.parametrize(
