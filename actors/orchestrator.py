@@ -17,18 +17,10 @@ from retinue.bus.messages import (
     CancelTask,
     Message,
     ReleaseTask,
-    RunCancelled,
-    RunFailed,
     RunStarted,
-    RunSucceeded,
-    RunTask,
     StopAgent,
     SubmitTask,
-    TaskCancelled,
-    TaskFailed,
     TaskQueued,
-    TaskSubmitted,
-    TaskSucceeded,
 )
 
 from .admission import Admission
@@ -36,7 +28,8 @@ from .base import KernelActor
 from .runtime import ActorRef, Future
 from .runtime.future import VALUE
 from .scribe import Scribe
-from .tasks import Ending, Run, Task, TaskTable, backoff
+from .task_messages import run_end, submitted, task_end, work
+from .tasks import Ending, Task, TaskTable, backoff
 
 __all__ = ["Find", "Orchestrator", "Tell"]
 
@@ -116,19 +109,9 @@ class Orchestrator(KernelActor):
 
     def _accept(self, task: Task, command: Envelope, reply: Future[str]) -> None:
         begins = self._table.add(task)
-        submitted = TaskSubmitted(
-            task.input,
-            task.priority,
-            task.deadline,
-            task.key,
-            task.parent,
-            task.attempts,
-            task.attempt_timeout,
-            task.fairness,
-        )
         task.cause = command.id
         events = [self._event(task, RunStarted())] if begins else []
-        events += [self._event(task, submitted), self._event(task, TaskQueued())]
+        events += [self._event(task, submitted(task)), self._event(task, TaskQueued())]
         self._table.move(task, "queued")
         work = self._work(task)
         scheduler = self._scheduler()
@@ -269,10 +252,10 @@ class Orchestrator(KernelActor):
         if not task.open:
             return
         over = self._table.end(task, state, now)
-        events = [self._event(task, _task_end(task, now))]
+        events = [self._event(task, task_end(task, now))]
         if over is not None:
             root = self._table.tasks[over.root]
-            events.append(self._event(root, _run_end(over, root, now)))
+            events.append(self._event(root, run_end(over, root, now)))
         self._scribe.append(events)
 
     def _find(self, find: Find) -> Task | None:
@@ -282,16 +265,7 @@ class Orchestrator(KernelActor):
             return None
 
     def _work(self, task: Task) -> Envelope:
-        until = task.deadline
-        body = RunTask(
-            task.input,
-            task.attempt,
-            task.priority,
-            task.fairness,
-            self._clock.time(),
-            task.attempt_timeout,
-            until,
-        )
+        body = work(task, self._clock.time())
         return self._scribe.write(body, task.run, task.id, task.agent, task.cause, task.trace)
 
     def _event(self, task: Task, body: Message) -> Envelope:
@@ -302,21 +276,3 @@ class Orchestrator(KernelActor):
 
     def _timer(self, seconds: float, what: str, task: Task) -> None:
         self._after(seconds, self.actor_ref, Tell(what, task.id))
-
-
-def _task_end(task: Task, now: float) -> Message:
-    seconds = now - task.submitted
-    if task.state == "succeeded":
-        return TaskSucceeded(msgspec.Raw(task.result), task.attempt, seconds)
-    if task.state == "failed":
-        return TaskFailed(task.kind, task.error, task.attempt, seconds)
-    return TaskCancelled(task.error, seconds)
-
-
-def _run_end(run: Run, root: Task, now: float) -> Message:
-    seconds = now - run.started
-    if root.state == "succeeded":
-        return RunSucceeded(seconds)
-    if root.state == "failed":
-        return RunFailed(f"{root.kind}: {root.error}", seconds)
-    return RunCancelled(root.error, seconds)

@@ -1,0 +1,68 @@
+"""What the state of a task or run says as a message. Pure."""
+
+from __future__ import annotations
+
+import msgspec
+
+from retinue.bus.messages import (
+    EventBody,
+    RunCancelled,
+    RunFailed,
+    RunSucceeded,
+    RunTask,
+    TaskCancelled,
+    TaskFailed,
+    TaskSubmitted,
+    TaskSucceeded,
+)
+
+from .tasks import Run, Task
+
+__all__ = ["run_end", "submitted", "task_end", "work"]
+
+
+def submitted(task: Task) -> TaskSubmitted:
+    """The task is accepted."""
+    return TaskSubmitted(
+        task.input,
+        task.priority,
+        task.deadline,
+        task.key,
+        task.parent,
+        task.attempts,
+        task.attempt_timeout,
+        task.fairness,
+    )
+
+
+def work(task: Task, now: float) -> RunTask:
+    """What the Scheduler and the agent need to know of the next attempt."""
+    return RunTask(
+        task.input,
+        task.attempt,
+        task.priority,
+        task.fairness,
+        now,
+        task.attempt_timeout,
+        task.deadline,
+    )
+
+
+def task_end(task: Task, now: float) -> EventBody:
+    """The task has ended."""
+    seconds = now - task.submitted
+    if task.state == "succeeded":
+        return TaskSucceeded(msgspec.Raw(task.result), task.attempt, seconds)
+    if task.state == "failed":
+        return TaskFailed(task.kind, task.error, task.attempt, seconds)
+    return TaskCancelled(task.error, seconds)
+
+
+def run_end(run: Run, root: Task, now: float) -> EventBody:
+    """The run has ended as its root task did."""
+    seconds = now - run.started
+    if root.state == "succeeded":
+        return RunSucceeded(seconds)
+    if root.state == "failed":
+        return RunFailed(f"{root.kind}: {root.error}", seconds)
+    return RunCancelled(root.error, seconds)
