@@ -42,13 +42,16 @@ class RestartsExhausted(RetinueError):
 
 
 class StartChild(msgspec.Struct, frozen=True):
-    """Ask: start one more child, at the right end; the reply is its ref."""
+    """Ask: start one more child, at the right end; the reply is its ref.
+
+    ``InvalidInput`` or ``StartFailed`` is the asker's alone: the supervisor and its children go on.
+    """
 
     spec: ChildSpec
 
 
 class StopChild(msgspec.Struct, frozen=True):
-    """Ask: stop the child and forget its spec; the reply is True."""
+    """Ask: stop the child and forget its spec; the reply is True, or ``NotFound``."""
 
     name: str
 
@@ -121,10 +124,8 @@ class Supervisor(LightActor):
                 await self._restart(names)
             case _NotStarted(name, reason):
                 await self._act_on(Exit(name, failed=True, reason=reason))
-            case StartChild(spec):
-                return await self._add(spec)
-            case StopChild(name):
-                return await self._drop(name)
+            case StartChild() | StopChild():
+                return await self._obey(message)
             case ListChildren():
                 return self._children()
             case _:
@@ -227,6 +228,14 @@ class Supervisor(LightActor):
             await ref.kill(timeout=KILL_GRACE)
         except DeadlineExceeded as error:
             self._system.report(ref, error, None)
+
+    async def _obey(self, request: StartChild | StopChild) -> Any:
+        try:
+            if isinstance(request, StartChild):
+                return await self._add(request.spec)
+            return await self._drop(request.name)
+        except RetinueError as error:
+            return self.refuse(error)
 
     async def _add(self, spec: ChildSpec) -> ActorRef[Any]:
         children = validate_children((*self._state.children, spec))

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, Self
 import pykka
 
 from .context import here
+from .entries import Request
 from .future import Future
 from .ref import ActorRef
 from .system import default_system
@@ -99,6 +100,26 @@ class _Actor(_PykkaActor):
         traceback: TracebackType | None,
     ) -> Any:
         """Run after a failure, before supervision decides; may be ``async``."""
+
+    def defer(self) -> Future[Any]:
+        """Where the reply to the message at hand goes: return it, and settle it later.
+
+        For a message that was told, a future that nobody waits for.
+        """
+        entry = self.actor_cell.entry
+        return entry.future if isinstance(entry, Request) else Future()
+
+    def refuse(self, error: Exception) -> Any:
+        """``return self.refuse(error)`` says no to the asker without being a failure.
+
+        For a message that was told there is nobody to say it to: it goes where failures go.
+        """
+        entry = self.actor_cell.entry
+        if isinstance(entry, Request):
+            entry.future.fail(error)
+            return entry.future
+        self.actor_ref.system.report(self.actor_ref, error, entry)
+        return None
 
     def handle_proxy(self, message: Any) -> Any:
         """Do what a pykka proxy asks; for the runtime."""

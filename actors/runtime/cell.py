@@ -129,8 +129,9 @@ class Cell(Life):
         return True
 
     def _order(self, order: Order) -> bool:
-        with self.lock:
-            self.orders -= 1
+        if order.queued:
+            with self.lock:
+                self.orders -= 1
         if isinstance(order, Start):
             return self._drive(order, self.start(order))
         if isinstance(order, Stop):

@@ -23,11 +23,12 @@ class Request:
 class Order:
     """Something that the runtime has the actor do; never counted as a message."""
 
-    __slots__ = ("future",)
+    __slots__ = ("future", "queued")
 
     def __init__(self, future: Future[Any]) -> None:
-        """``future`` says when it is done."""
+        """``future`` says when it is done; ``queued`` that it stands in the normal lane."""
         self.future = future
+        self.queued = False
 
 
 class Start(Order):

@@ -129,9 +129,9 @@ class Inbox:
 
     def count(self) -> int:
         """How many messages wait, in both lanes."""
-        urgent = self.urgent
-        waiting = len(self.queue) + (len(urgent) if urgent else 0) - self.orders
-        return max(0, waiting)
+        urgent = self.urgent.copy() if self.urgent else ()
+        in_control = sum(not isinstance(entry, Order) for entry in urgent)
+        return max(0, len(self.queue) - self.orders) + in_control
 
     def bytes_waiting(self) -> int:
         """The size of what waits in the normal lane, as far as messages tell it."""
@@ -143,13 +143,13 @@ class Inbox:
         return self.closed
 
     def _overtake(self, entry: Any, *, control: bool) -> None:
-        if isinstance(entry, Order):
-            self.orders += 1
         if control:
             if self.urgent is None:
                 self.urgent = deque()
             self.urgent.append(entry)
         else:
+            entry.queued = True
+            self.orders += 1
             self._append(entry, 0)
 
     def _append(self, entry: Any, size: int) -> None:
@@ -169,14 +169,14 @@ class Inbox:
     def _fits(self, size: int) -> bool:
         limit = self.spec.max_bytes
         fits_bytes = limit is None or self.nbytes + size <= limit
-        return fits_bytes and len(self.queue) < self.spec.capacity
+        return fits_bytes and len(self.queue) - self.orders < self.spec.capacity
 
     def _make_room(self, size: int, name: str) -> list[Any]:
         limit = self.spec.max_bytes
         if limit is not None and size > limit:
             raise self._full(name, f"the message alone has {size} bytes")
         if self.spec.overflow == "drop_oldest":
-            return self._drop_oldest(size, name)
+            return self._drop_oldest(size)
         if self.space is not None and here.runner is None:
             fits = self.space.wait_for(
                 lambda: self.closed or self._fits(size), self.spec.block_timeout
@@ -186,19 +186,26 @@ class Inbox:
             raise self._full(name, f"no room within {self.spec.block_timeout:g} s")
         raise self._full(name, "overflow is reject for this sender")
 
-    def _drop_oldest(self, size: int, name: str) -> list[Any]:
-        displaced = []
-        while self.queue and not self._fits(size):
-            if isinstance(self.queue[0], Order):
-                raise self._full(name, "it is about to stop")
-            displaced.append(self._pop())
+    def _drop_oldest(self, size: int) -> list[Any]:
+        displaced: list[Any] = []
+        orders: list[Order] = []
+        while not self._fits(size):
+            entry = self._pop()
+            (orders if isinstance(entry, Order) else displaced).append(entry)
+        for order in reversed(orders):
+            self._put_back(order)
         self.dropped += len(displaced)
         return displaced
+
+    def _put_back(self, order: Order) -> None:
+        self.queue.appendleft(order)
+        if self.sizes is not None:
+            self.sizes.appendleft(0)
 
     def _full(self, name: str, why: str) -> MailboxFull:
         self.rejected += 1
         limit = self.spec.max_bytes
-        bound = f"{len(self.queue)} of {self.spec.capacity} messages"
+        bound = f"{self.count()} of {self.spec.capacity} messages"
         if limit is not None:
             bound += f", {self.nbytes} of {limit} bytes"
         return MailboxFull(

@@ -29,7 +29,7 @@ class Silent(LightActor):
     def on_receive(self, message):
         if message == "kept":
             return self.kept
-        future = self.actor_cell.entry.future
+        future = self.defer()
         self.kept.append(future)
         return future
 
@@ -103,6 +103,21 @@ def test_a_handler_may_reply_later(system):
     kept.set("answer")
     assert reply.get() == "answer"
     assert silent.statistics().handled == 2
+
+
+def test_a_refusal_reaches_the_asker_and_is_no_failure(system):
+    class Refuses(LightActor):
+        async def on_receive(self, message):
+            return self.refuse(KeyError(message))
+
+    ref = system.start(Refuses)
+    with pytest.raises(KeyError):
+        ref.ask("key")
+    assert system.failures == []
+    ref.tell("told")
+    ref.stop()
+    assert [(str(error), message) for _, error, message in system.failures] == [("'told'", "told")]
+    assert (ref.statistics().failed, ref.statistics().restarts) == (0, 0)
 
 
 def test_waiting_less_than_the_deadline_does_not_end_the_ask(system):

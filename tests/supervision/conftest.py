@@ -1,0 +1,34 @@
+"""A closed-after-the-test system, and children that write down what happens to them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from retinue.actors.runtime import System
+from retinue.bus.clock import ManualClock
+
+
+@pytest.fixture
+def clock() -> ManualClock:
+    """A clock that the test moves."""
+    return ManualClock()
+
+
+@pytest.fixture
+def failures() -> list:
+    """The (actor, type of error) of every failure."""
+    return []
+
+
+@pytest.fixture
+def system(clock, failures) -> Iterator[System]:
+    """A system on the manual clock, without jitter."""
+
+    def note(ref, error, message):
+        failures.append((ref.name, type(error).__name__))
+
+    system = System("test", clock=clock, on_failure=note, chance=lambda: 0.5)
+    yield system
+    system.close()
