@@ -14,41 +14,43 @@ from .base import Command, Event
 __all__ = [
     "AttemptEnded",
     "AttemptFailed",
-    "AttemptStarted",
     "CancelRequested",
     "CancelTask",
-    "EnqueueTask",
     "ReleaseTask",
     "RetryTask",
     "RunCancelled",
     "RunFailed",
     "RunStarted",
     "RunSucceeded",
-    "StartAttempt",
+    "RunTask",
     "StopAttempt",
     "SubmitTask",
     "TaskCancelled",
     "TaskFailed",
     "TaskQueued",
+    "TaskResumes",
     "TaskRunning",
     "TaskScheduled",
     "TaskStalled",
     "TaskSubmitted",
     "TaskSucceeded",
+    "TaskWaits",
 ]
 
 
 class SubmitTask(Command, frozen=True):
     """To the Orchestrator; answered with the task's id once the task is committed.
 
+    The envelope's ``task`` is the new task's id and its ``agent`` who shall do it.
     ``deadline`` is for the whole task and ``attempt_timeout`` for each attempt, in seconds.
-    The envelope's ``agent`` names who shall do it, its ``task`` the parent if there is one.
+    With a ``key`` that was used before, the answer is the id of the task that has it.
     """
 
     input: Raw
     priority: int = 5
     deadline: float | None = None
     key: str = ""
+    parent: str = ""
     attempts: int = 1
     attempt_timeout: float | None = None
     fairness: str = ""
@@ -64,37 +66,42 @@ class RetryTask(Command, frozen=True):
     """To the Orchestrator: run a failed or cancelled task once more, as a new task."""
 
 
-class EnqueueTask(Command, frozen=True):
-    """To the Scheduler: the envelope's task waits for a place."""
+class RunTask(Command, frozen=True):
+    """To the Scheduler, which passes it on to the agent when it is the task's turn.
 
-    attempt: int
-    priority: int = 5
-    fairness: str = ""
-    waiting_since: float = 0.0
-
-
-class ReleaseTask(Command, frozen=True):
-    """To the Scheduler: the envelope's task no longer waits, or no longer holds a place."""
-
-
-class StartAttempt(Command, frozen=True):
-    """To an agent: do the envelope's task; answered by ``AttemptEnded`` to the Orchestrator."""
+    ``since`` is when it began to wait, ``timeout`` the attempt's budget in seconds and
+    ``until`` the attempt's end in seconds since the epoch, whichever comes first.
+    """
 
     input: Raw
     attempt: int = 1
+    priority: int = 5
+    fairness: str = ""
+    since: float = 0.0
     timeout: float | None = None
+    until: float | None = None
+
+
+class ReleaseTask(Command, frozen=True):
+    """To the Scheduler: the envelope's task shall end, wherever it is; see ``StopAttempt``."""
+
+    reason: str
+
+
+class TaskWaits(Command, frozen=True):
+    """To the Scheduler: the envelope's task waits for a child and lends its place meanwhile."""
+
+    child: str
+
+
+class TaskResumes(Command, frozen=True):
+    """To the Scheduler: the envelope's task goes on."""
 
 
 class StopAttempt(Command, frozen=True):
     """To an agent: end the envelope's task now."""
 
     reason: str
-
-
-class AttemptStarted(Command, frozen=True):
-    """To the Orchestrator: the envelope's agent has begun with the envelope's task."""
-
-    attempt: int
 
 
 class AttemptEnded(Command, frozen=True):

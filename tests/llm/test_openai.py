@@ -84,7 +84,7 @@ def test_a_429_says_how_long_to_wait_before_asking_again():
                 OpenAIModel("busy", api_key=KEY, base_url=f"http://127.0.0.1:{port}/v1"), HELLO
             )
 
-    with pytest.raises(ModelRefused, match="429.*slow it") as refused:
+    with pytest.raises(ModelRefused, match=r"429.*slow it") as refused:
         asyncio.run(ask())
     assert refused.value.retry_after == 7.0
 
@@ -95,7 +95,9 @@ def test_a_stream_that_stops_halfway_is_a_model_error():
         event = b'data: {"choices":[{"index":0,"delta":{"content":"Hel"}}]}\n\n'
         writer.write(
             b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n"
-            + f"{len(event):x}\r\n".encode() + event + b"\r\n"
+            + f"{len(event):x}\r\n".encode()
+            + event
+            + b"\r\n"
         )
         await writer.drain()
         writer.close()
