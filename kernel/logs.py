@@ -99,10 +99,11 @@ def _wanted(level: str) -> Filter:
 
 def _log(event: Event) -> None:
     names = {k: v for k in ("run", "task", "agent") if (v := getattr(event, k))}
-    data = event.data
-    told = " ".join([*names.values(), log_data(data)])
+    data, level = event.data, level_of(event.type)
+    widths = (2000, 1000) if level in ("warning", "error") else (200, 60)  # trouble is told whole
+    told = " ".join([event.type, *names.values(), log_data(data, *widths)])
     bound = logger.bind(event=event.type, seq=event.seq, data=data, **names)
-    bound.log(level_of(event.type).upper(), "{} {}", event.type, told)
+    bound.log(level.upper(), "{}", told.rstrip())
 
 
 def _human_sink(stream: TextIO, *, color: bool) -> Callable[[Message], None]:

@@ -7,6 +7,7 @@ import tomllib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
+from urllib.parse import urlsplit
 
 import msgspec
 
@@ -180,9 +181,18 @@ def _built(values: Mapping[str, Any], origins: Origins) -> Config:
         config = msgspec.convert(tree, Config)
     except msgspec.ValidationError as error:
         raise ConfigError(f"the configuration is not complete: {error}") from error
+    _check_redis(config, origins)
     _check_model(config, origins)
     _check_rules(config, origins)
     return config
+
+
+def _check_redis(config: Config, origins: Origins) -> None:
+    try:
+        _ = urlsplit(config.redis).port
+    except ValueError as error:
+        shown = _masked("redis", config.redis)
+        raise ConfigError(f"{origins.get('redis')}: redis is {shown!r}: {error}") from None
 
 
 def _check_model(config: Config, origins: Origins) -> None:

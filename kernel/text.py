@@ -57,11 +57,11 @@ def arguments(args: Any, width: int = 60) -> str:
     return cut(one_line(", ".join(parts)), width)
 
 
-def log_data(data: Any, width: int = 100) -> str:
-    """An event's body on one line: ``tool=files.read ok=true``."""
+def log_data(data: Any, width: int = 100, field: int = 60) -> str:
+    """An event's body on one line: ``tool=files.read ok=true``; each field is cut at ``field``."""
     if not isinstance(data, Mapping):
         return shown(data, width)
-    fields = (f"{k}={shown(v)}" for k, v in data.items() if k not in ("type", "schema"))
+    fields = (f"{k}={shown(v, field)}" for k, v in data.items() if k not in ("type", "schema"))
     return cut(" ".join(fields), width)
 
 

@@ -40,14 +40,12 @@ class Invoke(Body, frozen=True):
 
 def list_agents(call: Call) -> list[AgentView]:
     """All agents, by name."""
-    views: list[AgentView] = call.kernel.agents()
-    return views
+    return call.kernel.agents()
 
 
 def show_agent(call: Call) -> AgentView:
     """One agent."""
-    view: AgentView = call.kernel.agent(call.params["name"])
-    return view
+    return call.kernel.agent(call.params["name"])
 
 
 def spawn(call: Call) -> Answer:
@@ -71,14 +69,13 @@ def stop_agent(call: Call) -> dict[str, Any]:
 
 def list_plugins(call: Call) -> list[PluginView]:
     """All plugins, by name."""
-    views: list[PluginView] = call.kernel.plugins()
-    return views
+    return call.kernel.plugins()
 
 
 def show_plugin(call: Call) -> PluginView:
     """One plugin."""
     name = call.params["name"]
-    found: dict[str, PluginView] = {view.name: view for view in call.kernel.plugins()}
+    found = {view.name: view for view in call.kernel.plugins()}
     if name not in found:
         raise NotFound(f"there is no plugin '{name}': it is one of {', '.join(sorted(found))}")
     return found[name]

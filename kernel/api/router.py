@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Literal, TypeVar, get_origin, get_type_hints
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeVar, get_origin, get_type_hints
 
 import msgspec
 from anyio import CapacityLimiter, to_thread
@@ -46,10 +46,10 @@ class Nothing(Body, frozen=True):
     """A body without keys, or no body at all."""
 
 
-class Call(msgspec.Struct, frozen=True):
+class Call(NamedTuple):
     """One request, checked. ``params`` are the path's; ``body`` and ``query`` as the route says."""
 
-    kernel: Any
+    kernel: Kernel
     params: Mapping[str, str]
     query: Any
     body: Any

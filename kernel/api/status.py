@@ -29,8 +29,7 @@ class Scheduler(Body, frozen=True):
 
 def status(call: Call) -> StatusView:
     """The kernel at a glance."""
-    view: StatusView = call.kernel.status()
-    return view
+    return call.kernel.status()
 
 
 def healthy(call: Call) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import msgspec
 from msgspec import Meta
@@ -11,6 +11,9 @@ from retinue.bus.errors import DeadlineExceeded, TaskCancelled, TaskFailed
 from retinue.bus.views import RunView, TaskView
 
 from .router import Answer, Body, Call, Query, Route
+
+if TYPE_CHECKING:
+    from ..handles import TaskHandle
 
 __all__ = ["ROUTES"]
 
@@ -82,35 +85,31 @@ def wait(call: Call) -> Answer:
 
 def show(call: Call) -> TaskView:
     """One task."""
-    view: TaskView = call.kernel.task(call.params["id"])
-    return view
+    return call.kernel.task(call.params["id"])
 
 
 def listing(call: Call) -> list[TaskView]:
     """Tasks, newest first."""
-    views: list[TaskView] = call.kernel.tasks(**msgspec.structs.asdict(call.query))
-    return views
+    return call.kernel.tasks(**msgspec.structs.asdict(call.query))
 
 
 def show_run(call: Call) -> RunView:
     """One run."""
-    view: RunView = call.kernel.run(call.params["id"])
-    return view
+    return call.kernel.run(call.params["id"])
 
 
 def list_runs(call: Call) -> list[RunView]:
     """Runs, newest first."""
-    views: list[RunView] = call.kernel.runs(limit=call.query.limit)
-    return views
+    return call.kernel.runs(limit=call.query.limit)
 
 
 def cancel(call: Call) -> Answer:
     """Ask for the end of a task or run and of everything under it; false when it had ended."""
-    cancelled: bool = call.kernel.cancel(call.params["id"], call.body.reason)
+    cancelled = call.kernel.cancel(call.params["id"], call.body.reason)
     return Answer(202, {"id": call.params["id"], "cancelled": cancelled})
 
 
-def _after(call: Call, handle: Any) -> Answer:
+def _after(call: Call, handle: TaskHandle) -> Answer:
     """The state is in the view; how the wait went only decides between 200 and 202."""
     status = 202
     if call.query.wait:

@@ -6,6 +6,7 @@ import importlib
 import os
 import signal
 import sys
+import traceback
 from collections.abc import Sequence
 from typing import Any
 
@@ -107,6 +108,9 @@ def _run(args: list[str]) -> int:
         return _refused("interrupted", 130)
     except (RetinueError, OSError) as error:
         return _refused(str(error), exit_code(error))
+    except Exception:  # noqa: BLE001  a bug of ours: its traceback is what a report needs
+        traceback.print_exc()
+        return Exit.SOFTWARE
     return result if isinstance(result, int) else Exit.OK
 
 

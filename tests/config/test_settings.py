@@ -88,6 +88,8 @@ def test_every_setting_is_shown_once():
         ("name = 'A b'", ["lower-case"]),
         ("name = '../up'", ["lower-case"]),
         ("redis = 'http://x'", ["none, auto, or a URL"]),
+        ("redis = 'redis://['", ["redis is 'redis://['", "Invalid IPv6"]),
+        ("redis = 'redis://host:port'", ["redis is", "Port"]),
         ("listen = ':8080'", ["Unix socket only"]),
         ("drain = nan", ["at least 0"]),
         ("[models]\ndefault = 'gtp'", ["models.default is 'gtp'", "[models.endpoints.NAME]"]),
