@@ -43,6 +43,7 @@ class Daemon:
         self._environ = environ
         self._folder = StateFolder(folder_of(config, environ))
         self._wake = _Wake()
+        self._stopping = threading.Event()
 
     def run(self, ready: Callable[[dict[str, Any]], None]) -> None:
         """Serve until a stop; ``ready`` is called once requests are answered, with what to say.
@@ -73,10 +74,16 @@ class Daemon:
         log = logs.EventLog(kernel, self._config.log.level)
         log.start()
         stack.callback(log.close)
-        api = server(kernel, listener, self._wake.asked)
+        api = server(kernel, listener, self._asked_to_stop)
         api.start()
         stack.callback(api.close)
         return kernel
+
+    def _asked_to_stop(self, reason: str) -> None:
+        """Over the API. Asking twice hurries nothing: that takes a signal."""
+        if not self._stopping.is_set():
+            self._stopping.set()
+            self._wake.asked(reason)
 
     def _about(self, kernel: Kernel) -> dict[str, Any]:
         bus = kernel.status().bus
@@ -89,6 +96,7 @@ class Daemon:
         }
 
     def _stop(self, kernel: Kernel, reason: str) -> None:
+        self._stopping.set()
         drain = self._config.drain
         logger.info("stopping ({}): what runs has {} to end", reason, duration(drain))
         notify("STOPPING=1", self._environ)

@@ -16,6 +16,7 @@ from retinue.bus.topics import Rule
 
 from .config import Config
 from .config_rules import child, is_table, leaves, nearest, rule
+from .masking import masked
 
 __all__ = ["DAEMON_DEFAULTS", "Origins", "Setting", "default_file", "explain", "load"]
 
@@ -27,7 +28,6 @@ DAEMON_DEFAULTS: Mapping[str, Any] = {"redis": "auto"}
 
 _PREFIX = "RETINUE_"
 _NOT_SETTINGS = frozenset({"RETINUE_CONFIG"})
-_SECRET_WORDS = ("password", "secret", "token", "api_key", "apikey", "credential")
 
 
 class Setting(NamedTuple):
@@ -79,7 +79,7 @@ def default_file(environ: Mapping[str, str]) -> Path:
 def explain(config: Config, origins: Origins) -> list[Setting]:
     """Every setting in the order of ``Config``, with where it came from and secrets masked."""
     return [
-        Setting(name, _masked(name, value), origins.get(name, "default"))
+        Setting(name, masked(name, value), origins.get(name, "default"))
         for name, value in _flat(msgspec.to_builtins(config))
     ]
 
@@ -159,7 +159,7 @@ def _converted(given: _Given) -> Any:
     try:
         return msgspec.convert(value, kind, strict=not given.text)
     except msgspec.ValidationError as error:
-        shown = _masked(given.name, given.value)
+        shown = masked(given.name, given.value)
         raise ConfigError(
             f"{given.origin}: {given.name} is {shown!r}, but must be {rule(kind)}"
         ) from error
@@ -191,7 +191,7 @@ def _check_redis(config: Config, origins: Origins) -> None:
     try:
         _ = urlsplit(config.redis).port
     except ValueError as error:
-        shown = _masked("redis", config.redis)
+        shown = masked("redis", config.redis)
         raise ConfigError(f"{origins.get('redis')}: redis is {shown!r}: {error}") from None
 
 
@@ -236,21 +236,3 @@ def _flat(tree: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]
             yield from _flat(value, f"{prefix}{key}.")
         else:
             yield prefix + key, value
-
-
-def _masked(name: str, value: Any) -> Any:
-    last = name.rpartition(".")[2].lower()
-    if any(word in last for word in _SECRET_WORDS) and not last.endswith("_env"):
-        return "***"
-    if isinstance(value, str) and "://" in value:
-        return _without_password(value)
-    return value
-
-
-def _without_password(url: str) -> str:
-    scheme, _, rest = url.partition("://")
-    user, at, host = rest.rpartition("@")
-    if not at:
-        return url
-    name, colon, _ = user.partition(":")
-    return f"{scheme}://{name}:***@{host}" if colon else f"{scheme}://***@{host}"

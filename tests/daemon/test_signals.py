@@ -80,6 +80,19 @@ def test_a_second_signal_cancels_what_still_runs(start, tmp_path, wait_until):
     assert "hurry" in log
 
 
+def test_asking_twice_for_a_stop_cancels_nothing(start, tmp_path):
+    daemon = start("--drain", "20")
+    daemon.ready()
+    daemon.spawn("patient", tmp_path)
+    task = daemon.running("patient", seconds=0.5)
+    for _ in range(2):
+        daemon.client.post("/v1/stop", dict, {"reason": "enough"})
+    assert daemon.client.get(under("tasks", task.id), TaskView).state == "running"
+    code, log = daemon.ended()
+    assert code == 0
+    assert f"run.succeeded {task.run}" in log
+
+
 def test_a_client_that_waits_is_answered_before_the_daemon_ends(start, tmp_path):
     daemon = start("--drain", "20")
     daemon.ready()
