@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import functools
-import inspect
 from collections.abc import Callable, Iterable, Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal, get_args, overload
 
 from retinue.bus.errors import InvalidInput
 
+from .body import Body
 from .docstrings import describe
-from .parameters import Parameters
 from .references import find, reference_of
-from .runner import Runner, Shape
+from .runner import Runner
 from .tools import Tool, check_name, check_seconds
 
 if TYPE_CHECKING:
@@ -41,6 +40,7 @@ class AgentSpec:
         isolation: Isolation | None = None,
         attempts: int = 1,
         attempt_timeout: float | None = None,
+        _body: Body | None = None,
     ) -> None:
         """As ``@agent``. Raises ``InvalidInput`` that names the agent, the rule and the remedy."""
         functools.update_wrapper(self, function, updated=())
@@ -49,13 +49,11 @@ class AgentSpec:
         self.description = describe(function.__doc__) if description is None else description
         self.tools = tuple(t if isinstance(t, str) else Tool.of(t) for t in tools)
         self.model = model
-        body = _body(function, self._what)
-        self.is_async = Shape.of(body).is_async
+        self._body = _body or Body(function, self._what)
+        self.is_async = self._body.is_async
         self.isolation = self._check_isolation(isolation)
         self.attempts = self._check_attempts(attempts)
         self.attempt_timeout = check_seconds(attempt_timeout, f"{self._what}: attempt_timeout")
-        self._context = _context_of(function, body, self._what)
-        self._parameters = Parameters(body, self._taken(body), self._what)
 
     @classmethod
     def of(cls, agent: AgentSpec | Callable[..., Any], **options: Any) -> AgentSpec:
@@ -63,11 +61,10 @@ class AgentSpec:
         given = {key: value for key, value in options.items() if value is not None}
         if not isinstance(agent, AgentSpec):
             return cls(agent, **given)
-        return (
-            cls(agent.function, **{key: getattr(agent, key) for key in _OPTIONS} | given)
-            if given
-            else agent
-        )
+        if not given:
+            return agent
+        before = {key: getattr(agent, key) for key in _OPTIONS}
+        return cls(agent.function, **{**before, **given}, _body=agent._body)  # noqa: SLF001 - the same class
 
     @classmethod
     def load(cls, reference: str) -> AgentSpec:
@@ -82,7 +79,7 @@ class AgentSpec:
     @property
     def schema(self) -> dict[str, Any]:
         """JSON Schema of the agent's input."""
-        return self._parameters.schema
+        return self._body.parameters.schema
 
     @cached_property
     def reference(self) -> str | None:
@@ -94,27 +91,22 @@ class AgentSpec:
 
         Raises ``InvalidInput`` that names the agent, the path, and what the agent takes.
         """
-        return self._parameters.check(given, self._what)
+        return self._body.parameters.check(given, self._what)
 
     def instance(self) -> Runner:
         """The agent's code, ready for turns; cheap, runs nothing of the agent's yet."""
-        return Runner(self.function, takes_context=bool(self._context), what=self._what)
+        return self._body.runner(self._what)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """The function or class itself, unchecked."""
         return self.function(*args, **kwargs)
 
     def __repr__(self) -> str:
-        return f"<AgentSpec {self.name}({self._parameters}) isolation={self.isolation}>"
+        return f"<AgentSpec {self.name}({self._body.parameters}) isolation={self.isolation}>"
 
     @property
     def _what(self) -> str:
         return f"agent '{self.name}'"
-
-    def _taken(self, body: Callable[..., Any]) -> list[inspect.Parameter]:
-        """The parameters that the input does not fill: an object's own, and the context."""
-        owner = list(inspect.signature(body).parameters.values())[: isinstance(self.function, type)]
-        return owner + self._context
 
     def _check_isolation(self, isolation: Isolation | None) -> Isolation:
         if isolation is None:
@@ -169,38 +161,3 @@ def agent(function: Callable[..., Any] | None = None, /, **options: Any) -> Any:
 
 def _plain_name(function: Callable[..., Any]) -> str:
     return getattr(function, "__name__", type(function).__name__).strip("<>")
-
-
-def _body(function: Callable[..., Any], what: str) -> Callable[..., Any]:
-    """What a turn calls: the function, or the ``run`` of a class that makes itself."""
-    if not isinstance(function, type):
-        return function
-    body = getattr(function, "run", None)
-    if not callable(body):
-        raise InvalidInput(f"{what}: the class has no method run(self, ctx, …); give it one")
-    try:
-        inspect.signature(function).bind()
-    except TypeError:
-        raise InvalidInput(
-            f"{what}: the class takes arguments; give __init__ defaults, or set up in on_start"
-        ) from None
-    found: Callable[..., Any] = body
-    return found
-
-
-def _context_of(
-    function: Callable[..., Any], body: Callable[..., Any], what: str
-) -> list[inspect.Parameter]:
-    """The first parameter, if it can be filled by position."""
-    parameters = list(inspect.signature(body).parameters.values())[isinstance(function, type) :]
-    first = next(iter(parameters), None)
-    if first is None or first.kind not in (first.POSITIONAL_ONLY, first.POSITIONAL_OR_KEYWORD):
-        return []
-    note = first.annotation
-    shown = note if isinstance(note, str) else inspect.formatannotation(note)
-    if note is not first.empty and first.name != "ctx" and not shown.endswith(("Context", "Any")):
-        raise InvalidInput(
-            f"{what}: its first parameter '{first.name}: {shown}' would get the context; "
-            f"write (ctx, {first.name}: {shown}, …)"
-        )
-    return [first]

@@ -225,6 +225,12 @@ def test_options_given_to_of_replace_and_the_rest_stays():
     assert shout.isolation == "shared"
 
 
+def test_specs_that_differ_only_in_options_share_what_was_read_of_the_code():
+    assert AgentSpec.of(shout, name="other").schema is shout.schema
+    with pytest.raises(InvalidInput, match="agent 'other': Object missing"):
+        AgentSpec.of(shout, name="other").check({})
+
+
 def test_functions_among_the_tools_become_tools():
     @tool(name="calc.add")
     def plus(a: int, b: int):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from retinue.plugins.system.files.passages import split
@@ -35,12 +35,14 @@ def test_a_stem_is_porter_s(word, expected):
         ["schedule", "schedules", "scheduling", "scheduler"],
         ["Élan", "elan", "élan"],
         ["Straße", "strasse"],
+        ["\N{MATHEMATICAL DOUBLE-STRUCK CAPITAL A}" * 3, "aaa"],
     ],
 )
 def test_words_of_one_family_have_one_stem(family):
     assert len({stem(word) for word in family}) == 1
 
 
+@settings(max_examples=500, deadline=None)
 @given(st.text(max_size=30))
 def test_stems_never_fail_and_stemming_is_folded(text):
     assert all(found and found == found.casefold() for found in stems(text))
@@ -121,6 +123,7 @@ def test_long_lines_of_code_with_nothing_between_are_cut_there():
     assert [(p.line, p.text[0]) for p in split(code)] == [(1, "`"), (2, "a"), (5, "b"), (8, "`")]
 
 
+@settings(max_examples=300, deadline=None)
 @given(st.text(alphabet="# -=`~\n\tab|:1.", max_size=300), st.sampled_from(["x.md", "x.py"]))
 def test_no_line_of_text_is_lost_and_each_passage_stands_where_it_says(text, path):
     lines = text.split("\n")

@@ -38,8 +38,9 @@ def stem(word: str) -> str:
 
     Words that are not plain English letters are only folded.
     """
-    plain = unicodedata.normalize("NFKD", word.casefold())
-    plain = "".join(c for c in plain if not unicodedata.combining(c))
+    # Some letters have a plain form only once folded (ẞ), others (double-struck ones) are capital until decomposed.
+    folded = unicodedata.normalize("NFKD", unicodedata.normalize("NFKD", word).casefold())
+    plain = "".join(c for c in folded if not unicodedata.combining(c))
     if len(plain) <= 2 or not (plain.isascii() and plain.isalpha()):
         return plain
     return _step_5(_step_4(_step_3(_step_2(_step_1c(_step_1b(_step_1a(plain)))))))
