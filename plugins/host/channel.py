@@ -16,7 +16,7 @@ __all__ = ["MAX_FRAME", "AsyncChannel", "BlockingChannel", "Frames", "frame"]
 
 MAX_FRAME = 8 << 20
 _PREFIX = 4
-_READ = 256 << 10
+_READ = 64 << 10
 
 T = TypeVar("T")
 _encoder = msgspec.msgpack.Encoder()

@@ -79,6 +79,7 @@ async def leaves_the_stream(ctx):
     stream = ctx.model.stream([])
     first = await anext(stream)
     await stream.aclose()
+    await ctx.call("ended")
     return first.text
 
 
@@ -224,3 +225,10 @@ def crashes_or_not(ctx, crash: bool):
 def floods_events(ctx):
     while True:
         ctx.thought("again")
+
+
+@agent(isolation="process")
+def thinks_and_dies(ctx):
+    ctx.thought(str(os.getpid()))
+    ctx.thought("x" * 150_000)
+    os._exit(3)

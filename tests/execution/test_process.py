@@ -6,6 +6,7 @@ import asyncio
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -124,8 +125,10 @@ def test_a_model_that_is_not_there_says_so_when_it_is_used(processes, attempt):
     assert (outcome.kind, outcome.cause) == ("Unavailable", "no model None")
 
 
-def test_leaving_a_stream_early_ends_the_models_side_of_it(processes, attempt, port):
-    ended = threading.Event()
+def test_leaving_a_stream_early_ends_the_models_side_of_it_while_the_turn_goes_on(
+    processes, attempt, port
+):
+    ended = asyncio.Event()
 
     class Endless:
         name = "endless"
@@ -138,9 +141,8 @@ def test_leaving_a_stream_early_ends_the_models_side_of_it(processes, attempt, p
             finally:
                 ended.set()
 
-    turn = attempt(processes, here.leaves_the_stream, port=port(models={None: Endless()}))
-    assert turn.outcome().result == b'"x"'
-    assert ended.wait(10)
+    there = port(models={None: Endless()}, tools={"ended": ended.wait})
+    assert attempt(processes, here.leaves_the_stream, port=there).outcome().result == b'"x"'
 
 
 def test_turns_of_an_async_agent_overlap_in_their_process(processes, attempt, port):
@@ -182,6 +184,22 @@ def test_each_way_to_fail_is_an_outcome_and_the_next_turn_is_well(
 def test_an_input_that_does_not_fit_is_refused_for_good(processes, attempt):
     outcome = attempt(processes, here.who, b'{"text": 5}').outcome()
     assert (outcome.kind, outcome.retry) == ("InvalidInput", False)
+
+
+def test_what_an_agent_reported_before_its_process_died_has_arrived(
+    processes, attempt, port, wait_until
+):
+    there = port()
+    take = there.emit
+
+    def take_the_first_when_the_process_is_gone(body):
+        take(body)
+        wait_until(lambda: is_gone(int(there.events[0].text)))
+
+    there.emit = take_the_first_when_the_process_is_gone
+    turn = attempt(processes, here.thinks_and_dies, port=there)
+    assert turn.outcome().kind == "ProcessDied"
+    assert [len(e.text) for e in there.events][1:] == [150_000]
 
 
 def test_what_waited_behind_a_crash_runs_in_a_fresh_process(processes, attempt):
@@ -324,3 +342,22 @@ def test_no_process_is_left_when_the_kernel_is_killed(agent, root_of_tests, wait
         kernel.wait(10)
         kernel.stdout.close()
     wait_until(lambda: is_gone(child))
+
+
+def test_a_child_ends_by_itself_when_its_channel_does():
+    ours, theirs = socket.socketpair()
+    module = [sys.executable, "-m", "retinue.plugins.host.child"]
+    with theirs:
+        numbers = map(str, (theirs.fileno(), os.getpid(), 0))
+        child = subprocess.Popen([*module, *numbers], pass_fds=[theirs.fileno()])
+    ours.close()
+    assert child.wait(20) == 0
+
+
+def test_a_child_whose_parent_is_another_by_now_ends_at_once():
+    ours, theirs = socket.socketpair()
+    module = [sys.executable, "-m", "retinue.plugins.host.child"]
+    with ours, theirs:
+        numbers = map(str, (theirs.fileno(), 1, 0))
+        child = subprocess.Popen([*module, *numbers], pass_fds=[theirs.fileno()])
+        assert child.wait(20) == 1

@@ -254,22 +254,24 @@ def test_thousands_of_turns_each_end_once(shared, attempt):
     assert [int(turn.outcome().result) for turn in turns] == list(range(3000))
 
 
-def test_close_ends_what_runs_and_refuses_what_comes(attempt):
+def test_close_lets_what_runs_clean_up_and_refuses_what_comes(attempt):
     shared = SharedExecutor(grace=0.1)
+    seen = []
 
     async def waits(ctx):
         ctx.thought("waiting")
-        await asyncio.Event().wait()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            seen.append("cleaned up")
 
     turn = attempt(shared, waits)
     assert turn.port.emitted.wait(10)
-    before = set(threading.enumerate())
     shared.close(10.0)
     assert turn.outcome().kind == "KernelClosed"
+    assert seen == ["cleaned up"]
     assert attempt(shared, waits).outcome().kind == "KernelClosed"
-    assert [
-        t.name for t in before & set(threading.enumerate()) if t.name.startswith("agents")
-    ] == []
+    assert [t for t in threading.enumerate() if t.name.startswith("agents")] == []
 
 
 def test_an_executor_that_never_ran_a_turn_has_no_thread():
