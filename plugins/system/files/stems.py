@@ -38,7 +38,7 @@ def stem(word: str) -> str:
 
     Words that are not plain English letters are only folded.
     """
-    # Some letters have a plain form only once folded (ẞ), others (double-struck ones) are capital until decomposed.
+    # ẞ has a plain form only once folded; double-struck letters are capital until decomposed.
     folded = unicodedata.normalize("NFKD", unicodedata.normalize("NFKD", word).casefold())
     plain = "".join(c for c in folded if not unicodedata.combining(c))
     if len(plain) <= 2 or not (plain.isascii() and plain.isalpha()):
