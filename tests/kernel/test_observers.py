@@ -1,0 +1,203 @@
+"""What programs outside see of a kernel over Redis, and that they cannot hold it up."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+import time
+from pathlib import Path
+
+import pytest
+import redis
+
+from retinue.bus.redis.subscriber import Subscriber
+from retinue.kernel import Config, Kernel
+from retinue.kernel.config import DialectsConfig, LiveLogsConfig, ObserversConfig
+from retinue.plugins import Plugin, agent, tool
+
+pytestmark = pytest.mark.redis
+
+
+@pytest.fixture
+def folder(tmp_path_factory):
+    return tmp_path_factory.mktemp("k")
+
+
+@pytest.fixture
+def mirrored(folder):
+    with Kernel(redis="auto", state_dir=folder) as kernel:
+        yield kernel
+
+
+def url_of(folder: Path) -> str:
+    return f"unix://{folder}/redis.sock"
+
+
+def server_pid(folder: Path) -> int:
+    return int(json.loads((folder / "redis.pid").read_text())["server"]["pid"])
+
+
+@agent
+async def shout(ctx, text: str) -> str:
+    ctx.thought("louder")
+    return text.upper()
+
+
+def test_an_observer_sees_the_events_that_the_journal_holds(mirrored, folder):
+    mirrored.spawn("shout", shout)
+    with Subscriber(url_of(folder), start="first") as observer:
+        task = mirrored.submit("shout", {"text": "a"})
+        journal = [(e.seq, e.type, e.data) for e in task.events(timeout=10)]
+        seen = []
+        for event in observer.read(timeout=10):
+            if event.run == task.run:
+                seen.append((event.seq, event.type, event.data))
+            if event.type == "run.succeeded":
+                break
+    assert seen == journal
+
+
+def test_any_client_sees_a_tool_call_before_the_tool_runs(mirrored, folder):
+    client = redis.Redis(unix_socket_path=str(folder / "redis.sock"), protocol=3)
+    pubsub = client.pubsub()
+    pubsub.psubscribe("retinue:{main}:events:*:tool.called")
+    assert pubsub.get_message(timeout=5)["type"] == "psubscribe"
+    seen_first = []
+
+    @tool
+    def looks() -> bool:
+        message = pubsub.get_message(timeout=0)
+        seen_first.append(message is not None and message["type"] == "pmessage")
+        return seen_first[-1]
+
+    mirrored.load(Plugin("eye", "1.0", tools=[looks]))
+
+    @agent(tools=["eye.*"])
+    async def watched(ctx) -> list[bool]:
+        return [await ctx.call("eye.looks") for _ in range(20)]
+
+    mirrored.spawn("watched", watched)
+    assert mirrored.submit("watched").result(timeout=20) == [True] * 20
+    client.close()
+
+
+def test_each_piece_of_text_is_seen_while_the_next_is_not_yet_made(mirrored, folder):
+    steps = asyncio.Queue()
+    loops = []
+
+    @agent
+    async def types(ctx) -> None:
+        loops.append(asyncio.get_running_loop())
+        ctx.thought("ready")
+        for _ in range(3):
+            ctx.text(await steps.get())
+
+    mirrored.spawn("types", types)
+    with Subscriber(url_of(folder), start="now", types=["agent.thought", "agent.text"]) as observer:
+        task = mirrored.submit("types")
+        seen = []
+        for event in observer.read(timeout=10):
+            if event.type == "agent.text":
+                seen.append(event.data["delta"])
+            if len(seen) == 3:
+                break
+            loops[0].call_soon_threadsafe(steps.put_nowait, "abc"[len(seen)])
+    assert seen == ["a", "b", "c"]
+    task.result(timeout=10)
+
+
+def test_a_stopped_redis_is_reported_and_the_kernel_goes_on_and_fills_in_afterwards(
+    mirrored, folder, wait_until
+):
+    mirrored.spawn("shout", shout)
+    pid = server_pid(folder)
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        for _ in range(50):
+            assert mirrored.submit("shout", {"text": "a"}).result(timeout=5) == "A"
+        wait_until(lambda: mirrored.status().bus.state == "degraded", timeout=10)
+    finally:
+        os.kill(pid, signal.SIGCONT)
+    wait_until(lambda: mirrored.status().bus.state == "live", timeout=10)
+    types = [e.type for e in mirrored.events(follow=False) if e is not None]
+    assert types.count("bus.degraded") == types.count("bus.restored") == 1
+    last = mirrored.last_seq
+    with Subscriber(url_of(folder), start="first") as observer:
+        seqs = []
+        for event in observer.read(timeout=10):
+            seqs.append(event.seq)
+            if event.seq >= last:
+                break
+    assert seqs == list(range(1, last + 1))
+
+
+def test_tools_are_not_held_back_while_redis_is_away(mirrored, folder, wait_until):
+    @agent(tools=["clock.now"])
+    async def asks(ctx) -> int:
+        for _ in range(200):
+            await ctx.call("clock.now")
+        return 200
+
+    mirrored.spawn("asks", asks)
+    pid = server_pid(folder)
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        wait_until(lambda: mirrored.status().bus.state == "degraded", timeout=10)
+        assert mirrored._tree.services.mirrored(mirrored.last_seq + 1) is None
+        assert mirrored.submit("asks").result(timeout=20) == 200
+    finally:
+        os.kill(pid, signal.SIGCONT)
+
+
+def test_a_killed_redis_is_reported_harms_nobody_and_is_started_again(mirrored, wait_until, folder):
+    mirrored.spawn("shout", shout)
+    os.kill(server_pid(folder), signal.SIGKILL)
+    for _ in range(50):
+        assert mirrored.submit("shout", {"text": "a"}).result(timeout=5) == "A"
+    wait_until(
+        lambda: "bus.restored" in {e.type for e in mirrored.events(follow=False)}, timeout=10
+    )
+    wait_until(lambda: mirrored.status().bus.pending == 0, timeout=10)
+    assert mirrored.status().bus.dropped == 0
+
+
+def test_only_what_the_configuration_selects_is_mirrored(folder):
+    observers = ObserversConfig(include=("run.*",))
+    with Kernel(redis="auto", state_dir=folder, config=Config(observers=observers)) as kernel:
+        kernel.spawn("shout", shout)
+        with Subscriber(url_of(folder), start="now") as observer:
+            kernel.submit("shout", {"text": "a"}).result(timeout=5)
+            kernel.submit("shout", {"text": "b"}).result(timeout=5)
+            seen = []
+            for event in observer.read(timeout=10):
+                seen.append(event.type)
+                if len(seen) == 4:
+                    break
+    assert seen == ["run.started", "run.succeeded"] * 2
+
+
+def test_consumers_of_live_logs_get_what_they_know(folder):
+    observers = ObserversConfig(dialects=DialectsConfig(live_logs=LiveLogsConfig(enabled=True)))
+    with Kernel(redis="auto", state_dir=folder, config=Config(observers=observers)) as kernel:
+        client = redis.Redis(unix_socket_path=str(folder / "redis.sock"), protocol=3)
+        pubsub = client.pubsub()
+        pubsub.subscribe("raro:live_logs")
+        assert pubsub.get_message(timeout=5)["type"] == "subscribe"
+
+        @agent(tools=["echo.say"])
+        async def talks(ctx) -> str:
+            ctx.thought("hm")
+            return await ctx.call("echo.say", text="hi")
+
+        kernel.spawn("talks", talks)
+        kernel.submit("talks").result(timeout=10)
+        categories = []
+        until = time.monotonic() + 10
+        while len(categories) < 3 and time.monotonic() < until:
+            message = pubsub.get_message(timeout=1)
+            if message is not None:
+                categories.append(json.loads(message["data"])["category"])
+        client.close()
+    assert categories == ["THOUGHT", "TOOL_CALL", "TOOL_RESULT"]
