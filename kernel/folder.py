@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import os
 import stat
+import time
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -14,6 +15,8 @@ from .config import Config
 from .unix_socket import is_answered
 
 __all__ = ["FolderInUse", "FolderNotOurs", "StateFolder", "folder_of"]
+
+_TRIES, _PAUSE = 5, 0.05  # seconds
 
 
 class FolderInUse(RetinueError):
@@ -74,15 +77,27 @@ class StateFolder:
         except (OSError, ValueError):
             return None
 
+    def is_held(self) -> bool:
+        """Whether a daemon has the folder, be it starting, running or stopping."""
+        try:
+            lock = os.open(self._lock_file, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+        except FileNotFoundError:
+            return False
+        try:
+            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+        finally:
+            os.close(lock)
+        return False
+
     def _locked(self) -> int:
         lock = os.open(
             self._lock_file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600
         )
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
+        if not _taken(lock):
             os.close(lock)
-            raise FolderInUse(self._in_use()) from error
+            raise FolderInUse(self._in_use())
         return lock
 
     def _in_use(self) -> str:
@@ -99,6 +114,18 @@ class StateFolder:
         for file in found:
             file.unlink()
         return [file.name for file in found]
+
+
+def _taken(lock: int) -> bool:
+    """Tried more than once: whoever asks ``is_held`` has the lock for a moment."""
+    for _ in range(_TRIES):
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            time.sleep(_PAUSE)
+        else:
+            return True
+    return False
 
 
 def _make(path: Path) -> None:

@@ -16,6 +16,7 @@ from ..errors import Unavailable
 __all__ = ["forget", "reap", "record", "sweep"]
 
 _RECORD = "redis.pid"
+_DEAD = ("Z", "X")  # killed, and kept only until its parent has looked
 
 
 class _Process(msgspec.Struct, frozen=True):
@@ -90,7 +91,8 @@ def _began(pid: int) -> str:
             stat = Path(f"/proc/{pid}/stat").read_text()
         except OSError:
             return ""
-        return stat.rpartition(")")[2].split()[19]
+        fields = stat.rpartition(")")[2].split()
+        return "" if fields[0] in _DEAD else fields[19]
     shown = subprocess.run(
         ["/bin/ps", "-o", "lstart=", "-p", str(pid)], capture_output=True, text=True, check=False
     )

@@ -8,7 +8,6 @@ import click
 
 from retinue.bus.errors import DeadlineExceeded
 
-from ..unix_socket import is_answered
 from .options import Cli, common
 from .output import json_line, note
 
@@ -31,7 +30,7 @@ def command(cli: Cli, reason: str, timeout: float) -> None:
     pid = cli.folder.pid()
     cli.client.post("/v1/stop", dict, {"reason": reason})
     deadline = time.monotonic() + timeout
-    while is_answered(cli.folder.socket):
+    while cli.folder.is_held():
         if time.monotonic() > deadline:
             raise DeadlineExceeded(
                 f"the daemon (pid {pid}) still drains after {timeout:g} s: wait, "

@@ -194,6 +194,7 @@ def test_stop_returns_once_the_daemon_has_ended(start):
     daemon.ready()
     done = daemon.retinue("stop", "--reason", "enough", "--json")
     assert (done.returncode, json.loads(done.stdout)["pid"]) == (0, daemon.process.pid)
+    assert [file.name for file in daemon.folder.iterdir()] == ["retinue.lock"]
     assert daemon.process.wait(timeout=30) == 0
     assert daemon.retinue("status").returncode == 69
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import socket
 import stat
@@ -56,6 +57,25 @@ def test_what_a_killed_daemon_left_is_recognised_and_removed(tmp_path):
     assert folder.acquire() == ["retinue.pid", "retinue.sock"]
     assert folder.pid() == os.getpid()
     assert not folder.socket.exists()
+
+
+def test_the_folder_is_held_from_acquire_to_release(tmp_path):
+    folder = StateFolder(tmp_path)
+    assert not folder.is_held()
+    folder.acquire()
+    assert StateFolder(tmp_path).is_held()
+    folder.release()
+    assert not folder.is_held()
+
+
+def test_a_look_at_whether_a_folder_is_held_keeps_no_daemon_out(tmp_path, monkeypatch):
+    folder = StateFolder(tmp_path)
+    folder.acquire()
+    folder.release()
+    looking = os.open(tmp_path / "retinue.lock", os.O_RDONLY)
+    fcntl.flock(looking, fcntl.LOCK_SH)
+    monkeypatch.setattr("time.sleep", lambda _: os.close(looking))
+    folder.acquire()
 
 
 def test_release_leaves_no_socket_and_no_pid(tmp_path):

