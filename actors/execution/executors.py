@@ -24,12 +24,18 @@ class Executors:
         report: Report = log_report,
         grace: float = 0.5,
         stall_after: float = 2.0,
+        memory: int = 4 << 30,
     ) -> None:
-        """No thread and no process until the first turn. ``name`` begins the threads' names."""
+        """No thread and no process until the first turn. ``name`` begins the threads' names.
+
+        ``memory`` bounds each process's address space, in bytes; 0 for no bound.
+        """
         self._service = Service(f"{name}-service", report)
         self.shared = SharedExecutor(name, grace=grace, stall_after=stall_after, report=report)
         self.threads = ThreadExecutor(self.shared.run, self._service, report, grace=grace)
-        self.processes = ProcessExecutor(self.shared.run, self._service, report, grace=grace)
+        self.processes = ProcessExecutor(
+            self.shared.run, self._service, report, grace=grace, memory=memory
+        )
         self._kinds: dict[str, Executor] = {
             "shared": self.shared,
             "thread": self.threads,

@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Coroutine
-from concurrent.futures import Future
+from concurrent.futures import Future, wait
+from functools import partial
 from threading import Lock
 from typing import Any
 
@@ -23,6 +24,7 @@ from .executor import (
 )
 from .guests import Guest
 from .home import Home, Tenant
+from .outcomes import failure
 from .shared_turn import SharedTurn
 from .strike import doing
 from .watch import Held, LoopWatch
@@ -64,6 +66,7 @@ class SharedExecutor:
         self._home: Home | None = None
         self._old: list[Home] = []
         self._watch: LoopWatch | None = None
+        self._stopping: set[Future[Any]] = set()
         self._closed = False
 
     def start(self, turn: Turn, done: Done) -> Running:
@@ -120,13 +123,16 @@ class SharedExecutor:
             home.strike(task)
 
     def forget(self, agent: str, runner: Any = None) -> None:
-        """Run the agent's ``on_stop``, for at most ``grace`` seconds."""
+        """As ``Executor.forget``; ``on_stop`` has ``grace`` seconds."""
         if runner is not None:
-            self.run(_stopped(runner, self._grace), agent)
+            stopping = self.run(_stopped(runner, self._grace), agent)
+            self._stopping.add(stopping)
+            stopping.add_done_callback(partial(self._stopped, agent))
 
     def close(self, timeout: float) -> None:
         """As ``Executor.close``. A thread that is blocked in C is left behind, and reported."""
         deadline = time.monotonic() + timeout
+        wait(list(self._stopping), timeout=min(2 * self._grace, timeout))
         with self._lock:
             self._closed = True
             homes = [*self._old, *([self._home] if self._home else [])]
@@ -138,6 +144,11 @@ class SharedExecutor:
             home.settle_all(_CLOSED)
             if not ended:
                 self._report("", f"a thread is left behind in {doing(home.thread.ident)}")
+
+    def _stopped(self, agent: str, stopping: Future[Any]) -> None:
+        self._stopping.discard(stopping)
+        if not stopping.cancelled() and (error := stopping.exception()) is not None:
+            self._report(agent, f"on_stop did not end well: {failure(error).kind}: {error}")
 
     def _move_in(self) -> Home | None:
         """A fresh loop; the caller holds the lock."""

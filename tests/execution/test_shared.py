@@ -297,6 +297,41 @@ def test_an_agent_that_is_forgotten_runs_its_on_stop(shared, attempt):
     assert stopped.wait(10)
 
 
+def test_close_lets_an_on_stop_under_way_end(attempt):
+    shared = SharedExecutor()
+    seen = []
+
+    class Keeper:
+        async def on_stop(self):
+            for _ in range(100):
+                await asyncio.sleep(0)
+            seen.append("stopped")
+
+        async def run(self, ctx):
+            return 1
+
+    runner = AgentSpec.of(Keeper).instance()
+    attempt(shared, Keeper, runner=runner).outcome()
+    shared.forget("tested", runner)
+    shared.close(10.0)
+    assert seen == ["stopped"]
+
+
+def test_an_on_stop_that_fails_is_reported(shared, attempt, log, wait_until):
+    class Keeper:
+        def on_stop(self):
+            raise ValueError("stuck")
+
+        async def run(self, ctx):
+            return 1
+
+    runner = AgentSpec.of(Keeper).instance()
+    attempt(shared, Keeper, runner=runner).outcome()
+    shared.forget("tested", runner)
+    wait_until(lambda: log)
+    assert log == [("tested", "on_stop did not end well: ValueError: stuck")]
+
+
 def test_a_coroutine_of_another_thread_runs_on_the_loop(shared):
     async def asks():
         return threading.current_thread().name
