@@ -61,6 +61,7 @@ class Daemon:
             ready(self._about(kernel))
             notify("READY=1", self._environ)
             self._stop(kernel, self._wake.wait(None))
+        logger.info("stopped")
 
     def _started(self, stack: ExitStack) -> Kernel:
         """A kernel with its API; what follows on the stack undoes it if a start fails."""
@@ -112,7 +113,6 @@ class Daemon:
                 self._give_up(f"the kernel did not close within {duration(drain + _OVERTIME)}")
             logger.warning("hurrying ({}): cancelling what still runs", said)
             _cancel_all(kernel, said)
-        logger.info("stopped")
 
     def _close(self, kernel: Kernel, drain: float, reason: str) -> None:
         try:
