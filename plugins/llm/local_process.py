@@ -37,7 +37,6 @@ class ServerSettings(msgspec.Struct, frozen=True):
     slots: int
     context: int
     threads: int
-    nice: int = 5  # the kernel beside it comes first
     host: str = ""
     port: int = 0
     api_keys: tuple[str, ...] = ()

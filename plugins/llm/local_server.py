@@ -26,7 +26,6 @@ def main() -> None:
     settings = json.loads(_line())
     watch = threading.Thread(target=_leave_with, args=(parent, settings["folder"]), daemon=True)
     watch.start()
-    os.nice(settings["nice"])
     try:
         server = _serve(settings)
     except Exception as error:  # noqa: BLE001 - whatever it is, the log has to name it
@@ -60,6 +59,7 @@ def _serve(settings: dict[str, Any]) -> Any:
     params.n_parallel = settings["slots"]
     params.n_ctx = settings["context"] * settings["slots"]
     params.cpuparams.n_threads = settings["threads"]
+    params.cpuparams.poll = 0  # waiting threads sleep: a spinning one starves its neighbours
     params.verbosity = 1  # errors
     params.cache_ram_mib = 0
     params.cors_origins = "null"
