@@ -6,8 +6,10 @@ import importlib
 import importlib.util
 import sys
 from functools import reduce
+from hashlib import sha256
+from importlib.machinery import SourceFileLoader
 from pathlib import Path
-from types import ModuleType
+from types import CodeType, ModuleType
 from typing import Any
 
 from retinue.bus.errors import InvalidInput
@@ -15,7 +17,8 @@ from retinue.bus.errors import InvalidInput
 __all__ = ["find", "reference_of"]
 
 _MAIN = "__retinue_main__"
-"""The name under which a script is imported: its ``if __name__ == "__main__"`` stays out."""
+"""Begins the name under which a file is imported: its ``if __name__ == "__main__"`` stays out."""
+_VERSION = "__retinue_version__"
 
 
 def reference_of(target: Any) -> str | None:
@@ -27,7 +30,7 @@ def reference_of(target: Any) -> str | None:
     module, qualname = getattr(target, "__module__", None), getattr(target, "__qualname__", None)
     if not module or not qualname or not _is_there(target, module, qualname):
         return None
-    place = _script() if module == "__main__" else module
+    place = _script() if module == "__main__" else _path_of(module) or module
     return f"{place}:{qualname}" if place else None
 
 
@@ -75,20 +78,49 @@ def _module(name: str, reference: str) -> ModuleType:
         ) from error
 
 
+def _path_of(module: str) -> str | None:
+    """The file of a module that ``find`` imported by its path; nobody knows its name."""
+    return sys.modules[module].__file__ if module.startswith(_MAIN) else None
+
+
 def _script_module(path: str) -> ModuleType:
-    loaded = sys.modules.get(_MAIN)
-    if loaded is not None and loaded.__file__ == path:
-        return loaded
+    """The file as a module, imported anew when it has changed since."""
     if not Path(path).is_file():
         raise InvalidInput(f"'{path}' is not there: give the path of a Python file")
-    spec = importlib.util.spec_from_file_location(_MAIN, path)
-    if spec is None or spec.loader is None:
+    name, state = _MAIN + sha256(path.encode()).hexdigest()[:16], Path(path).stat()
+    version = (state.st_mtime_ns, state.st_size, state.st_ino)
+    loaded = sys.modules.get(name)
+    if loaded is not None and getattr(loaded, _VERSION) == version:
+        return loaded
+    return _imported(name, path, version)
+
+
+def _imported(name: str, path: str, version: tuple[int, ...]) -> ModuleType:
+    loader = _Fresh(name, path)
+    spec = importlib.util.spec_from_file_location(name, path, loader=loader)
+    if spec is None:
         raise InvalidInput(f"'{path}' is not a Python file")
     module = importlib.util.module_from_spec(spec)
-    sys.modules[_MAIN] = module
+    setattr(module, _VERSION, version)
+    before = sys.modules.get(name)
+    sys.modules[name] = module
     try:
-        spec.loader.exec_module(module)
+        loader.exec_module(module)
     except BaseException:
-        del sys.modules[_MAIN]
+        _put_back(name, before)
         raise
     return module
+
+
+def _put_back(name: str, before: ModuleType | None) -> None:
+    if before is None:
+        del sys.modules[name]
+    else:
+        sys.modules[name] = before
+
+
+class _Fresh(SourceFileLoader):
+    """Reads the source itself: cached bytecode tells versions apart by the second only."""
+
+    def get_code(self, fullname: str) -> CodeType:
+        return self.source_to_code(self.get_data(self.path), self.path)

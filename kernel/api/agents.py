@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Annotated, Any
 
 from msgspec import Meta
 
-from retinue.bus.errors import NotFound
+from retinue.bus.errors import InvalidInput, NotFound
 from retinue.bus.views import AgentView, PluginView
+from retinue.plugins import AgentSpec
 from retinue.plugins.references import find
 
 from .router import Answer, Body, Call, Query, Route
@@ -53,7 +55,7 @@ def spawn(call: Call) -> Answer:
     asked: Spawn = call.body
     view = call.kernel.spawn(
         asked.name,
-        find(asked.agent),
+        _found(asked.agent),
         isolation=asked.isolation,
         tools=asked.tools,
         model=asked.model,
@@ -88,6 +90,30 @@ def invoke(call: Call) -> dict[str, Any]:
         "tool": tool,
         "result": call.kernel.invoke(tool, call.body.args, timeout=call.body.timeout),
     }
+
+
+def _found(reference: str) -> AgentSpec | Callable[..., Any]:
+    """What is named, imported; whatever its file does meanwhile is that file's fault."""
+    found = _imported(reference)
+    if isinstance(found, AgentSpec) or callable(found):
+        return found
+    raise InvalidInput(
+        f"'{reference}' is {type(found).__name__} and no agent: name a function, a class, "
+        "or what @agent made of one"
+    )
+
+
+def _imported(reference: str) -> Any:
+    try:
+        return find(reference)
+    except InvalidInput:
+        raise
+    except SyntaxError as error:
+        raise InvalidInput(f"{error.filename}, line {error.lineno}: {error.msg}") from error
+    except BaseException as error:
+        raise InvalidInput(
+            f"'{reference}' cannot be imported: {type(error).__name__}: {error}"
+        ) from error
 
 
 ROUTES = (

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import json
+import os
 import threading
 from typing import Any
 
@@ -85,6 +86,40 @@ def test_an_agent_is_spawned_from_a_file_and_stopped_by_name(served, tmp_path):
     served.client.delete(under("agents", "double"), dict, {"reason": "done"})
     with pytest.raises(UnknownAgent):
         served.client.get(under("agents", "double"), AgentView)
+
+
+@pytest.mark.parametrize(
+    ("source", "word"),
+    [
+        ("raise SystemExit(3)", "SystemExit"),
+        ("raise KeyboardInterrupt", "KeyboardInterrupt"),
+        ("1 / 0", "ZeroDivisionError"),
+        ("x = (", "line 1"),
+        ("import no_such_module", "no_such_module"),
+        ("made = 3", "made"),
+    ],
+)
+def test_a_file_that_breaks_while_it_is_imported_is_refused_and_hurts_nobody(
+    served, tmp_path, source, word
+):
+    path = tmp_path / "broken.py"
+    path.write_text(source)
+    body = {"name": "made", "agent": f"{path}:made"}
+    status, problem = _ask(served, "POST", "/v1/agents", body)
+    assert (status, problem["title"]) == (400, "InvalidInput")
+    assert word in problem["detail"]
+    assert served.client.get("/v1/status", StatusView).state == "running"
+
+
+def test_an_agent_from_a_file_runs_in_a_process_of_its_own_too(served, tmp_path):
+    (tmp_path / "far.py").write_text(
+        "import os\nasync def far(ctx) -> int:\n    return os.getpid()\n"
+    )
+    body = {"name": "far", "agent": f"{tmp_path}/far.py:far", "isolation": "process"}
+    served.client.post("/v1/agents", AgentView, body)
+    ended = served.client.post("/v1/tasks", TaskView, {"agent": "far"}, {"wait": 30})
+    assert ended.state == "succeeded", ended
+    assert ended.result != os.getpid()
 
 
 def test_plugins_are_shown_and_their_tools_called(served):

@@ -30,11 +30,10 @@ if __name__ == "__main__":
 
 
 @pytest.fixture
-def script(tmp_path, monkeypatch):
+def script(tmp_path):
     path = tmp_path / "my_script.py"
     path.write_text(SCRIPT)
-    yield path
-    sys.modules.pop("__retinue_main__", None)
+    return path
 
 
 def test_a_module_level_agent_is_found_by_its_reference():
@@ -105,3 +104,24 @@ def test_a_script_that_raises_is_not_left_half_imported(tmp_path):
     for _ in range(2):
         with pytest.raises(ZeroDivisionError):
             AgentSpec.load(f"{path}:early")
+
+
+def test_what_was_found_by_its_path_keeps_its_path_as_its_reference(script, tmp_path):
+    other = tmp_path / "other.py"
+    other.write_text(SCRIPT)
+    first, second = find(f"{script}:shout"), find(f"{other}:shout")
+    assert (first.reference, second.reference) == (f"{script}:shout", f"{other}:shout")
+    assert first is not second
+
+
+def test_a_file_that_changed_is_read_anew_and_a_broken_change_keeps_what_was_found(tmp_path):
+    path = tmp_path / "changing.py"
+    path.write_text("value = 1")
+    assert find(f"{path}:value") == 1
+    path.write_text("value = 22")
+    assert find(f"{path}:value") == 22
+    path.write_text("value = ")
+    with pytest.raises(SyntaxError):
+        find(f"{path}:value")
+    path.write_text("value = 22")
+    assert find(f"{path}:value") == 22
