@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from concurrent.futures import Future
+from functools import partial
 from typing import Any
 
 from retinue.bus.errors import AgentHung, KernelClosed, RetinueError
@@ -41,10 +42,17 @@ class Guest:
 
     def move_in(self) -> Future[Any]:
         """Post it to the loop. Any thread."""
-        self.home.live[self] = self._fail
+        self.home.add(self, self._fail)
         self.future.add_done_callback(self._left)
-        self.home.thread.post(self._begin)
+        self.home.thread.post(partial(self._begin, self.home))
         return self.future
+
+    def move(self, home: Home, done: Callable[[Outcome], None]) -> None:
+        """As ``Tenant.move``."""
+        self.home = home
+        self.root = None
+        home.add(self, done)
+        home.thread.post(partial(self._begin, home))
 
     def settle(self, outcome: Outcome) -> None:
         """As ``Tenant.settle``."""
@@ -59,13 +67,18 @@ class Guest:
         """As ``Tenant.dismiss``."""
         self.settle(outcome)
 
-    def _begin(self) -> None:
+    def _begin(self, home: Home) -> None:
         if self.future.done():
+            home.fresh.discard(self)
             self._coroutine.close()
-        else:
-            self.root = asyncio.Task(self._run(), loop=self.home.thread.loop)
+            return
+        with home.lock:
+            if self in home.fresh:
+                self.root = asyncio.Task(self._run(home), loop=home.thread.loop)
 
-    async def _run(self) -> None:
+    async def _run(self, home: Home) -> None:
+        if not home.claim(self):
+            return
         current.set(self)
         try:
             value = await self._coroutine
@@ -97,7 +110,8 @@ class Guest:
     def _interrupt(self) -> None:
         if self.root is not None:
             self.root.cancel()
-        else:
+        if self in self.home.fresh:
+            self.home.fresh.discard(self)
             self._coroutine.close()
 
 

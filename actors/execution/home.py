@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Coroutine
 from contextvars import ContextVar
+from threading import Lock
 from typing import Any, Protocol
 
 from .executor import Outcome, Report
@@ -31,6 +32,9 @@ class Tenant(Protocol):
     def settle_as_told(self) -> None:
         """End it the way it was told to. Any thread."""
 
+    def move(self, home: Home, done: Callable[[Outcome], None]) -> None:
+        """Begin in another home; it has not begun here."""
+
     def dismiss(self, outcome: Outcome) -> None:
         """The loop ends: let its cancellation lead to ``outcome``. Any thread."""
 
@@ -42,16 +46,40 @@ class Home:
     is atomic, is the right to call it. That is how an outcome is reported exactly once,
     whoever comes first: the turn, its grace, a dead loop, or the kernel's end. ``told``
     holds those that were told to stop, and when ``check`` first saw it, until they really end.
+    ``fresh`` holds those that have not begun: who takes one out of there may run it, the loop
+    or, when that is lost, whoever moves it to another.
     """
 
     def __init__(self, name: str, report: Report, lost: Callable[[Home], None]) -> None:
         self.live: dict[Tenant, Callable[[Outcome], None]] = {}
+        self.fresh: set[Tenant] = set()
+        self.lock = Lock()  # a tenant is made a task of by one home at a time
         self.told: dict[Tenant, float | None] = {}
         self._report = report
         self._lost = lost
         self.thread = LoopThread(name, self._escaped)
         self.thread.loop.set_task_factory(_adopting)  # type: ignore[arg-type]
         self.thread.loop.set_exception_handler(self._loose_end)
+
+    def add(self, tenant: Tenant, done: Callable[[Outcome], None]) -> None:
+        """A tenant to come. Any thread."""
+        self.live[tenant] = done
+        self.fresh.add(tenant)
+
+    def claim(self, tenant: Tenant) -> bool:
+        """Whether the caller is the one to run the tenant, which nobody else is from now on."""
+        try:
+            self.fresh.remove(tenant)
+        except KeyError:
+            return False
+        return tenant in self.live
+
+    def move_fresh(self, home: Home) -> None:
+        """Let what has not begun here begin there. Any thread."""
+        with self.lock:
+            for tenant in list(self.fresh):
+                if self.claim(tenant) and (done := self.live.pop(tenant, None)) is not None:
+                    tenant.move(home, done)
 
     def owner(self, task: asyncio.Task[Any]) -> Tenant | None:
         """Whose code ``task`` is."""

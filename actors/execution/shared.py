@@ -75,8 +75,8 @@ class SharedExecutor:
             home = self._home or self._move_in()
             if home is not None:
                 running = SharedTurn(turn, home, self._grace)
-                home.live[running] = done
-                home.thread.post(running.begin)
+                home.add(running, done)
+                home.thread.post(partial(running.begin, home))
                 return running
         return failed_at_once(_CLOSED, done)
 
@@ -182,6 +182,8 @@ class SharedExecutor:
             self._home = self._watch = None
             self._old = [old for old in self._old if not old.thread.join(0)]
             self._old.append(home)
+            if home.fresh and (fresh := self._move_in()) is not None:
+                home.move_fresh(fresh)
         if culprit is not None and hung is not None:
             culprit.settle(hung)
         home.leave(_LOST)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
+from functools import partial
 from typing import Any
 
 from retinue.bus.codec import encode_value
@@ -40,7 +41,7 @@ class SharedTurn(BaseTurn):
 
     def cancel(self, reason: str, kind: str = "Cancelled") -> None:
         """As ``Running.cancel``."""
-        if self._stop is None and self in self.home.live:
+        if self._stop is None and not self._ending:
             self._stop = told(reason, kind)
             self.home.told[self] = None
             self.home.thread.post(self._interrupt)
@@ -63,6 +64,13 @@ class SharedTurn(BaseTurn):
         """As ``Tenant.dismiss``."""
         self._stop = self._stop or outcome
 
+    def move(self, home: Home, done: Callable[[Outcome], None]) -> None:
+        """As ``Tenant.move``."""
+        self.home = home
+        self.root = None
+        home.add(self, done)
+        home.thread.post(partial(self.begin, home))
+
     def settle_as_told(self) -> None:
         """As ``Tenant.settle_as_told``."""
         if self._stop is not None:
@@ -77,24 +85,26 @@ class SharedTurn(BaseTurn):
 
     # The loop's thread
 
-    def begin(self) -> None:
-        """Make the task."""
-        if self not in self.home.live:
-            return
+    def begin(self, home: Home) -> None:
+        """Make the task, unless that home was lost and the turn has moved."""
         if self._stop is not None:
+            home.fresh.discard(self)
             self.settle(self._stop)
             return
-        loop = self.home.thread.loop
-        self._coroutine = self._run()
-        # Not loop.create_task: its factory would adopt this task as somebody's child.
-        self.root = asyncio.Task(self._coroutine, loop=loop)
-        if self._turn.timeout is not None:
-            self._timer = loop.call_later(self._turn.timeout, self._expire)
+        with home.lock:
+            if self in home.fresh:
+                self._coroutine = self._run(home)
+                # Not loop.create_task: its factory would adopt this task as somebody's child.
+                self.root = asyncio.Task(self._coroutine, loop=home.thread.loop)
 
-    async def _run(self) -> None:
+    async def _run(self, home: Home) -> None:
         """Whatever happens in here, one outcome comes of it."""
+        if not home.claim(self):
+            return
         self._started = True
         current.set(self)
+        if self._turn.timeout is not None:
+            self._timer = home.thread.loop.call_later(self._turn.timeout, self._expire)
         try:
             try:
                 turn = self._turn
@@ -104,7 +114,7 @@ class SharedTurn(BaseTurn):
                 outcome = self._verdict(error)
             self._ending = True
             if self.struck:
-                self._absorb(self.home.thread.ident)
+                self._absorb(home.thread.ident)
         except Strike as late:  # it came between the agent's last step and here
             self._ending = True
             outcome = self._verdict(late)
@@ -129,6 +139,7 @@ class SharedTurn(BaseTurn):
         if self.root is None:  # posted before begin() ran; that one looks at _stop
             return
         if not self._started:  # a task cancelled now never enters its coroutine
+            self.home.fresh.discard(self)
             self.settle_as_told()
         self.root.cancel(self._stop.cause if self._stop else None)
         self.home.thread.loop.call_later(self._grace, self._cut_off, _CLOSES)

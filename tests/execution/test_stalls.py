@@ -90,6 +90,36 @@ def test_an_agent_that_blocks_in_c_costs_its_loop_and_new_turns_get_a_fresh_one(
     assert [s.struck for s in stalls] == [False, True]
 
 
+def test_turns_that_have_not_begun_on_a_lost_loop_begin_on_the_fresh_one(
+    shared, attempt, watched, port, open_gate
+):
+    began = []
+
+    async def counts(ctx):
+        began.append(1)
+        return await asyncio.sleep(0, "begun")
+
+    async def on_the_loop():
+        return threading.current_thread().name
+
+    with watched(shared):
+        culprit = attempt(shared, blocks_until(open_gate))
+        together = [attempt(shared, counts, timeout=30.0) for _ in range(10)]
+        guest = shared.run(on_the_loop())
+        assert culprit.port.emitted.wait(10)
+        behind = [attempt(shared, counts) for _ in range(10)]
+        turned_down = attempt(shared, counts)
+        turned_down.cancel()
+        assert [turn.outcome().result for turn in together + behind] == [b'"begun"'] * 20
+        assert guest.result(10) == "agents"
+        assert turned_down.outcome().kind == "Cancelled"
+        assert culprit.outcome().kind == "AgentHung"
+    (lost,) = shared._old
+    open_gate.set()
+    assert lost.thread.join(10)
+    assert len(began) == 20
+
+
 def test_what_comes_out_of_a_lost_loop_later_is_not_reported_again(
     shared, attempt, watched, open_gate, wait_until
 ):
