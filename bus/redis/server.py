@@ -14,6 +14,7 @@ from .private import PrivateServer
 
 __all__ = ["ConfiguredServer", "NoServer", "Server", "choose_server", "find_binaries"]
 
+_SUBFOLDER = "redis"  # of its own, because it is closed to everyone else
 _NAMES = ("valkey-server", "redis-server")
 
 
@@ -78,8 +79,8 @@ class NoServer:
 def choose_server(setting: str | None, folder: Path | None = None) -> Server:
     """Start the server that ``setting`` asks for: a URL, ``auto``, ``none`` or ``None``.
 
-    ``auto`` starts a private server from the first binary that works; ``folder`` is where it
-    keeps its socket. Without any binary it gives a ``NoServer`` that says so. Raises
+    ``auto`` starts a private server from the first binary that works, with its socket in
+    ``redis/`` in ``folder``. Without any binary it gives a ``NoServer`` that says so. Raises
     ``ConfigError`` for a malformed URL. Port 6379 is never tried unasked.
     """
     if setting is None or setting == "none":
@@ -88,7 +89,7 @@ def choose_server(setting: str | None, folder: Path | None = None) -> Server:
         return ConfiguredServer(setting)
     refusals = []
     for binary in find_binaries():
-        server = PrivateServer(binary, folder)
+        server = PrivateServer(binary, folder / _SUBFOLDER if folder else None)
         try:
             server.start()
         except Unavailable as error:

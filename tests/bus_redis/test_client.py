@@ -34,10 +34,11 @@ def test_a_malformed_url_is_refused_with_its_forms_and_without_its_password(url)
     assert "s3cret" not in str(refused.value)
 
 
-def test_a_url_cannot_lengthen_the_time_outs():
+def test_neither_a_url_nor_retries_lengthen_the_time_outs():
     client = command_client("redis://host:1?socket_timeout=99&socket_connect_timeout=99", 0.5)
     options = client.connection_pool.connection_kwargs
     assert (options["socket_timeout"], options["socket_connect_timeout"]) == (0.5, 0.5)
+    assert options["retry"].get_retries() == 0
 
 
 def test_a_read_may_block_longer_than_a_command(server, kernel):

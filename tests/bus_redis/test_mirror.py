@@ -50,6 +50,7 @@ def test_a_stopped_server_degrades_the_mirror_and_nothing_is_lost(
     with command_client(own_server.url) as client:
         assert _seqs(client, kernel) == list(range(1, 31))
     assert mirror.view().published == 30
+    assert mirror.awaits(31), "once it is back, observers are waited for again"
 
 
 def test_a_silent_server_is_asked_so_that_a_stop_shows_within_two_seconds(
@@ -137,6 +138,25 @@ def test_events_that_come_faster_than_redis_takes_them_degrade_the_mirror_until_
     mirror.step()
     assert [type(r) for r in reports] == [BusDegraded, BusRestored]
     assert reports[1].dropped == 100
+
+
+def test_a_server_that_is_back_gets_small_batches_until_half_of_the_outbox_is_gone(
+    own_server, kernel, make_mirror, make_events
+):
+    reports, clock = [], ManualClock()
+    events = make_events(1, 400)
+    size = len(events[0].envelope.body) + 256
+    mirror = make_mirror(own_server, kernel, reports, max_bytes=400 * size, clock=clock)
+    os.kill(own_server.pid, signal.SIGSTOP)
+    mirror.step()
+    mirror.offer(events)
+    os.kill(own_server.pid, signal.SIGCONT)
+    clock.advance(1.0)
+    seen = []
+    while mirror.view().pending:
+        mirror.step()
+        seen.append((mirror.view().pending, mirror.view().state))
+    assert seen[:4] == [(336, "degraded"), (272, "degraded"), (208, "degraded"), (144, "live")]
 
 
 def test_an_observer_that_stops_reading_is_disconnected_and_holds_nobody_up(

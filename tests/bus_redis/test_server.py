@@ -32,6 +32,7 @@ sys.stdin.read()
 
 
 def test_a_private_server_answers_on_a_socket_that_only_its_user_can_reach(binary, tmp_path):
+    (tmp_path / "redis").mkdir(mode=0o755)
     server = PrivateServer(binary, tmp_path / "redis")
     server.start()
     with redis.Redis.from_url(server.url) as client:
@@ -43,7 +44,7 @@ def test_a_private_server_answers_on_a_socket_that_only_its_user_can_reach(binar
             "pubsub 33554432 8388608 60"
             in (client.config_get("client-output-buffer-limit")["client-output-buffer-limit"])
         )
-    assert stat.S_IMODE((tmp_path / "redis").stat().st_mode) == 0o700
+    assert stat.S_IMODE((tmp_path / "redis").stat().st_mode) == 0o700, "it was there, and open"
     assert stat.S_IMODE((tmp_path / "redis" / "redis.sock").stat().st_mode) == 0o700
     server.stop()
 
@@ -95,6 +96,38 @@ def test_a_server_that_is_killed_is_started_again_at_the_same_place(binary, wait
     with redis.Redis.from_url(url) as client:
         wait_until(lambda: server.pid not in (None, pid) and _answers(client))
     assert server.url == url
+    server.stop()
+
+
+def test_a_server_that_is_being_started_again_while_it_is_stopped_does_not_stay(binary, tmp_path):
+    before = set(threading.enumerate())
+    again, ended = threading.Event(), threading.Event()
+
+    class Racing(PrivateServer):
+        def _launch(self):
+            if self._process is not None:
+                again.set()
+                assert ended.wait(10)
+            return super()._launch()
+
+        def _end_process(self):
+            super()._end_process()
+            ended.set()
+
+    server = Racing(binary, tmp_path)
+    server.start()
+    os.kill(server.pid, signal.SIGKILL)
+    assert again.wait(10)
+    server.stop()
+    assert server.pid is None
+    assert set(threading.enumerate()) == before
+
+
+def test_auto_keeps_its_socket_in_a_folder_of_its_own_below_the_kernels(binary, tmp_path):
+    mode = tmp_path.stat().st_mode
+    server = choose_server("auto", tmp_path)
+    assert server.url == f"unix://{tmp_path}/redis/redis.sock"
+    assert tmp_path.stat().st_mode == mode
     server.stop()
 
 

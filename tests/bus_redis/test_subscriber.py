@@ -112,18 +112,20 @@ def test_a_reader_of_an_ended_journal_goes_over_to_the_kernels_new_one(server, k
         new.close()
 
 
-def test_a_reader_survives_its_server_and_goes_on_where_it_stood(
-    binary, kernel, make_events, wait_until
+def test_a_reader_whose_server_dies_while_it_waits_goes_on_where_it_stood(
+    binary, kernel, make_events, in_background, wait_until
 ):
     server = PrivateServer(binary)
     server.start()
     publisher = Publisher(server.url, kernel, "j")
     publisher.publish(make_events(1, 3))
-    with Subscriber(server.url, kernel, 0) as reader:
+    with Subscriber(server.url, kernel, 0) as reader, command_client(server.url) as client:
         assert _take(reader, 3) == [1, 2, 3]
+        seen = in_background(_take, reader, 2)
+        wait_until(lambda: client.info("clients")["blocked_clients"] == 1)
         os.kill(server.pid, signal.SIGKILL)
         wait_until(lambda: _published(publisher, make_events(2, 4)))
-        assert _take(reader, 2) == [4, 5]
+        assert seen() == [4, 5]
     server.stop()
 
 
