@@ -95,12 +95,13 @@ def invoke(call: Call) -> dict[str, Any]:
 def _found(reference: str) -> AgentSpec | Callable[..., Any]:
     """What is named, imported; whatever its file does meanwhile is that file's fault."""
     found = _imported(reference)
-    if isinstance(found, AgentSpec) or callable(found):
-        return found
-    raise InvalidInput(
-        f"'{reference}' is {type(found).__name__} and no agent: name a function, a class, "
-        "or what @agent made of one"
-    )
+    if not isinstance(found, AgentSpec) and not callable(found):
+        raise InvalidInput(
+            f"'{reference}' is {type(found).__name__} and no agent: name a function, a class, "
+            "or what @agent made of one"
+        )
+    agent: AgentSpec | Callable[..., Any] = found
+    return agent
 
 
 def _imported(reference: str) -> Any:
