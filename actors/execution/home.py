@@ -8,7 +8,7 @@ from contextvars import ContextVar
 from threading import Lock
 from typing import Any, Protocol
 
-from .executor import Outcome, Report
+from .executor import Outcome, Report, Turn
 from .loop import LoopThread
 from .strike import Strike, strike
 
@@ -50,11 +50,15 @@ class Home:
     or, when that is lost, whoever moves it to another.
     """
 
-    def __init__(self, name: str, report: Report, lost: Callable[[Home], None]) -> None:
+    def __init__(
+        self, name: str, report: Report, lost: Callable[[Home], None], *, first: bool
+    ) -> None:
+        """``first``: no loop was lost before this one, so that agents' instances are sound."""
         self.live: dict[Tenant, Callable[[Outcome], None]] = {}
         self.fresh: set[Tenant] = set()
         self.lock = Lock()  # a tenant is made a task of by one home at a time
         self.told: dict[Tenant, float | None] = {}
+        self._instances: dict[Any, Any] | None = None if first else {}
         self._report = report
         self._lost = lost
         self.thread = LoopThread(name, self._escaped)
@@ -80,6 +84,21 @@ class Home:
             for tenant in list(self.fresh):
                 if self.claim(tenant) and (done := self.live.pop(tenant, None)) is not None:
                     tenant.move(home, done)
+
+    def instance(self, turn: Turn) -> Any:
+        """The agent's instance for this home.
+
+        One that has lived on a lost loop may hold a lock there, or a connection of that loop.
+        """
+        if self._instances is None:
+            return turn.runner
+        if turn.runner not in self._instances:
+            self._instances[turn.runner] = turn.spec.instance()
+        return self._instances[turn.runner]
+
+    def give_up(self, runner: Any) -> Any:
+        """What became of ``runner`` here, which is not needed any more."""
+        return runner if self._instances is None else self._instances.pop(runner, None)
 
     def owner(self, task: asyncio.Task[Any]) -> Tenant | None:
         """Whose code ``task`` is."""

@@ -67,6 +67,7 @@ class SharedExecutor:
         self._old: list[Home] = []
         self._watch: LoopWatch | None = None
         self._stopping: set[Future[Any]] = set()
+        self._lost_one = False
         self._closed = False
 
     def start(self, turn: Turn, done: Done) -> Running:
@@ -124,6 +125,9 @@ class SharedExecutor:
 
     def forget(self, agent: str, runner: Any = None) -> None:
         """As ``Executor.forget``; ``on_stop`` has ``grace`` seconds."""
+        with self._lock:
+            home = self._home
+        runner = runner if home is None or runner is None else home.give_up(runner)
         if runner is not None:
             stopping = self.run(_stopped(runner, self._grace), agent)
             self._stopping.add(stopping)
@@ -154,7 +158,7 @@ class SharedExecutor:
         """A fresh loop; the caller holds the lock."""
         if self._closed:
             return None
-        self._home = Home(self._name, self._report, self._lost)
+        self._home = Home(self._name, self._report, self._lost, first=not self._lost_one)
         self._watch = LoopWatch(self._home.thread)
         return self._home
 
@@ -180,6 +184,7 @@ class SharedExecutor:
             if self._home is not home:
                 return
             self._home = self._watch = None
+            self._lost_one = True
             self._old = [old for old in self._old if not old.thread.join(0)]
             self._old.append(home)
             if home.fresh and (fresh := self._move_in()) is not None:

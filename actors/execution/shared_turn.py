@@ -108,7 +108,8 @@ class SharedTurn(BaseTurn):
         try:
             try:
                 turn = self._turn
-                value = await turn.runner.run(Context(turn.port), turn.spec.check(turn.input))
+                params = turn.spec.check(turn.input)
+                value = await home.instance(turn).run(Context(turn.port), params)
                 outcome = self._stop or Outcome(encode_value(value, "the agent's result"))
             except BaseException as error:  # noqa: BLE001 - SystemExit too ends here
                 outcome = self._verdict(error)

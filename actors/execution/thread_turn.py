@@ -31,7 +31,10 @@ class Office(Protocol):
     grace: float
     strike_after: float
 
-    def leave_behind(self, turn: ThreadTurn, worker: Worker) -> None:
+    def instance(self, turn: Turn) -> Any:
+        """The agent's instance: a new one once it was left behind in a thread."""
+
+    def leave_behind(self, turn: Turn, worker: Worker) -> None:
         """Go on without the worker's thread, which does not come out of ``turn``."""
 
 
@@ -116,10 +119,11 @@ class ThreadTurn(BaseTurn):
     def _work(self, worker: Worker) -> Any:
         turn = self._turn
         params = turn.spec.check(turn.input)
+        runner = self._office.instance(turn)
         if not turn.spec.is_async:
-            return turn.runner.run(SyncContext(turn.port, self.wait), params)
+            return runner.run(SyncContext(turn.port, self.wait), params)
         context = Context(BridgedPort(turn.port, self._office.run))
-        return worker.own_loop().run_until_complete(self._rooted(turn.runner.run(context, params)))
+        return worker.own_loop().run_until_complete(self._rooted(runner.run(context, params)))
 
     async def _rooted(self, awaitable: Any) -> Any:
         self._loop = loop = asyncio.get_running_loop()
@@ -160,7 +164,7 @@ class ThreadTurn(BaseTurn):
 
     def _leave(self) -> None:
         if self in self._office.live and self._worker is not None and self._stop is not None:
-            self._office.leave_behind(self, self._worker)
+            self._office.leave_behind(self._turn, self._worker)
             self.settle(self._stop)
 
 

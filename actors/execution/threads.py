@@ -47,6 +47,7 @@ class ThreadExecutor:
         self._lock = Lock()
         self._workers: dict[str, Worker] = {}
         self._left: list[Worker] = []
+        self._renewed: dict[Any, Any] = {}
         self._closed = False
 
     def start(self, turn: Turn, done: Done) -> Running:
@@ -69,6 +70,7 @@ class ThreadExecutor:
     def forget(self, agent: str, runner: Any = None) -> None:
         """Run the agent's ``on_stop`` on its thread, and end that."""
         with self._lock:
+            runner = self._renewed.pop(runner, runner)
             worker = self._workers.pop(agent, None)
             if worker is None and runner is not None and not self._closed:
                 worker = self._worker(agent)
@@ -96,11 +98,16 @@ class ThreadExecutor:
         for running in list(self.live):
             running.settle(_CLOSED)
 
-    def leave_behind(self, turn: ThreadTurn, worker: Worker) -> None:
+    def instance(self, turn: Turn) -> Any:
+        """As ``Office.instance``."""
+        return self._renewed.get(turn.runner, turn.runner)
+
+    def leave_behind(self, turn: Turn, worker: Worker) -> None:
         """As ``Office.leave_behind``: a fresh thread takes over what waits."""
-        self._report(turn.agent, f"its thread is left behind in {_at(worker)}")
+        self._report(worker.agent, f"its thread is left behind in {_at(worker)}")
         with self._lock:
             worker.left = True
+            self._renewed[turn.runner] = turn.spec.instance()  # it may hold its own locks there
             self._left = [left for left in self._left if left.thread.is_alive()]
             self._left.append(worker)
             if self._workers.get(worker.agent) is not worker:

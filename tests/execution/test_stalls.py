@@ -11,6 +11,7 @@ from retinue.actors.execution import AgentLoopLost, Outcome
 from retinue.actors.execution.loop import LoopThread
 from retinue.actors.execution.strike import doing, strike
 from retinue.actors.execution.watch import LoopWatch
+from retinue.plugins import AgentSpec
 
 _HUNG = Outcome(kind="AgentHung", cause="struck by the test")
 
@@ -118,6 +119,34 @@ def test_turns_that_have_not_begun_on_a_lost_loop_begin_on_the_fresh_one(
     open_gate.set()
     assert lost.thread.join(10)
     assert len(began) == 20
+
+
+def test_an_agent_whose_on_start_was_left_in_a_lost_loop_starts_anew(
+    shared, attempt, watched, open_gate
+):
+    made = []
+
+    class Slow:
+        async def on_start(self):
+            made.append(self)
+            if len(made) == 1:
+                open_gate.wait(30)
+
+        async def run(self, ctx):
+            return made.index(self)
+
+        async def on_stop(self):
+            made.append("stopped")
+
+    runner = AgentSpec.of(Slow).instance()
+    with watched(shared):
+        first, second = (attempt(shared, Slow, runner=runner) for _ in range(2))
+        assert first.outcome().kind == "AgentHung"
+        assert second.outcome().result == b"1"
+        assert attempt(shared, Slow, runner=runner).outcome().result == b"1"
+    shared.forget("tested", runner)
+    shared.close(10.0)
+    assert made[2:] == ["stopped"]
 
 
 def test_what_comes_out_of_a_lost_loop_later_is_not_reported_again(

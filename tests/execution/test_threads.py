@@ -172,6 +172,25 @@ def test_a_thread_that_is_blocked_in_c_is_left_behind_and_what_waited_gets_a_fre
     assert "blocks (test_threads.py:" in log[0][1]
 
 
+def test_an_agent_whose_on_start_was_left_behind_starts_anew(threads, attempt, open_gate):
+    made = []
+
+    class Slow:
+        def on_start(self):
+            made.append(self)
+            if len(made) == 1:
+                open_gate.wait(30)
+
+        def run(self, ctx):
+            return made.index(self)
+
+    runner = AgentSpec.of(Slow).instance()
+    first = attempt(threads, Slow, runner=runner, timeout=0.05)
+    second = attempt(threads, Slow, runner=runner)
+    assert first.outcome().kind == "DeadlineExceeded"
+    assert second.outcome().result == b"1"
+
+
 def test_a_turn_at_its_end_is_never_struck_afterwards(threads, attempt):
     def lasting(rounds):
         def brief(ctx):
