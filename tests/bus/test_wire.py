@@ -1,11 +1,13 @@
 """The form in which observers get an event; the golden files are what they may rely on.
 
-``RETINUE_GOLDEN=write`` makes the files that are missing. One that differs is a changed
-promise: never rewrite it, make the old form readable.
+``TYPE.json`` is the first form of a type, ``TYPE@2.json`` the next. The newest is what is
+written now; every one of them can be read. ``RETINUE_GOLDEN=write`` adds the forms that are
+missing. A form that was released is never changed or removed.
 """
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 from datetime import datetime, timedelta
@@ -28,23 +30,32 @@ SEQ = 17
 
 
 @pytest.mark.parametrize("type", sorted(EVENTS))
-def test_every_event_has_the_form_that_its_golden_file_shows(type):
-    encoded = EventEncoder("main").encode(_event(_sample(EVENTS[type])), SEQ - 1)
-    path = GOLDEN / f"{type}.json"
-    if os.environ.get("RETINUE_GOLDEN") == "write" and not path.exists():
-        path.write_bytes(encoded + b"\n")
-    assert path.exists(), (
-        f"no golden file for {type}: run with RETINUE_GOLDEN=write, and look at it"
-    )
-    assert encoded + b"\n" == path.read_bytes()
+def test_every_event_has_the_form_that_its_newest_golden_file_shows(type):
+    encoded = EventEncoder("main").encode(_event(_sample(EVENTS[type])), SEQ - 1) + b"\n"
+    forms = _forms(type)
+    if os.environ.get("RETINUE_GOLDEN") == "write" and encoded not in forms[-1:]:
+        (GOLDEN / f"{type}{_version(len(forms) + 1)}.json").write_bytes(encoded)
+        forms = _forms(type)
+    assert forms, f"no golden file for {type}: run with RETINUE_GOLDEN=write, and look at it"
+    assert forms[-1].decode() == encoded.decode(), "observers would read another form"
 
 
 @pytest.mark.parametrize("path", sorted(GOLDEN.glob("*.json")), ids=lambda path: path.stem)
-def test_every_golden_file_is_still_read_as_the_event_that_it_was(path):
+def test_every_golden_file_is_read_as_the_event_that_it_was_then(path):
     event = parse(path.read_bytes())
-    kind = EVENTS[path.stem]
-    assert (event.seq, event.type, event.previous) == (SEQ, path.stem, SEQ - 1)
-    assert decode(event.body, kind) == _sample(kind)
+    assert (event.seq, event.previous) == (SEQ, SEQ - 1)
+    assert event.type == path.stem.partition("@")[0]
+    kind = EVENTS[event.type]
+    read, sample = decode(event.body, kind), _sample(kind)
+    fields = event.data.keys() - {"type"}
+    assert {f: getattr(read, f) for f in fields} == {f: getattr(sample, f) for f in fields}
+
+
+def test_versions_of_a_form_have_no_gap():
+    stems = {path.stem for path in GOLDEN.glob("*.json")}
+    assert {
+        f"{type}{_version(n + 1)}" for type in EVENTS for n in range(len(_forms(type)))
+    } == stems
 
 
 @pytest.mark.parametrize("form", ["json", "msgpack"])
@@ -125,6 +136,16 @@ def test_times_are_utc_to_the_millisecond(moments):
         assert back.utcoffset() == timedelta(0)
         assert abs(back.timestamp() - moment) <= 0.000_501
         assert len(text) == len("2001-09-09T01:46:40.123Z")
+
+
+def _forms(type):
+    """What the golden files of a type hold, oldest first."""
+    paths = (GOLDEN / f"{type}{_version(number)}.json" for number in itertools.count(1))
+    return [path.read_bytes() for path in itertools.takewhile(Path.exists, paths)]
+
+
+def _version(number):
+    return "" if number == 1 else f"@{number}"
 
 
 def _event(body):
