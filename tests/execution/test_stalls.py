@@ -144,6 +144,7 @@ def test_an_agent_whose_on_start_was_left_in_a_lost_loop_starts_anew(
         assert first.outcome().kind == "AgentHung"
         assert second.outcome().result == b"1"
         assert attempt(shared, Slow, runner=runner).outcome().result == b"1"
+    open_gate.set()
     shared.forget("tested", runner)
     shared.close(10.0)
     assert made[2:] == ["stopped"]
