@@ -192,8 +192,10 @@ def find_weights() -> Path:
 
 
 def _threads(cores: int) -> int:
-    """Half the cores. As many threads as cores write fastest on an idle machine, and on a busy
-    one 20 times slower than one thread: each token waits for the thread that is off its core.
+    """Half the cores.
+
+    As many threads as cores write fastest on an idle machine, and on a busy one 20 times slower
+    than one thread: each token waits for the thread that was taken off its core.
     """
     return min(4, max(1, cores // 2))
 

