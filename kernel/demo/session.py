@@ -1,0 +1,153 @@
+"""A private kernel with a private Redis, and what an observer sees of it over Redis."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import msgspec
+
+from retinue.bus.clock import Clock, SystemClock
+from retinue.bus.errors import NotFound, Unavailable
+from retinue.bus.messages import TERMINAL_RUN
+from retinue.bus.redis.server import Server, choose_server
+from retinue.bus.redis.subscriber import Gap, Subscriber
+from retinue.bus.wire import ObservedEvent
+from retinue.plugins.llm.model import ChatModel
+
+from ..config import Config
+from ..handles import TaskHandle
+from ..kernel import Kernel
+from .tally import Summary, Tally
+from .team import LEAD, TEAM, Report
+
+__all__ = ["Session", "documents"]
+
+_NAME = "demo"
+_TICK = 0.25
+"""Seconds of silence after which whoever watches may say that it goes on."""
+_CATCH_UP = 10.0
+"""Seconds that the last events may take from the journal to the observer."""
+
+
+class Session:
+    """One question to one team; a context manager, for one thread, which blocks.
+
+    The observer reads Redis alone: it learns nothing from inside the kernel.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        model: ChatModel,
+        config: Config | None = None,
+        *,
+        clock: Clock | None = None,
+    ) -> None:
+        """``folder`` is all that the agents may read; ``config`` is the kernel's, else defaults."""
+        self.model = model
+        self._config = _private(config or Config(), folder)
+        self._clock = clock or SystemClock()
+        self._tally = Tally()
+        self._server: Server | None = None
+        self._task: TaskHandle | None = None
+
+    def __enter__(self) -> Self:
+        """Start Redis, the observer and the kernel; raises ``Unavailable`` without a Redis."""
+        self._server = choose_server("auto")
+        try:
+            self._start(self._server)
+        except BaseException:
+            self._server.stop()
+            raise
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        try:
+            self._kernel.close(drain=0.0)
+            self._subscriber.close()
+        finally:
+            if self._server is not None:
+                self._server.stop()
+
+    @property
+    def redis(self) -> str:
+        """The server, in words."""
+        return self._server.describe() if self._server is not None else "none"
+
+    def events(self, question: str, deadline: float) -> Iterator[ObservedEvent | None]:
+        """Ask, and give each event as it reaches the observer; ``None`` whenever it is quiet.
+
+        Ends once the kernel is closed and all it wrote down was observed, or ``deadline`` seconds
+        and a little later.
+        """
+        self._task = self._kernel.submit(LEAD, {"question": question}, deadline=deadline)
+        yield from self._observed(until=self._task.run, patience=deadline + _CATCH_UP)
+        self._kernel.close(drain=0.0, reason="the question is answered")
+        if self._tally.seen < self._journal:
+            yield from self._observed(until="", patience=_CATCH_UP)
+
+    def report(self) -> Report:
+        """What the desk handed over; raises ``TaskFailed`` or ``TaskCancelled``."""
+        if self._task is None:
+            raise NotFound("nothing was asked: use events() first")
+        return msgspec.convert(self._task.result(timeout=_CATCH_UP), Report)
+
+    def summary(self) -> Summary:
+        """The whole in figures, after ``events`` has ended."""
+        redis = self.redis.partition(" at ")[0]
+        return self._tally.summary(self._journal, self.model.name, redis)
+
+    def _start(self, server: Server) -> None:
+        if not server.url:
+            why = server.describe().removeprefix("none: ")
+            raise Unavailable(f"the demo shows what an observer sees over Redis, but {why}")
+        self._subscriber = Subscriber(server.url, _NAME, 0, clock=self._clock)
+        self._subscriber.open()
+        models = {self._config.models.default: self.model}
+        self._kernel = Kernel(redis=server.url, config=self._config, models=models)
+        self._kernel.start()
+        for spec in TEAM:
+            self._kernel.spawn(spec.name, spec)
+
+    def _observed(self, until: str, patience: float) -> Iterator[ObservedEvent | None]:
+        """Events until the run ``until`` has ended, or without one until the journal's last."""
+        give_up = self._clock.monotonic() + patience
+        while self._clock.monotonic() < give_up:
+            for event in self._subscriber.read(timeout=_TICK):
+                if isinstance(event, Gap):
+                    continue  # the tally misses them, and calls them lost
+                self._tally.add(event)
+                yield event
+                ended = event.run == until and event.type in TERMINAL_RUN
+                if ended if until else event.seq >= self._journal:
+                    return
+            yield None
+
+    @property
+    def _journal(self) -> int:
+        return self._kernel.feed.store.last
+
+
+def documents() -> Path:
+    """The project's own documents, beside the code in a checkout; raises ``NotFound`` elsewhere."""
+    folder = Path(__file__).resolve().parents[2] / "docs"
+    if not folder.is_dir():
+        raise NotFound(
+            "the project's own documents are not installed with it: "
+            "name a folder and a question, with --folder and --question"
+        )
+    return folder
+
+
+def _private(config: Config, folder: Path) -> Config:
+    """The kernel's own configuration: of what is configured, only the models count."""
+    roots = {"roots": {"docs": str(folder)}}
+    return Config(name=_NAME, models=config.models, plugins={"files": roots})
