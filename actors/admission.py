@@ -50,6 +50,7 @@ class Admission:
             deadline,
             now,
             envelope.trace,
+            ordinal=body.ordinal,
         )
 
     def _check_input(self, envelope: Envelope, body: SubmitTask) -> None:

@@ -15,8 +15,6 @@ from retinue.bus.messages import (
     AttemptFailed,
     CancelRequested,
     CancelTask,
-    Message,
-    ReleaseTask,
     RunStarted,
     StopAgent,
     SubmitTask,
@@ -25,16 +23,23 @@ from retinue.bus.messages import (
 
 from .admission import Admission
 from .base import KernelActor
+from .effects import Effects
+from .endings import Endings
+from .fold import INTERRUPTED
+from .resumption import Resumed, plan, unknown_ending
 from .runtime import ActorRef, Future
 from .runtime.future import VALUE
 from .scribe import Scribe
-from .task_messages import run_end, submitted, task_end, work
+from .task_messages import submitted, work
 from .tasks import Ending, Task, TaskTable, backoff
 
-__all__ = ["Find", "Orchestrator", "Tell"]
+__all__ = ["Find", "Orchestrator", "Resume", "Tell"]
 
-FORCE_AFTER = 0.9
-"""Seconds after a cancel until a task that did not end is declared ended: promise 7 says 1."""
+
+BLAMELESS = frozenset({"AgentLoopLost"})
+"""Kinds of failure that are a neighbour's fault: such an attempt costs the task none."""
+
+MAX_SPARED = 3
 
 
 class Find(msgspec.Struct, frozen=True):
@@ -48,6 +53,12 @@ class Tell(msgspec.Struct, frozen=True):
 
     what: str
     task: str
+
+
+class Resume(msgspec.Struct, frozen=True):
+    """The table was folded from the journal: go on. ``due`` says when a back-off of a task ends."""
+
+    due: dict[str, float] = {}
 
 
 class Orchestrator(KernelActor):
@@ -64,6 +75,7 @@ class Orchestrator(KernelActor):
         "task.scheduled": "_scheduled",
         "task.running": "_running",
         Tell: "_due",
+        Resume: "_resume",
         Find: "_find",
     }
 
@@ -73,18 +85,21 @@ class Orchestrator(KernelActor):
         scheduler: Callable[[], ActorRef[Any]],
         admission: Admission,
         table: TaskTable,
+        effects: Effects,
         after: Callable[[float, ActorRef[Any], Any], Any],
         random: Callable[[], float],
     ) -> None:
-        """``table`` outlives a restart of this actor; ``random`` gives [0, 1) for back-off."""
+        """``table`` and ``effects`` outlive a restart; ``random`` gives [0, 1) for back-off."""
         super().__init__()
         self._scribe = scribe
         self._clock = scribe.clock
         self._scheduler = scheduler
         self._admission = admission
         self._table = table
+        self._effects = effects
         self._after = after
         self._random = random
+        self._endings = Endings(scribe, scheduler, table, effects, self._timer)
 
     def _submit(self, envelope: Envelope) -> Future[str]:
         reply = self.defer()
@@ -100,18 +115,25 @@ class Orchestrator(KernelActor):
         return reply
 
     def _admit(self, envelope: Envelope) -> Task | str:
-        """The new task, or the id of the one that has its idempotency key already."""
+        """The new task, or the id of the one that is there already: by its key, or its place."""
         body = decode(envelope.body, SubmitTask)
         known = self._table.keys.get(body.key) if body.key else None
         if known is not None:
             return known
+        if body.ordinal:
+            child = self._table.taken_up(body.parent, body.ordinal, envelope.agent, body.input)
+            if child is not None:
+                return child.id
         return self._admission.admit(envelope, body, self._table, self._clock.time())
 
     def _accept(self, task: Task, command: Envelope, reply: Future[str]) -> None:
         begins = self._table.add(task)
         task.cause = command.id
-        events = [self._event(task, RunStarted())] if begins else []
-        events += [self._event(task, submitted(task)), self._event(task, TaskQueued())]
+        events = [self._endings.event(task, RunStarted())] if begins else []
+        events += [
+            self._endings.event(task, submitted(task)),
+            self._endings.event(task, TaskQueued()),
+        ]
         self._table.move(task, "queued")
         work = self._work(task)
         scheduler = self._scheduler()
@@ -150,16 +172,22 @@ class Orchestrator(KernelActor):
         if ended.kind == "KernelClosed":
             return  # a stop of the kernel ends no task: the next start goes on with it
         if task.ending is not None:
-            self._end(task, task.ending)
+            self._endings.end(task, task.ending)
         elif not ended.kind:
             task.result = bytes(ended.result)
-            self._close(task, "succeeded")
+            self._endings.close(task, "succeeded")
         elif ended.kind == "Cancelled":
-            self._end(task, Ending("cancelled", ended.kind, ended.cause))
+            self._endings.end(task, Ending("cancelled", ended.kind, ended.cause))
+        elif (effect := self._effects.unknown(task.id)) is not None:
+            self._endings.end(task, unknown_ending(effect))
+        elif ended.kind in BLAMELESS and task.spared < MAX_SPARED:
+            task.spared += 1
+            task.attempts += 1
+            self._try_again(task, ended)
         elif ended.retry and task.attempt < task.attempts:
             self._try_again(task, ended)
         else:
-            self._end(task, Ending("failed", ended.kind, ended.cause))
+            self._endings.end(task, Ending("failed", ended.kind, ended.cause))
 
     def _try_again(self, task: Task, ended: AttemptEnded) -> None:
         delay = max(backoff(task.attempt, self._random()), ended.retry_after or 0.0)
@@ -169,7 +197,10 @@ class Orchestrator(KernelActor):
         task.kind, task.error = ended.kind, ended.cause
         self._table.move(task, "queued")
         self._scribe.append(
-            [self._event(task, failed), self._event(task, TaskQueued(task.attempt, delay))]
+            [
+                self._endings.event(task, failed),
+                self._endings.event(task, TaskQueued(task.attempt, delay)),
+            ]
         )
         self._timer(delay, "retry", task)
 
@@ -186,9 +217,9 @@ class Orchestrator(KernelActor):
             return reply
         reason = decode(envelope.body, CancelTask).reason
         task.cause = envelope.id
-        requested = self._event(task, CancelRequested(reason))
+        requested = self._endings.event(task, CancelRequested(reason))
         self._scribe.append([requested], lambda _: reply.settle(VALUE, True))
-        self._stop_tree(task, Ending("cancelled", "Cancelled", reason))
+        self._endings.stop_tree(task, Ending("cancelled", "Cancelled", reason))
         return reply
 
     def _stop_agent(self, envelope: Envelope) -> None:
@@ -196,29 +227,7 @@ class Orchestrator(KernelActor):
         reason = f"agent {envelope.agent!r} was stopped: {decode(envelope.body, StopAgent).reason}"
         ending = Ending("failed", "AgentStopped", reason)
         for task in [t for t in self._table.tasks.values() if t.open and t.agent == envelope.agent]:
-            self._stop_tree(task, ending)
-
-    def _stop_tree(self, task: Task, ending: Ending) -> None:
-        """The task ends as said, and all below it are cancelled, the deepest first."""
-        below = Ending("cancelled", "Cancelled", f"{task.id} ended: {ending.reason}")
-        if ending.state == "cancelled":
-            below = ending
-        for child in reversed(list(self._table.below(task))):
-            self._wind_down(child, below)
-        self._wind_down(task, ending)
-
-    def _wind_down(self, task: Task, ending: Ending) -> None:
-        if not task.open or task.ending is not None:
-            return
-        task.ending = ending
-        if task.delayed:
-            self._end(task, ending)
-            return
-        release = self._scribe.write(
-            ReleaseTask(ending.reason), task.run, task.id, task.agent, task.cause
-        )
-        self._scheduler().tell(release)
-        self._timer(FORCE_AFTER, "force", task)
+            self._endings.stop_tree(task, ending)
 
     def _due(self, due: Tell) -> None:
         task = self._table.tasks.get(due.task)
@@ -229,34 +238,11 @@ class Orchestrator(KernelActor):
             self._scheduler().tell(self._work(task))
         elif due.what == "deadline":
             seconds = (task.deadline or 0.0) - task.submitted
-            self._stop_tree(
+            self._endings.stop_tree(
                 task, Ending("failed", "DeadlineExceeded", f"not done within {seconds:g} s")
             )
         elif task.ending is not None:
-            self._end(task, task.ending)
-
-    def _end(self, task: Task, ending: Ending) -> None:
-        task.kind, task.error = ending.kind, ending.reason
-        if ending.state == "cancelled":
-            task.kind = ""
-        self._close(task, ending.state)
-
-    def _close(self, task: Task, state: str) -> None:
-        """End the task, then its run when nothing of it is open any more."""
-        now = self._clock.time()
-        if task.children:
-            for child in reversed(list(self._table.below(task))):
-                self._wind_down(
-                    child, Ending("cancelled", "Cancelled", f"parent {task.id} {state}")
-                )
-        if not task.open:
-            return
-        over = self._table.end(task, state, now)
-        events = [self._event(task, task_end(task, now))]
-        if over is not None:
-            root = self._table.tasks[over.root]
-            events.append(self._event(root, run_end(over, root, now)))
-        self._scribe.append(events)
+            self._endings.end(task, task.ending)
 
     def _find(self, find: Find) -> Task | None:
         try:
@@ -268,11 +254,47 @@ class Orchestrator(KernelActor):
         body = work(task, self._clock.time())
         return self._scribe.write(body, task.run, task.id, task.agent, task.cause, task.trace)
 
-    def _event(self, task: Task, body: Message) -> Envelope:
-        """An event about the task, caused by the last one about it."""
-        event = self._scribe.write(body, task.run, task.id, task.agent, task.cause, task.trace)
-        task.cause = event.id
-        return event
+    def _resume(self, resume: Resume) -> Future[tuple[int, int]]:
+        """Go on with what an earlier start left open; answered with how many go on, and are unknown."""
+        plans = plan(self._table, self._effects, resume.due, self._clock.time())
+        for resumed in plans:
+            self._go_on(resumed)
+        ended = [resumed for resumed in plans if resumed.what == "end"]
+        unknown = sum(r.ending is not None and r.ending.state == "outcome_unknown" for r in ended)
+        reply = self.defer()
+        reply.settle(VALUE, (len(plans) - len(ended), unknown))
+        return reply
+
+    def _go_on(self, resumed: Resumed) -> None:
+        task = resumed.task
+        if not task.open:
+            return
+        if resumed.ending is not None:
+            self._endings.end(task, resumed.ending)
+            return
+        if task.deadline is not None:
+            self._timer(max(0.0, task.deadline - self._clock.time()), "deadline", task)
+        if resumed.what == "wait":
+            task.delayed = True
+            self._timer(resumed.delay, "retry", task)
+        elif resumed.what == "run":
+            self._scheduler().tell(self._work(task))
+        else:
+            self._interrupted(task)
+
+    def _interrupted(self, task: Task) -> None:
+        """The attempt that was broken off does not count; another one follows at once."""
+        cause = "the kernel was stopped or killed while it ran"
+        failed = AttemptFailed(task.attempt, INTERRUPTED, cause)
+        task.attempt += 1
+        task.attempts += 1
+        self._table.move(task, "queued")
+        events = [
+            self._endings.event(task, failed),
+            self._endings.event(task, TaskQueued(task.attempt)),
+        ]
+        work, scheduler = self._work(task), self._scheduler()
+        self._scribe.append(events, lambda _: scheduler.tell(work))
 
     def _timer(self, seconds: float, what: str, task: Task) -> None:
         self._after(seconds, self.actor_ref, Tell(what, task.id))

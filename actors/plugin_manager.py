@@ -118,6 +118,7 @@ class PluginManager(KernelActor):
 class _Operator:
     """Calls tools from outside any task."""
 
+    task = ""
     agent = ""
     cancelled = False
 
@@ -125,6 +126,10 @@ class _Operator:
         self.deadline = deadline
         self.emit = steps.emit
         self.told = steps.told
+
+    def effect_id(self, tool: str, args: bytes) -> str:
+        """An operator's call is made once, by hand: there is no other attempt."""
+        return ""
 
 
 def _tool_view(tool: Tool) -> dict[str, Any]:

@@ -158,6 +158,7 @@ class Scheduler(KernelActor):
 
     def _agent_gone(self, message: AgentGone) -> None:
         self._desk.agents.pop(message.name, None)
+        self._line.set_places(message.name, 0)
 
     def _why(self, message: WhyWaiting) -> dict[str, str]:
         if self._desk.paused:

@@ -12,6 +12,7 @@ from retinue.bus.messages import (
     RunTask,
     TaskCancelled,
     TaskFailed,
+    TaskOutcomeUnknown,
     TaskSubmitted,
     TaskSucceeded,
 )
@@ -32,6 +33,7 @@ def submitted(task: Task) -> TaskSubmitted:
         task.attempts,
         task.attempt_timeout,
         task.fairness,
+        task.ordinal,
     )
 
 
@@ -55,6 +57,8 @@ def task_end(task: Task, now: float) -> EventBody:
         return TaskSucceeded(msgspec.Raw(task.result), task.attempt, seconds)
     if task.state == "failed":
         return TaskFailed(task.kind, task.error, task.attempt, seconds)
+    if task.state == "outcome_unknown":
+        return TaskOutcomeUnknown(task.error, seconds)
     return TaskCancelled(task.error, seconds)
 
 
@@ -63,6 +67,6 @@ def run_end(run: Run, root: Task, now: float) -> EventBody:
     seconds = now - run.started
     if root.state == "succeeded":
         return RunSucceeded(seconds)
-    if root.state == "failed":
+    if root.state in ("failed", "outcome_unknown"):
         return RunFailed(f"{root.kind}: {root.error}", seconds)
     return RunCancelled(root.error, seconds)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator
 from typing import Any
 
@@ -13,7 +14,7 @@ from retinue.bus.views import RunView, TaskView
 __all__ = ["Ending", "Run", "Task", "TaskTable", "backoff"]
 
 OPEN_STATES = ("submitted", "queued", "scheduled", "running")
-ENDED_STATES = ("succeeded", "failed", "cancelled")
+ENDED_STATES = ("succeeded", "failed", "cancelled", "outcome_unknown")
 
 
 class Ending(msgspec.Struct, frozen=True, gc=False):
@@ -51,6 +52,9 @@ class Task(msgspec.Struct):
     error: str = ""
     result: bytes = b"null"
     children: list[str] | None = None
+    ordinal: int = 0
+    digest: bytes = b""
+    spared: int = 0
 
     @property
     def open(self) -> bool:
@@ -78,6 +82,7 @@ class TaskTable:
         self.tasks: dict[str, Task] = {}
         self.runs: dict[str, Run] = {}
         self.keys: dict[str, str] = {}
+        self.ordinals: dict[tuple[str, int], str] = {}
         self.open = 0
         self._keep = keep
         self._ended: dict[str, None] = {}
@@ -126,7 +131,18 @@ class TaskTable:
             if parent.children is None:
                 parent.children = []
             parent.children.append(task.id)
+            if task.ordinal:
+                task.digest = _digest(task.input)
+                self.ordinals[task.parent, task.ordinal] = task.id
         return first
+
+    def taken_up(self, parent: str, ordinal: int, agent: str, input: msgspec.Raw) -> Task | None:
+        """The child that an earlier attempt submitted at this place, if it is or may still be good."""
+        found = self.tasks.get(self.ordinals.get((parent, ordinal), ""))
+        if found is None or found.agent != agent or found.digest != _digest(input):
+            return None
+        good = found.state == "succeeded" or (found.open and found.ending is None)
+        return found if good else None
 
     def move(self, task: Task, state: str) -> None:
         """Give an open task another open state."""
@@ -142,6 +158,10 @@ class TaskTable:
         self.move(task, state)
         task.ended = now
         task.input = _NO_INPUT
+        for child in task.children or ():
+            known = self.tasks.get(child)
+            if known is not None:
+                self.ordinals.pop((task.id, known.ordinal), None)
         self.open -= 1
         self._ended[task.id] = None
         run = self.runs[task.run]
@@ -199,6 +219,10 @@ class TaskTable:
 
 
 _NO_INPUT = msgspec.Raw(b"null")
+
+
+def _digest(input: msgspec.Raw) -> bytes:
+    return hashlib.blake2s(input, digest_size=8).digest()
 
 
 def backoff(attempt: int, jitter: float, base: float = 0.1, most: float = 30.0) -> float:

@@ -11,12 +11,24 @@ from typing import Any, Protocol
 import msgspec
 
 from retinue.bus.codec import encode_value
-from retinue.bus.errors import DeadlineExceeded, InvalidInput, RetinueError, ToolError, UnknownTool
-from retinue.bus.messages import EventBody, ToolCalled, ToolProgress, ToolReturned
+from retinue.bus.errors import (
+    DeadlineExceeded,
+    InvalidInput,
+    OutcomeUnknown,
+    RetinueError,
+    ToolError,
+    UnknownTool,
+)
+from retinue.bus.messages import EventBody, ToolCalled, ToolProgress, ToolRecalled, ToolReturned
 from retinue.plugins import Tool
 from retinue.plugins.tools import ToolContext
 
+from .effects import Effect, Effects
+from .resumption import unknown_ending
+
 __all__ = ["Caller", "Toolbox"]
+
+_CUT_OFF = (asyncio.CancelledError, DeadlineExceeded, GeneratorExit)
 
 DEFAULT_TIMEOUT = 120.0
 """Seconds that a call may take when neither the tool nor the turn says less."""
@@ -25,8 +37,12 @@ DEFAULT_TIMEOUT = 120.0
 class Caller(Protocol):
     """On whose behalf a tool is called."""
 
+    task: str
     agent: str
     deadline: float | None
+
+    def effect_id(self, tool: str, args: bytes) -> str:
+        """The id of the effect that this call has, whichever attempt makes it; or nothing."""
 
     @property
     def cancelled(self) -> bool:
@@ -42,8 +58,11 @@ class Caller(Protocol):
 class Toolbox:
     """All tools by name. The PluginManager writes it; turns on the agents' loop read it."""
 
-    def __init__(self, make_id: Callable[[str], str], monotonic: Callable[[], float]) -> None:
+    def __init__(
+        self, make_id: Callable[[str], str], monotonic: Callable[[], float], effects: Effects
+    ) -> None:
         """``make_id`` makes the ids that join a call to its return."""
+        self._effects = effects
         self._make_id = make_id
         self._monotonic = monotonic
         self._tools: dict[str, Tool] = {}
@@ -93,23 +112,51 @@ class Toolbox:
         tool = self._find(caller, name, given)
         checked = tool.check(args)
         body = encode_value(dict(args), f"the arguments of {name}")
+        effect = caller.effect_id(name, body) if tool.effect == "once" else ""
+        if effect:
+            known = self._effects.find(caller.task, effect)
+            if known is not None and known.known != "failed":
+                return self._recall(caller, known)
         call = self._make_id("c")
-        await caller.told(ToolCalled(call, name, msgspec.Raw(body), tool.effect))
-        started = self._monotonic()
+        await caller.told(ToolCalled(call, name, msgspec.Raw(body), tool.effect, effect))
+        if effect:
+            self._effects.note(caller.task, Effect(effect, name, "begun"))
+        return await self._perform(caller, tool, checked, call, effect)
+
+    def _recall(self, caller: Caller, known: Effect) -> Any:
+        """An earlier attempt made this very call: its result is given, and nothing is repeated."""
+        if known.known == "begun":
+            raise OutcomeUnknown(unknown_ending(known).reason)
+        caller.emit(ToolRecalled(known.tool, known.id))
+        return msgspec.json.decode(known.result)
+
+    async def _perform(
+        self, caller: Caller, tool: Tool, checked: Mapping[str, Any], call: str, effect: str
+    ) -> Any:
+        """Run the call and write down how it went."""
+        name, started = tool.name, self._monotonic()
         try:
-            result = await self._run(caller, tool, checked, call)
+            result = await self._run(caller, tool, checked, call, effect)
             encoded = encode_value(result, f"the result of {name}")
         except BaseException as error:
             seconds = self._monotonic() - started
-            caller.emit(ToolReturned(call, name, ok=False, seconds=seconds, error=_line(error)))
+            unknown = bool(effect) and isinstance(error, _CUT_OFF)
+            if effect and not unknown:
+                self._effects.note(caller.task, Effect(effect, name, "failed"))
+            caller.emit(
+                ToolReturned(
+                    call, name, ok=False, seconds=seconds, error=_line(error), unknown=unknown
+                )
+            )
             raise _for_agent(name, error) from error
-        seconds = self._monotonic() - started
+        if effect:
+            self._effects.note(caller.task, Effect(effect, name, "returned", encoded))
         caller.emit(
             ToolReturned(
                 call,
                 name,
                 ok=True,
-                seconds=seconds,
+                seconds=self._monotonic() - started,
                 result=msgspec.Raw(encoded),
                 summary=_summary(result),
             )
@@ -127,14 +174,18 @@ class Toolbox:
         known = ", ".join(sorted({*self._tools, *(given or ())})) or "none"
         raise UnknownTool(f"no tool is named {name!r}: there are {known}")
 
-    async def _run(self, caller: Caller, tool: Tool, checked: Mapping[str, Any], call: str) -> Any:
+    async def _run(
+        self, caller: Caller, tool: Tool, checked: Mapping[str, Any], call: str, effect: str
+    ) -> Any:
         seconds = tool.timeout or DEFAULT_TIMEOUT
         over = threading.Event()
 
         def progress(done: float, total: float, note: str) -> None:
             caller.emit(ToolProgress(call, tool.name, done, total, note))
 
-        context = ToolContext(progress, lambda: over.is_set() or caller.cancelled, caller.deadline)
+        context = ToolContext(
+            progress, lambda: over.is_set() or caller.cancelled, caller.deadline, effect=effect
+        )
         work: Awaitable[Any]
         if tool.is_async:
             work = tool.call(checked, context)

@@ -10,13 +10,21 @@ import msgspec
 from retinue.bus.codec import decode, encode_value
 from retinue.bus.envelope import Envelope, Event
 from retinue.bus.errors import TaskCancelled, TaskFailed
-from retinue.bus.messages import CancelTask, EventBody, SubmitTask, TaskResumes, TaskWaits
+from retinue.bus.messages import (
+    CancelTask,
+    EventBody,
+    SubmitTask,
+    TaskOutcomeUnknown,
+    TaskResumes,
+    TaskWaits,
+)
 from retinue.bus.messages import TaskCancelled as TaskCancelledEvent
 from retinue.bus.messages import TaskFailed as TaskFailedEvent
 from retinue.bus.messages import TaskSucceeded as TaskSucceededEvent
 from retinue.plugins import Tool
 
 from .completions import Completions
+from .effects import effect_id
 from .models import Models
 from .runtime import ActorRef
 from .scheduling.policies import DEFAULT
@@ -68,6 +76,8 @@ class KernelTurn:
         self.steps = Steps(
             services.scribe, services.mirrored, task.run, task.task, task.agent, task.id, task.trace
         )
+        self._ordinal = 0
+        self._calls: dict[tuple[str, bytes], int] = {}
         self._services = services
         self._tools = tools
         self._model = model
@@ -87,6 +97,11 @@ class KernelTurn:
         with _Step(self, f"tool {tool}"):
             return await self._services.toolbox.call(self, tool, args, self._tools)
 
+    def effect_id(self, tool: str, args: bytes) -> str:
+        """The id of the effect that this call has, whichever attempt makes it."""
+        ordinal = self._calls[tool, args] = self._calls.get((tool, args), 0) + 1
+        return effect_id(self.task, tool, args, ordinal)
+
     async def submit(
         self,
         agent: str,
@@ -99,7 +114,9 @@ class KernelTurn:
         """Submit a child task."""
         given = msgspec.Raw(encode_value(dict(input), f"the input for {agent!r}"))
         urgent = DEFAULT if priority is None else priority
-        command = self.steps.write(SubmitTask(given, urgent, deadline, key, self.task))
+        self._ordinal += 1
+        body = SubmitTask(given, urgent, deadline, key, self.task, ordinal=self._ordinal)
+        command = self.steps.write(body)
         command = msgspec.structs.replace(
             command, task=self._services.scribe.ids.make("t"), agent=agent
         )
@@ -160,4 +177,6 @@ def outcome_of(event: Event) -> Any:
     if event.type == "task.failed":
         failed = decode(body, TaskFailedEvent)
         raise TaskFailed(event.task, failed.kind, failed.cause, failed.attempts)
+    if event.type == "task.outcome_unknown":
+        raise TaskFailed(event.task, "OutcomeUnknown", decode(body, TaskOutcomeUnknown).cause)
     raise TaskCancelled(event.task, decode(body, TaskCancelledEvent).reason)

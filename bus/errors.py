@@ -21,6 +21,7 @@ __all__ = [
     "MailboxFull",
     "ModelError",
     "NotFound",
+    "OutcomeUnknown",
     "PluginError",
     "RetinueError",
     "StartFailed",
@@ -89,6 +90,13 @@ class TaskCancelled(RetinueError):
         super().__init__(f"task {task} was cancelled: {reason}")
         self.task = task
         self.reason = reason
+
+
+class OutcomeUnknown(RetinueError):
+    """An effect that must happen once was begun, and nobody knows whether it took place.
+
+    Not raised when the call is known to have returned: its recorded result is given instead.
+    """
 
 
 class ToolError(RetinueError):

@@ -80,7 +80,10 @@ class PluginView(msgspec.Struct, frozen=True):
 
 
 class BusView(msgspec.Struct, frozen=True):
-    """The mirror. ``state`` is off, live or degraded; counts are events since the start."""
+    """The mirror. ``state`` is off, live or degraded; counts are events since the start.
+
+    ``url`` is where observers connect, without secrets.
+    """
 
     state: str
     server: str
@@ -88,6 +91,7 @@ class BusView(msgspec.Struct, frozen=True):
     pending: int = 0
     dropped: int = 0
     reason: str = ""
+    url: str = ""
 
 
 class StatusView(msgspec.Struct, frozen=True):

@@ -61,9 +61,10 @@ def spawn(
         ref.stop(block=False)
         raise
     tree.scheduler.tell(AgentReady(name, ref, entry.places))
-    _commit(
-        tree, name, AgentSpawned(spec.isolation, tuple(given), shown or "", spec.schema), timeout
+    body = AgentSpawned(
+        spec.isolation, tuple(given), shown or "", spec.schema, spec.reference or ""
     )
+    _commit(tree, name, body, timeout)
     return entry
 
 

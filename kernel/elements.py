@@ -30,7 +30,7 @@ class Elements:
     def __init__(self, tree: Tree) -> None:
         """Made by ``Kernel``."""
         self._tree = tree
-        self.pile: Pile[Element] = Pile(Element)
+        self.pile: Pile[Element] = tree.state.pile
 
     def create(self, content: Any, metadata: Mapping[str, Any] | None = None) -> Element:
         """Keep a JSON value as an element; committed on return."""
@@ -57,7 +57,7 @@ class Progressions:
         """Made by ``Kernel``."""
         self._tree = tree
         self._elements = elements
-        self._progressions: dict[str, Progression] = {}
+        self._progressions = tree.state.progressions
 
     def create(self, name: str = "") -> Progression:
         """Begin an empty order; committed on return."""

@@ -32,6 +32,7 @@ from .handles import TaskHandle
 from .model_choice import factories
 from .plugging import adopt, load_system_plugins
 from .reads import Reads
+from .recovery import folded_from, open_store, resume
 from .stopping import stop
 from .submission import Submission, handle_of, resubmission, submission
 from .tree import Tree
@@ -101,13 +102,16 @@ class Kernel(Reads):
         with self._lock:
             if self._state != "new":
                 raise KernelClosed(f"kernel {self.name!r} is {self._state}: make a new one")
-            self._tree = tree = Tree(self.config, self.clock, self._models)
+            store = open_store(self.config)
+            state = folded_from(store, self.config.limits.ended_tasks)
+            self._tree = tree = Tree(self.config, self.clock, self._models, store, state)
             tree.start()
             self._state = "running"
         self.elements = Elements(tree)
         self.progressions = Progressions(tree, self.elements)
         commit(tree, KernelStarted(self.name, VERSION, os.getpid()))
         load_system_plugins(tree, self._plugins)
+        resume(tree, state)
         return self
 
     def close(self, drain: float | None = None, reason: str = "closed by its program") -> None:

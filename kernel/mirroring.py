@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from retinue.bus.redis.mirror import Mirror
     from retinue.bus.redis.server import Server
 
-__all__ = ["HOLD_BACK", "make_mirror"]
+__all__ = ["HOLD_BACK", "make_mirror", "redacted"]
 
 HOLD_BACK = 0.02
 """Seconds that a tool waits at most until observers were told that it is called."""
@@ -54,3 +54,10 @@ def make_mirror(
     chosen = Selection(observers.include, observers.exclude)
     outbox = Outbox(chosen, observers.outbox_bytes)
     return server, Mirror(publisher, outbox, server=server.describe(), report=report, clock=clock)
+
+
+def redacted(server: Server) -> str:
+    """Where observers connect, without the password that the kernel itself may use."""
+    from retinue.bus.redis.client import redacted as without_secrets
+
+    return without_secrets(server.url)

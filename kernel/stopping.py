@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import time
+
+from retinue.actors.agent import Retire
 from retinue.actors.feed import Reader
+from retinue.actors.runtime import Future
+from retinue.actors.runtime.future import VALUE
 from retinue.bus.errors import DeadlineExceeded, KernelClosed
 from retinue.bus.journal import Filter
 from retinue.bus.messages import KernelStopped, KernelStopping
@@ -13,6 +18,7 @@ from .tree import Tree
 __all__ = ["stop"]
 
 CLOSE_TIMEOUT = 5.0
+RETIRE_TIMEOUT = 1.0
 
 
 def stop(tree: Tree, drain: float, reason: str) -> None:
@@ -22,6 +28,7 @@ def stop(tree: Tree, drain: float, reason: str) -> None:
     if drain > 0:
         _drain(tree, drain)
     unfinished = tree.table.open
+    _retire(tree, RETIRE_TIMEOUT)
     tree.stop_work(CLOSE_TIMEOUT)
     try:
         commit(tree, KernelStopped(unfinished), CLOSE_TIMEOUT)
@@ -44,3 +51,22 @@ def _drain(tree: Tree, seconds: float) -> None:
                 pass
     finally:
         reader.close()
+
+
+def _retire(tree: Tree, seconds: float) -> None:
+    """Let agents that are idle end, and run their ``on_stop``; those that work are cut off later."""
+    busy = {working.turn.agent for working in list(tree.turns.values())}
+    gone: list[Future[None]] = []
+    for entry in tree.roster.entries():
+        if entry.name not in busy and entry.ref.is_alive():
+            ended: Future[None] = Future()
+            entry.ref.monitor(lambda _, ended=ended: ended.settle(VALUE, None))  # type: ignore[misc]
+            entry.ref.tell(Retire())
+            gone.append(ended)
+    until = time.monotonic() + seconds
+    for ended in gone:
+        try:
+            ended.get(timeout=max(0.0, until - time.monotonic()))
+        except DeadlineExceeded:
+            tree.unsaid.append("agents took longer than their time to end")
+            return

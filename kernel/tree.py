@@ -9,6 +9,8 @@ from collections import deque
 from collections.abc import Callable, Mapping
 from typing import Any
 
+import msgspec
+
 from retinue.actors.admission import Admission
 from retinue.actors.agent import Working
 from retinue.actors.bus import BusActor, hold_back
@@ -16,6 +18,7 @@ from retinue.actors.child_specs import ChildSpec
 from retinue.actors.completions import Completions
 from retinue.actors.execution import Executors
 from retinue.actors.feed import Feed
+from retinue.actors.fold import Folded
 from retinue.actors.journal import JournalActor
 from retinue.actors.models import Models
 from retinue.actors.orchestrator import Orchestrator
@@ -28,7 +31,6 @@ from retinue.actors.scheduling.line import Line
 from retinue.actors.scheduling.policies import make_policy
 from retinue.actors.scribe import Scribe
 from retinue.actors.supervisor import Supervisor
-from retinue.actors.tasks import TaskTable
 from retinue.actors.toolbox import Toolbox
 from retinue.actors.turn import Services
 from retinue.actors.watchdog import Watchdog
@@ -36,7 +38,7 @@ from retinue.bus.clock import Clock
 from retinue.bus.envelope import Event
 from retinue.bus.errors import ActorDead, RetinueError
 from retinue.bus.ids import Ids, random_boot
-from retinue.bus.journal import EventStore, Filter, MemoryStore
+from retinue.bus.journal import EventStore, Filter
 from retinue.bus.messages import (
     TERMINAL_TASK,
     AgentFailed,
@@ -48,7 +50,7 @@ from retinue.bus.views import BusView, PluginView
 from retinue.plugins.llm.model import ChatModel
 
 from .config import Config
-from .mirroring import HOLD_BACK, make_mirror
+from .mirroring import HOLD_BACK, make_mirror, redacted
 
 __all__ = ["Tree"]
 
@@ -61,24 +63,27 @@ class Tree:
         config: Config,
         clock: Clock,
         models: Mapping[str, Callable[[], ChatModel]],
-        store: EventStore | None = None,
+        store: EventStore,
+        state: Folded,
     ) -> None:
-        """No actor runs until ``start``, but the data and the executors are there."""
+        """No actor runs until ``start``; ``state`` is what ``store`` tells, and outlives restarts."""
         self.config = config
         self.clock = clock
         limits = config.limits
         self.ids = Ids(random_boot(secrets.randbits))
-        self.store = store or MemoryStore(limits.journal_events)
+        self.store = store
+        self.state = state
         self.feed = Feed(self.store)
         self.completions = Completions()
-        self.table = TaskTable(limits.ended_tasks)
+        self.table = state.table
         self.roster = Roster()
         self.admission = Admission(self.roster, limits.input_bytes, limits.open_tasks)
-        self.toolbox = Toolbox(self.ids.make, clock.monotonic)
+        self.effects = state.effects
+        self.toolbox = Toolbox(self.ids.make, clock.monotonic, self.effects)
         self.models = Models(models, config.models.default, self.ids.make, clock.monotonic)
         self.plugins: dict[str, PluginView] = {}
         self.turns: dict[str, Working] = {}
-        self.states: dict[str, dict[str, Any]] = {}
+        self.states = state.states
         self.unsaid: deque[str] = deque(maxlen=100)
         self.system = System(
             config.name, clock=clock, on_dead_letter=self._dead, on_failure=self._failed
@@ -127,7 +132,9 @@ class Tree:
         if self.mirror is None:
             return BusView("off", "none")
         server, mirror = self.mirror
-        return mirror.view() if mirror is not None else BusView("off", server.describe())
+        if mirror is None:
+            return BusView("off", server.describe())
+        return msgspec.structs.replace(mirror.view(), url=redacted(server))
 
     def stop_work(self, timeout: float) -> None:
         """End every turn and every model; the journal still takes what they say last."""
@@ -165,7 +172,7 @@ class Tree:
     def _scheduler(self) -> ChildSpec:
         schedule = self.config.scheduler
         policy = make_policy(schedule.policy, schedule.ageing)
-        line = Line(policy, schedule.max_running, schedule.max_per_agent)
+        line = Line(policy, schedule.max_running, schedule.max_per_agent, places=0)
         args = (self.scribe, lambda: self.orchestrator, Desk(line, schedule.ageing))
         return ChildSpec("scheduler", Scheduler, args)
 
@@ -175,6 +182,7 @@ class Tree:
             lambda: self.scheduler,
             self.admission,
             self.table,
+            self.effects,
             self.system.after,
             random.SystemRandom().random,
         )

@@ -35,8 +35,14 @@ class ToolContext:
         cancelled: Callable[[], bool] = lambda: False,
         deadline: float | None = None,
         clock: Clock | None = None,
+        effect: str = "",
     ) -> None:
         """``deadline`` is in seconds since the epoch, by ``clock``."""
+        self.effect = effect
+        """The id of this effect, for a ``once`` tool: the same in every attempt at the task.
+
+        Pass it on as an idempotency key where the other side takes one.
+        """
         self._progress = progress
         self._cancelled = cancelled
         self._clock = clock or SystemClock()

@@ -29,8 +29,11 @@ class Line:
     make a parent and its children wait for each other.
     """
 
-    def __init__(self, policy: Policy, max_running: int, max_per_agent: int) -> None:
-        """Caps count tasks in flight and are at least 1."""
+    def __init__(
+        self, policy: Policy, max_running: int, max_per_agent: int, places: int = 1
+    ) -> None:
+        """Caps count tasks in flight and are at least 1; ``places`` is for agents not set yet."""
+        self._default = places
         self.policy = policy
         self.max_running = max_running
         self.max_per_agent = max_per_agent
@@ -51,7 +54,7 @@ class Line:
         return list(self._waiting.values())
 
     def set_places(self, agent: str, places: int) -> None:
-        """How many tasks the agent takes at once; 1 unless it is set."""
+        """How many tasks the agent takes at once; 0 for one that is not there."""
         self._places[agent] = places
         self._offer(agent)
 
@@ -133,6 +136,8 @@ class Line:
         waiting = self._waiting.get(task)
         if waiting is None:
             return ""
+        if not self._places.get(waiting.agent, self._default):
+            return f"no agent is named {waiting.agent!r}: spawn it"
         if not self._has_place(waiting.agent):
             busy = [t for t, w in self.running.items() if w.agent == waiting.agent]
             return f"agent {waiting.agent!r} is busy with {', '.join(busy)}"
@@ -149,7 +154,7 @@ class Line:
         return Choice(waiting, self.policy.reason(waiting, others), others)
 
     def _has_place(self, agent: str) -> bool:
-        places = min(self._places.get(agent, 1), self.max_per_agent)
+        places = min(self._places.get(agent, self._default), self.max_per_agent)
         return self._held.get(agent, 0) < places
 
     def _offer(self, agent: str) -> None:

@@ -38,7 +38,9 @@ __all__ = [  # noqa: PLE0604
     *tools.__all__,
 ]
 
-TERMINAL_TASK = frozenset({"task.succeeded", "task.failed", "task.cancelled"})
+TERMINAL_TASK = frozenset(
+    {"task.succeeded", "task.failed", "task.cancelled", "task.outcome_unknown"}
+)
 TERMINAL_RUN = frozenset({"run.succeeded", "run.failed", "run.cancelled"})
 
 

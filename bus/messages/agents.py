@@ -28,12 +28,17 @@ class StopAgent(Command, frozen=True):
 
 
 class AgentSpawned(Event, frozen=True, tag="agent.spawned"):
-    """An agent is there. ``schema`` is the JSON Schema of its input."""
+    """An agent is there. ``schema`` is the JSON Schema of its input.
+
+    ``reference`` (``module:name``) is where a later start finds its code, and empty when only the
+    program that spawned it can spawn it again.
+    """
 
     isolation: str
     tools: tuple[str, ...] = ()
     model: str = ""
     schema: dict[str, Any] = {}
+    reference: str = ""
 
 
 class AgentStopped(Event, frozen=True, tag="agent.stopped"):

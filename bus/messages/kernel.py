@@ -8,6 +8,7 @@ __all__ = [
     "BusDegraded",
     "BusRestored",
     "ConfigureScheduler",
+    "KernelRecovered",
     "KernelStarted",
     "KernelStopped",
     "KernelStopping",
@@ -41,6 +42,18 @@ class KernelStarted(Event, frozen=True, tag="kernel.started"):
     name: str
     version: str
     pid: int
+
+
+class KernelRecovered(Event, frozen=True, tag="kernel.recovered"):
+    """The kernel goes on where its last start ended.
+
+    ``events`` were folded, ``resumed`` tasks go on, ``unknown`` ended with an unknown outcome.
+    """
+
+    events: int
+    resumed: int = 0
+    unknown: int = 0
+    clean: bool = True
 
 
 class KernelStopping(Event, frozen=True, tag="kernel.stopping"):

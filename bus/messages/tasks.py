@@ -27,6 +27,7 @@ __all__ = [
     "SubmitTask",
     "TaskCancelled",
     "TaskFailed",
+    "TaskOutcomeUnknown",
     "TaskQueued",
     "TaskResumes",
     "TaskRunning",
@@ -43,7 +44,9 @@ class SubmitTask(Command, frozen=True):
 
     The envelope's ``task`` is the new task's id and its ``agent`` who shall do it.
     ``deadline`` is for the whole task and ``attempt_timeout`` for each attempt, in seconds.
-    With a ``key`` that was used before, the answer is the id of the task that has it.
+    With a ``key`` that was used before, the answer is the id of the task that has it. A child's
+    ``ordinal`` counts its parent's submissions from 1, in each attempt anew: what an earlier
+    attempt submitted at the same place, to the same agent with the same input, is taken up again.
     """
 
     input: Raw
@@ -54,6 +57,7 @@ class SubmitTask(Command, frozen=True):
     attempts: int = 1
     attempt_timeout: float | None = None
     fairness: str = ""
+    ordinal: int = 0
 
 
 class CancelTask(Command, frozen=True):
@@ -150,6 +154,7 @@ class TaskSubmitted(Event, frozen=True, tag="task.submitted"):
     attempts: int = 1
     attempt_timeout: float | None = None
     fairness: str = ""
+    ordinal: int = 0
 
 
 class TaskQueued(Event, frozen=True, tag="task.queued"):
@@ -212,6 +217,16 @@ class TaskFailed(Event, frozen=True, tag="task.failed"):
     kind: str
     cause: str
     attempts: int = 1
+    seconds: float = 0.0
+
+
+class TaskOutcomeUnknown(Event, frozen=True, tag="task.outcome_unknown"):
+    """The task ended because nobody knows whether an effect that it had begun took place.
+
+    ``cause`` names the tool and the effect: look there, then retry the task or leave it.
+    """
+
+    cause: str
     seconds: float = 0.0
 
 

@@ -6,16 +6,20 @@ from msgspec import Raw
 
 from .base import Event
 
-__all__ = ["ToolCalled", "ToolProgress", "ToolReturned"]
+__all__ = ["ToolCalled", "ToolProgress", "ToolRecalled", "ToolReturned"]
 
 
 class ToolCalled(Event, frozen=True, tag="tool.called"):
-    """A call begins; ``call`` joins it to its ``tool.returned``. ``effect``: none|idempotent|once."""
+    """A call begins; ``call`` joins it to its ``tool.returned``. ``effect``: none|idempotent|once.
+
+    ``effect_id`` names the effect of a ``once`` call: the same in every attempt at its task.
+    """
 
     call: str
     tool: str
     args: Raw
     effect: str = "none"
+    effect_id: str = ""
 
 
 class ToolProgress(Event, frozen=True, tag="tool.progress"):
@@ -28,8 +32,18 @@ class ToolProgress(Event, frozen=True, tag="tool.progress"):
     note: str = ""
 
 
+class ToolRecalled(Event, frozen=True, tag="tool.recalled"):
+    """An effect that an earlier attempt had was not repeated: its recorded result was given."""
+
+    tool: str
+    effect_id: str
+
+
 class ToolReturned(Event, frozen=True, tag="tool.returned"):
-    """A call ended: with ``result``, or with ``error`` (``Kind: message``) and ``ok`` false."""
+    """A call ended: with ``result``, or with ``error`` (``Kind: message``) and ``ok`` false.
+
+    ``unknown`` says that nobody knows whether its effect took place: it was cut off.
+    """
 
     call: str
     tool: str
@@ -38,3 +52,4 @@ class ToolReturned(Event, frozen=True, tag="tool.returned"):
     result: Raw = Raw(b"null")
     error: str = ""
     summary: str = ""
+    unknown: bool = False

@@ -291,3 +291,35 @@ def test_a_kernel_actor_that_fails_is_restarted_and_nothing_in_hand_is_lost(kern
 
 async def _loop():
     return asyncio.get_running_loop()
+
+
+def test_a_neighbour_of_an_agent_that_blocks_is_tried_again_at_no_cost():
+    gate, out = os.pipe()
+    read = ctypes.CDLL(None).read
+    attempts = []
+
+    @agent
+    async def innocent(ctx) -> int:
+        attempts.append(ctx.attempt)
+        ctx.thought("here")
+        if len(attempts) == 1:
+            await asyncio.Event().wait()
+        return len(attempts)
+
+    @agent
+    async def blocks(ctx) -> None:
+        read(gate, ctypes.create_string_buffer(1), 1)
+
+    with Kernel(config=QUICK) as kernel:
+        kernel.spawn("innocent", innocent)
+        task = kernel.submit("innocent")
+        for event in task.events(timeout=10):
+            if event.type == "agent.thought":
+                break
+        try:
+            failing(kernel, blocks, "AgentHung")
+            assert task.result(timeout=10) == 2
+        finally:
+            os.write(out, b"x")
+    os.close(gate)
+    os.close(out)

@@ -32,11 +32,11 @@ def mirrored(folder):
 
 
 def url_of(folder: Path) -> str:
-    return f"unix://{folder}/redis.sock"
+    return f"unix://{folder}/redis/redis.sock"
 
 
 def server_pid(folder: Path) -> int:
-    return int(json.loads((folder / "redis.pid").read_text())["server"]["pid"])
+    return int(json.loads(next((folder / "redis").glob("*.pid")).read_text())["server"]["pid"])
 
 
 @agent
@@ -60,7 +60,7 @@ def test_an_observer_sees_the_events_that_the_journal_holds(mirrored, folder):
 
 
 def test_any_client_sees_a_tool_call_before_the_tool_runs(mirrored, folder):
-    client = redis.Redis(unix_socket_path=str(folder / "redis.sock"), protocol=3)
+    client = redis.Redis(unix_socket_path=str(folder / "redis" / "redis.sock"), protocol=3)
     pubsub = client.pubsub()
     pubsub.psubscribe("retinue:{main}:events:*:tool.called")
     assert pubsub.get_message(timeout=5)["type"] == "psubscribe"
@@ -181,7 +181,7 @@ def test_only_what_the_configuration_selects_is_mirrored(folder):
 def test_consumers_of_live_logs_get_what_they_know(folder):
     observers = ObserversConfig(dialects=DialectsConfig(live_logs=LiveLogsConfig(enabled=True)))
     with Kernel(redis="auto", state_dir=folder, config=Config(observers=observers)) as kernel:
-        client = redis.Redis(unix_socket_path=str(folder / "redis.sock"), protocol=3)
+        client = redis.Redis(unix_socket_path=str(folder / "redis" / "redis.sock"), protocol=3)
         pubsub = client.pubsub()
         pubsub.subscribe("raro:live_logs")
         assert pubsub.get_message(timeout=5)["type"] == "subscribe"

@@ -310,3 +310,20 @@ def test_closing_waits_for_what_runs_up_to_the_drain():
     release.set()
     closing.join(10)
     assert task.result(timeout=1) == "finished"
+
+
+def test_a_class_agent_is_told_when_the_kernel_closes():
+    told = []
+
+    @agent
+    class Holds:
+        def on_stop(self) -> None:
+            told.append("stopped")
+
+        async def run(self, ctx) -> str:
+            return "ran"
+
+    with Kernel() as kernel:
+        kernel.spawn("holds", Holds)
+        assert kernel.submit("holds").result(timeout=5) == "ran"
+    assert told == ["stopped"]

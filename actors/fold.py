@@ -1,0 +1,237 @@
+"""State is a fold over events: from what the journal holds to what the kernel knows. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+
+from retinue.bus.codec import decode
+from retinue.bus.elements import Element, Pile, Progression
+from retinue.bus.envelope import Envelope, Event
+from retinue.bus.messages import (
+    AgentSpawned,
+    AgentState,
+    AttemptFailed,
+    CancelRequested,
+    ElementCreated,
+    ProgressionAppended,
+    ProgressionCreated,
+    TaskCancelled,
+    TaskFailed,
+    TaskOutcomeUnknown,
+    TaskQueued,
+    TaskSubmitted,
+    TaskSucceeded,
+    ToolCalled,
+    ToolReturned,
+)
+
+from .effects import Effect, Effects
+from .tasks import Ending, Task, TaskTable
+
+__all__ = ["AgentRecord", "Folded", "fold"]
+
+
+class AgentRecord(msgspec.Struct, frozen=True):
+    """An agent that was there: what a later start needs to spawn it again."""
+
+    name: str
+    reference: str
+    isolation: str
+    tools: tuple[str, ...]
+    model: str
+
+
+class Folded(msgspec.Struct):
+    """What the kernel knows, as far as events tell it. ``seq`` is the last event that is in it."""
+
+    table: TaskTable
+    effects: Effects
+    states: dict[str, Any] = {}
+    pile: Pile[Element] = msgspec.field(default_factory=lambda: Pile(Element))
+    progressions: dict[str, Progression] = {}
+    agents: dict[str, AgentRecord] = {}
+    calls: dict[str, tuple[str, str]] = {}
+    due: dict[str, float] = {}
+    seq: int = 0
+    clean: bool = True
+
+
+def fold(folded: Folded, event: Event) -> None:
+    """Take one event in. Events that say nothing about state change nothing but ``seq``."""
+    folded.seq = event.seq
+    step = STEPS.get(event.envelope.type)
+    if step is not None:
+        step(folded, event.envelope)
+
+
+def _submitted(folded: Folded, event: Envelope) -> None:
+    body = decode(event.body, TaskSubmitted)
+    task = Task(
+        event.task,
+        event.run,
+        event.agent,
+        body.parent,
+        body.input,
+        body.priority,
+        body.fairness,
+        body.key,
+        body.attempts,
+        body.attempt_timeout,
+        body.deadline,
+        event.time,
+        event.trace,
+        cause=event.id,
+        ordinal=body.ordinal,
+    )
+    folded.table.add(task)
+
+
+def _queued(folded: Folded, event: Envelope) -> None:
+    task = _open(folded, event)
+    if task is not None:
+        body = decode(event.body, TaskQueued)
+        task.attempt = body.attempt
+        folded.table.move(task, "queued")
+        folded.due[task.id] = event.time + body.delay
+
+
+def _scheduled(folded: Folded, event: Envelope) -> None:
+    task = _open(folded, event)
+    if task is not None:
+        folded.table.move(task, "scheduled")
+
+
+def _running(folded: Folded, event: Envelope) -> None:
+    task = _open(folded, event)
+    if task is not None:
+        folded.table.move(task, "running")
+        task.started = task.started or event.time
+
+
+def _attempt_failed(folded: Folded, event: Envelope) -> None:
+    task = _open(folded, event)
+    if task is not None:
+        body = decode(event.body, AttemptFailed)
+        task.kind, task.error = body.kind, body.cause
+        if body.kind == INTERRUPTED:
+            task.attempts += 1
+
+
+def _cancel_requested(folded: Folded, event: Envelope) -> None:
+    task = _open(folded, event)
+    if task is not None:
+        reason = decode(event.body, CancelRequested).reason
+        ending = Ending("cancelled", "Cancelled", reason)
+        for one in (task, *folded.table.below(task)):
+            one.ending = one.ending or ending
+
+
+def _ended(folded: Folded, event: Envelope) -> None:
+    task = _open(folded, event)
+    if task is None:
+        return
+    state = event.type.removeprefix("task.")
+    if state == "succeeded":
+        task.result = bytes(decode(event.body, TaskSucceeded).result)
+    elif state == "failed":
+        failed = decode(event.body, TaskFailed)
+        task.kind, task.error = failed.kind, failed.cause
+    elif state == "cancelled":
+        task.kind, task.error = "", decode(event.body, TaskCancelled).reason
+    else:
+        task.kind, task.error = "OutcomeUnknown", decode(event.body, TaskOutcomeUnknown).cause
+    folded.table.end(task, state, event.time)
+    folded.due.pop(task.id, None)
+    folded.effects.forget(task.id)
+
+
+def _called(folded: Folded, event: Envelope) -> None:
+    body = decode(event.body, ToolCalled)
+    if body.effect_id and event.task:
+        folded.calls[body.call] = (event.task, body.effect_id)
+        folded.effects.note(event.task, Effect(body.effect_id, body.tool, "begun"))
+
+
+def _returned(folded: Folded, event: Envelope) -> None:
+    body = decode(event.body, ToolReturned)
+    task, effect = folded.calls.pop(body.call, ("", ""))
+    if task and body.ok:
+        folded.effects.note(task, Effect(effect, body.tool, "returned", bytes(body.result)))
+    elif task and not body.unknown:
+        folded.effects.note(task, Effect(effect, body.tool, "failed"))
+
+
+def _spawned(folded: Folded, event: Envelope) -> None:
+    body = decode(event.body, AgentSpawned)
+    folded.agents[event.agent] = AgentRecord(
+        event.agent, body.reference, body.isolation, body.tools, body.model
+    )
+
+
+def _agent_stopped(folded: Folded, event: Envelope) -> None:
+    folded.agents.pop(event.agent, None)
+    folded.states.pop(event.agent, None)
+
+
+def _state(folded: Folded, event: Envelope) -> None:
+    folded.states[event.agent] = msgspec.json.decode(decode(event.body, AgentState).state)
+
+
+def _element(folded: Folded, event: Envelope) -> None:
+    body = decode(event.body, ElementCreated)
+    content = msgspec.json.decode(body.content)
+    folded.pile.include(
+        Element(id=body.element, created=event.time, content=content, metadata=body.metadata)
+    )
+
+
+def _progression(folded: Folded, event: Envelope) -> None:
+    body = decode(event.body, ProgressionCreated)
+    folded.progressions[body.progression] = Progression(id=body.progression, name=body.name)
+
+
+def _appended(folded: Folded, event: Envelope) -> None:
+    body = decode(event.body, ProgressionAppended)
+    folded.progressions[body.progression].extend(body.elements)
+
+
+def _kernel_moved(folded: Folded, event: Envelope) -> None:
+    folded.clean = event.type == "kernel.stopped"
+
+
+def _open(folded: Folded, event: Envelope) -> Task | None:
+    task = folded.table.tasks.get(event.task)
+    if task is None or not task.open:
+        return None
+    task.cause = event.id
+    return task
+
+
+INTERRUPTED = "Interrupted"
+"""The kind of an attempt that a stop or a crash of the kernel broke off; it costs no attempt."""
+
+STEPS: dict[str, Callable[[Folded, Envelope], None]] = {
+    "task.submitted": _submitted,
+    "task.queued": _queued,
+    "task.scheduled": _scheduled,
+    "task.running": _running,
+    "task.attempt_failed": _attempt_failed,
+    "task.cancel_requested": _cancel_requested,
+    "task.succeeded": _ended,
+    "task.failed": _ended,
+    "task.cancelled": _ended,
+    "task.outcome_unknown": _ended,
+    "tool.called": _called,
+    "tool.returned": _returned,
+    "agent.spawned": _spawned,
+    "agent.stopped": _agent_stopped,
+    "agent.state": _state,
+    "element.created": _element,
+    "progression.created": _progression,
+    "progression.appended": _appended,
+    "kernel.started": _kernel_moved,
+    "kernel.stopped": _kernel_moved,
+}

@@ -1,0 +1,57 @@
+"""What becomes of the tasks that an earlier start of the kernel left open. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Literal
+
+import msgspec
+
+from .effects import Effect, Effects
+from .tasks import Ending, Task, TaskTable
+
+__all__ = ["Resumed", "plan", "unknown_ending"]
+
+What = Literal["end", "interrupted", "wait", "run"]
+
+
+class Resumed(msgspec.Struct, frozen=True):
+    """One open task and what to do with it.
+
+    ``end`` it, try it again because it was ``interrupted``, ``run`` it, or let it ``wait`` for
+    ``delay`` seconds of its back-off first.
+    """
+
+    task: Task
+    what: What
+    ending: Ending | None = None
+    delay: float = 0.0
+
+
+def plan(table: TaskTable, effects: Effects, due: Mapping[str, float], now: float) -> list[Resumed]:
+    """For every open task, children before their parents, so that no end cancels what has one."""
+    open_tasks = [task for task in table.tasks.values() if task.open]
+    return [_decide(task, effects.unknown(task.id), due, now) for task in reversed(open_tasks)]
+
+
+def unknown_ending(effect: Effect) -> Ending:
+    """The end of a task whose effect may or may not have taken place."""
+    return Ending(
+        "outcome_unknown",
+        "OutcomeUnknown",
+        f"{effect.tool} was begun and nobody knows whether it took place (effect {effect.id}): "
+        "look there, then retry the task or leave it",
+    )
+
+
+def _decide(task: Task, unknown: Effect | None, due: Mapping[str, float], now: float) -> Resumed:
+    if task.ending is not None:
+        return Resumed(task, "end", task.ending)
+    if unknown is not None:
+        return Resumed(task, "end", unknown_ending(unknown))
+    if task.state in ("scheduled", "running"):
+        return Resumed(task, "interrupted")
+    delay = due.get(task.id, 0.0) - now
+    if delay > 0:
+        return Resumed(task, "wait", delay=delay)
+    return Resumed(task, "run")

@@ -1,0 +1,53 @@
+"""Going on where the last start ended: the journal is folded, and what was open is resumed."""
+
+from __future__ import annotations
+
+from retinue.actors.effects import Effects
+from retinue.actors.fold import AgentRecord, Folded, fold
+from retinue.actors.orchestrator import Resume
+from retinue.actors.tasks import TaskTable
+from retinue.bus.errors import RetinueError
+from retinue.bus.journal import EventStore, MemoryStore
+from retinue.bus.messages import AgentFailed, KernelRecovered
+from retinue.plugins import AgentSpec
+
+from .agents import spawn
+from .config import Config
+from .elements import commit
+from .tree import Tree
+
+__all__ = ["folded_from", "open_store", "resume"]
+
+
+def open_store(config: Config) -> EventStore:
+    """Where the kernel keeps its events: in its state folder, or in memory when it has none."""
+    return MemoryStore(config.limits.journal_events)
+
+
+def folded_from(store: EventStore, keep: int) -> Folded:
+    """The state that the store's events tell; ``keep`` counts ended tasks."""
+    folded = Folded(TaskTable(keep), Effects())
+    for event in store.read():
+        fold(folded, event)
+    return folded
+
+
+def resume(tree: Tree, folded: Folded) -> None:
+    """Spawn the agents that were there, then go on with every task that was left open."""
+    for record in list(folded.agents.values()):
+        if record.name not in tree.roster and record.reference:
+            _spawn_again(tree, record)
+    due = {task: at for task, at in folded.due.items() if task in tree.table.tasks}
+    resumed, unknown = tree.orchestrator.ask(Resume(due))
+    if folded.seq:
+        commit(tree, KernelRecovered(folded.seq, resumed, unknown, folded.clean))
+
+
+def _spawn_again(tree: Tree, record: AgentRecord) -> None:
+    """One agent that cannot be had must not keep the kernel from starting: its tasks wait."""
+    try:
+        spec = AgentSpec.load(record.reference)
+        spawn(tree, record.name, spec, record.isolation, record.tools, record.model or None)
+    except (RetinueError, ImportError) as error:
+        kind = type(error).__name__
+        tree.say(AgentFailed(kind, str(error), "not spawned again; its tasks wait"), record.name)
