@@ -66,13 +66,14 @@ async def structured(
     is wrong with it; a second one, or one cut at ``max_tokens``, raises ModelError.
     """
     schema = schema_of(type) if schema is None else schema
+    opens = "[" if schema.get("type") == "array" else "{"
     asked = list(messages)
     for last in (False, True):
         answer = await complete(
             model, asked, schema=schema, max_tokens=max_tokens, temperature=temperature, seed=seed
         )
         try:
-            return _decode(answer.text, type, check)
+            return _decode(first_json(answer.text, opens), type, check)
         except ValueError as error:
             if last or answer.finish == "length":
                 raise _out_of_form(model, answer, error, max_tokens) from error
@@ -136,7 +137,7 @@ def _references(node: Any) -> set[str]:
 
 
 def _decode(text: str, type: type[T], check: Callable[[T], None] | None) -> T:
-    value = msgspec.json.decode(first_json(text), type=type)
+    value = msgspec.json.decode(text, type=type)
     if check is not None:
         check(value)
     return value

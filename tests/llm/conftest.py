@@ -41,7 +41,7 @@ def openai_url(weights: Path) -> Iterator[str]:
         site=str(Path(find_spec("xllamacpp").origin).parent.parent),
         slots=1,
         context=2048,
-        threads=2,
+        threads=1,
         host="127.0.0.1",
         api_keys=(API_KEY,),
     )
