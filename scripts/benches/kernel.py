@@ -44,7 +44,7 @@ def run(report: Any) -> None:
 
 
 @agent
-async def shout(ctx: Context, text: str) -> str:
+async def shout(_: Context, text: str) -> str:
     """The naive design's agent."""
     return text.upper()
 
@@ -160,7 +160,7 @@ def _beside_dramatiq(report: Any, url: str) -> None:
 
 
 @agent
-async def last(ctx: Context, text: str) -> str:
+async def last(_: Context, text: str) -> str:
     """Reply."""
     return text
 

@@ -11,7 +11,7 @@ from retinue.plugins import Context, agent
 
 
 @agent
-async def idle(ctx: Context, text: str) -> str:
+async def idle(_: Context, text: str) -> str:
     """An agent that waits for work."""
     return text
 
