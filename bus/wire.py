@@ -53,15 +53,21 @@ def source_of(kernel: str) -> str:
 
 
 class Timestamps:
-    """RFC 3339 in UTC with milliseconds; the part up to the second is made once a second."""
+    """RFC 3339 in UTC with milliseconds; events of one millisecond share their text."""
 
     def __init__(self) -> None:
-        self._second = -1
-        self._prefix = ""
+        self._moment = self._second = -1
+        self._prefix = self._text = ""
 
     def format(self, seconds: float) -> str:
         """For example ``2001-09-09T01:46:40.123Z``; ``seconds`` since the epoch."""
-        second, ms = divmod(round(seconds * 1000), 1000)
+        moment = round(seconds * 1000)
+        if moment != self._moment:
+            self._moment = moment
+            self._text = self._format(*divmod(moment, 1000))
+        return self._text
+
+    def _format(self, second: int, ms: int) -> str:
         if second != self._second:
             self._prefix = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(second))
             self._second = second

@@ -24,7 +24,6 @@ _GROUP_EVENTS = 256
 _GROUP_BYTES = 128 * 1024
 _IN_FLIGHT = 2
 """Groups on the way: the next one is packed while Redis works on the one before."""
-_CHANNELS = 4096
 
 _SHA = hashlib.sha1(scripts.PUBLISH.encode(), usedforsecurity=False).hexdigest().encode()
 
@@ -67,7 +66,6 @@ class Publisher:
         self._connection = connection(url, timeout)
         self._timeout = timeout
         self._clock = clock or SystemClock()
-        self._channels: dict[tuple[str, str], bytes] = {}
         self._adopted = False
         self._ready = False
 
@@ -160,22 +158,18 @@ class Publisher:
         self, events: Sequence[Event], previous: int
     ) -> Iterator[tuple[int, list[bytes], int]]:
         """Yield groups: the last ``seq``, packed arguments, and how many arguments these are."""
-        encode, channel_of, live_logs = self._encode, self._channel, self._live_logs
+        encode, kernel, live_logs = self._encode, self._kernel, self._live_logs
         packed: list[bytes] = []
         size = messages = 0
         for event in events:
             seq, envelope = event.seq, event.envelope
             digits = b"%d" % seq
+            name = channel(kernel, envelope.run, envelope.type).encode()
             payload = encode(event, previous)
+            # The arguments of ``resp.bulk`` one by one, for an event in a single step.
             packed.append(
-                b"$%d\r\n%b\r\n%b$%d\r\n%b\r\n"
-                % (
-                    len(digits),
-                    digits,
-                    channel_of(envelope.run, envelope.type),
-                    len(payload),
-                    payload,
-                )
+                b"$%d\r\n%b\r\n$%d\r\n%b\r\n$%d\r\n%b\r\n"
+                % (len(digits), digits, len(name), name, len(payload), payload)
             )
             previous = seq
             size += len(payload)
@@ -188,14 +182,6 @@ class Publisher:
                 packed, size, messages = [], 0, 0
         if packed:
             yield previous, packed, 3 * messages
-
-    def _channel(self, run: str, type: str) -> bytes:
-        found = self._channels.get((run, type))
-        if found is None:
-            if len(self._channels) >= _CHANNELS:
-                self._channels.clear()
-            found = self._channels[run, type] = bulk(channel(self._kernel, run, type).encode())
-        return found
 
     def _call(self, *arguments: bytes) -> Any:
         self._connection.send_packed_command([command(arguments)], check_health=False)
