@@ -69,7 +69,7 @@ class TerminalScreen:
         self._row("question", question)
         self._row("folder", str(folder))
         self._row("model", session.model.name)
-        self._row("observer", f"over {session.redis}")
+        self._row("observer", f"reads Redis: {session.redis}")
         click.echo()
 
     def show(self, event: ObservedEvent | None) -> None:
@@ -125,7 +125,11 @@ class TerminalScreen:
 
 def _figures(summary: Summary) -> str:
     seen = f"{summary.events_observed} of {summary.events_journal} events observed"
-    return (
-        f"{summary.agents} agents, {summary.tasks} tasks, {summary.tool_calls} tool calls, "
-        f"{summary.tokens} tokens in {duration(summary.seconds)}; {seen}, {summary.lost} lost"
+    counted = (
+        ("agent", summary.agents),
+        ("task", summary.tasks),
+        ("tool call", summary.tool_calls),
     )
+    parts = [f"{count} {noun}{'s' if count != 1 else ''}" for noun, count in counted]
+    spent = f"{summary.tokens} tokens in {duration(summary.seconds)}"
+    return f"{', '.join(parts)}, {spent}; {seen}, {summary.lost} lost"

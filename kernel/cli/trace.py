@@ -11,6 +11,8 @@ __all__ = ["Trace", "Traced", "log_line"]
 
 _WIDTH = 100
 _HEAD = 42  # seq, time and type of a line of the log
+_NOUNS = {"files.search": "passage", "files.read": "line"}
+"""What the results of these consist of."""
 
 
 class Traced(Protocol):
@@ -153,12 +155,19 @@ def _who(event: Traced) -> str:
 
 
 def _result(data: dict[str, Any], width: int) -> str:
-    if data.get("summary"):
-        return cut(one_line(data["summary"]), width)
     result = data.get("result")
+    noun = _NOUNS.get(data.get("tool", ""))
+    if noun is None and data.get("summary"):
+        return cut(one_line(data["summary"]), width)
     if isinstance(result, list):
-        return f"{len(result)} item{'' if len(result) == 1 else 's'}"
+        return _counted(len(result), noun or "item")
+    if noun and isinstance(result, dict):
+        return _counted(len(str(result.get("text", "")).splitlines()), noun)
     return "done" if result is None else shown(result, width)
+
+
+def _counted(count: int, noun: str) -> str:
+    return f"{count} {noun}{'' if count == 1 else 's'}"
 
 
 def _progress(data: dict[str, Any]) -> str:

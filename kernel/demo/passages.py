@@ -45,7 +45,7 @@ def plain(text: str) -> str:
         if _FENCE.match(line) or (line.strip() and _RULE.match(line)):
             continue
         lines.append(_plain_line(line))
-    return " ".join(line for line in lines if line)
+    return _stopped(" ".join(line for line in lines if line))
 
 
 def _speaks_of(question: str, hit: Mapping[str, Any]) -> bool:

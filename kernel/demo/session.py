@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import math
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -28,8 +29,8 @@ __all__ = ["Session", "documents"]
 _NAME = "demo"
 _TICK = 0.25
 """Seconds of silence after which whoever watches may say that it goes on."""
-_CATCH_UP = 10.0
-"""Seconds that the last events may take from the journal to the observer."""
+_RESULT = 10.0
+"""Seconds for the result of a task whose run has ended."""
 
 
 class Session:
@@ -44,11 +45,16 @@ class Session:
         model: ChatModel,
         config: Config | None = None,
         *,
+        catch_up: float = 10.0,
         clock: Clock | None = None,
     ) -> None:
-        """``folder`` is all that the agents may read; ``config`` is the kernel's, else defaults."""
+        """``folder`` is all that the agents may read; of ``config`` only the models count.
+
+        ``catch_up`` is how many seconds the last events may take from the journal to the observer.
+        """
         self.model = model
         self._config = _private(config or Config(), folder)
+        self._catch_up = catch_up
         self._clock = clock or SystemClock()
         self._tally = Tally()
         self._server: Server | None = None
@@ -85,20 +91,22 @@ class Session:
     def events(self, question: str, deadline: float) -> Iterator[ObservedEvent | None]:
         """Ask, and give each event as it reaches the observer; ``None`` whenever it is quiet.
 
-        Ends once the kernel is closed and all it wrote down was observed, or ``deadline`` seconds
-        and a little later.
+        Ends once the kernel is closed and all that it wrote down was observed. After ``deadline``
+        seconds the run fails. Events that do not arrive soon after what they tell are lost.
         """
-        self._task = self._kernel.submit(LEAD, {"question": question}, deadline=deadline)
-        yield from self._observed(until=self._task.run, patience=deadline + _CATCH_UP)
+        self._task = task = self._kernel.submit(LEAD, {"question": question}, deadline=deadline)
+        yield from self._observed(
+            lambda event: event.run == task.run and event.type in TERMINAL_RUN, lambda: task.done
+        )
         self._kernel.close(drain=0.0, reason="the question is answered")
-        if self._tally.seen < self._journal:
-            yield from self._observed(until="", patience=_CATCH_UP)
+        if (self._subscriber.cursor or 0) < self._journal:
+            yield from self._observed(lambda event: event.seq >= self._journal, lambda: True)
 
     def report(self) -> Report:
         """What the desk handed over; raises ``TaskFailed`` or ``TaskCancelled``."""
         if self._task is None:
             raise NotFound("nothing was asked: use events() first")
-        return msgspec.convert(self._task.result(timeout=_CATCH_UP), Report)
+        return msgspec.convert(self._task.result(timeout=_RESULT), Report)
 
     def summary(self) -> Summary:
         """The whole in figures, after ``events`` has ended."""
@@ -117,18 +125,21 @@ class Session:
         for spec in TEAM:
             self._kernel.spawn(spec.name, spec)
 
-    def _observed(self, until: str, patience: float) -> Iterator[ObservedEvent | None]:
-        """Events until the run ``until`` has ended, or without one until the journal's last."""
-        give_up = self._clock.monotonic() + patience
+    def _observed(
+        self, is_last: Callable[[ObservedEvent], bool], over: Callable[[], bool]
+    ) -> Iterator[ObservedEvent | None]:
+        """Events up to the last one; once it is ``over`` inside, that may take a while, not for ever."""
+        give_up = math.inf
         while self._clock.monotonic() < give_up:
             for event in self._subscriber.read(timeout=_TICK):
                 if isinstance(event, Gap):
                     continue  # the tally misses them, and calls them lost
                 self._tally.add(event)
                 yield event
-                ended = event.run == until and event.type in TERMINAL_RUN
-                if ended if until else event.seq >= self._journal:
+                if is_last(event):
                     return
+            if give_up == math.inf and over():
+                give_up = self._clock.monotonic() + self._catch_up
             yield None
 
     @property
@@ -148,6 +159,5 @@ def documents() -> Path:
 
 
 def _private(config: Config, folder: Path) -> Config:
-    """The kernel's own configuration: of what is configured, only the models count."""
     roots = {"roots": {"docs": str(folder)}}
     return Config(name=_NAME, models=config.models, plugins={"files": roots})

@@ -34,11 +34,6 @@ class Tally:
         self._tool_calls = self._tokens = 0
         self._began = self._ended = 0.0
 
-    @property
-    def seen(self) -> int:
-        """How many events came."""
-        return len(self._seen)
-
     def add(self, event: ObservedEvent) -> None:
         """Take an event in; one that came before changes nothing."""
         if event.seq in self._seen:
@@ -52,7 +47,8 @@ class Tally:
         if event.type == "tool.called":
             self._tool_calls += 1
         elif event.type == "llm.returned":
-            self._tokens += event.data["input_tokens"] + event.data["output_tokens"]
+            data = event.data  # zeros are left out
+            self._tokens += data.get("input_tokens", 0) + data.get("output_tokens", 0)
 
     def summary(self, journal: int, model: str, redis: str) -> Summary:
         """The figures beside a journal whose last ``seq`` is ``journal``."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from contextlib import aclosing
 from typing import Any
@@ -21,7 +20,7 @@ _PASSAGES = 2
 _TRIES = 2
 _PATIENCE = 120.0
 """Seconds that one agent waits for another."""
-_SENTENCE_END = re.compile(r"[.!?](?=\s)")
+_SENTENCE_ENDS = (". ",)
 
 
 class Source(msgspec.Struct, frozen=True):
@@ -78,14 +77,7 @@ async def writer(ctx: Context, question: str, passages: list[Passage], objection
     if objection:
         ctx.thought(f"once more, closer to the text: {objection}")
         texts = prompts.best_sentences(question, texts, 1)
-    prompt = prompts.answer(question, texts)
-    said = ""
-    async with aclosing(ctx.model.stream(prompt.messages, **prompt.options())) as stream:
-        async for delta in stream:
-            ctx.text(delta.text)
-            said += delta.text
-            if _SENTENCE_END.search(said):
-                break
+    said = await _streamed(ctx, prompts.answer(question, texts))
     return prompts.read_quote(said, texts, 1)
 
 
@@ -98,6 +90,19 @@ async def critic(ctx: Context, question: str, answer: str, passages: list[Passag
     found = review(question, answer, quoted.text, texts)
     ctx.thought(f"supported by “{found.evidence}”" if found.supported else found.objection)
     return found
+
+
+async def _streamed(ctx: Context, prompt: prompts.Prompt) -> str:
+    """One sentence, as it comes. The full stop ends the stream, and so is not part of it."""
+    options = prompt.options() | {"stop": (*prompt.stop, *_SENTENCE_ENDS)}
+    said = ""
+    async with aclosing(ctx.model.stream(prompt.messages, **options)) as stream:
+        async for delta in stream:
+            said += delta.text
+            stopped = delta.finish and said and not said.endswith((".", "!", "?"))
+            ctx.text(delta.text + "." if stopped else delta.text)
+            said += "." if stopped else ""
+    return said
 
 
 async def _keywords(ctx: Context, question: str) -> tuple[str, ...]:
@@ -113,8 +118,7 @@ async def _keywords(ctx: Context, question: str) -> tuple[str, ...]:
 
 async def _read(ctx: Context, hit: Mapping[str, Any]) -> Passage:
     lines = hit["text"].count("\n") + 1
-    where = {"root": hit["root"], "path": hit["path"], "line": hit["line"]}
-    got = await ctx.call("files.read", **where, lines=lines)
+    got = await ctx.call("files.read", path=hit["path"], line=hit["line"], lines=lines)
     return Passage(hit["path"], hit["line"], plain(got["text"]))
 
 

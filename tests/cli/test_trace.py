@@ -21,6 +21,18 @@ def test_a_tools_own_summary_comes_before_one_made_up():
     assert _traced(returned) == "[IO_OK]    ↳ 1 passage (2.5 s)\n"
 
 
+def test_the_results_of_files_are_counted_in_passages_and_lines():
+    searched = _event(
+        "tool.returned", tool="files.search", ok=True, seconds=0.012, result=[{}], summary="1 item"
+    )
+    read = _event(
+        "tool.returned", tool="files.read", ok=True, seconds=0.001, result={"text": "a\nb\n"}
+    )
+    assert _traced(searched, read) == (
+        "[IO_OK]    ↳ 1 passage (12 ms)\n[IO_OK]    ↳ 2 lines (1 ms)\n"
+    )
+
+
 def test_a_failed_call_says_why():
     returned = _event("tool.returned", ok=False, seconds=0.001, error="ToolError: no such file")
     assert _traced(returned) == "[IO_ERR]   ↳ ToolError: no such file (1 ms)\n"
