@@ -255,7 +255,9 @@ class Future(pykka.Future[T]):
     def _asked(self) -> str:
         if self.recipient is None:
             return "the runtime"
-        return f"{self.recipient.name} asked {type(self.message).__name__}"
+        message = self.message
+        asked = message.__name__ if isinstance(message, type) else type(message).__name__
+        return f"{self.recipient.name} asked {asked}"
 
 
 class Derived(Future[T]):

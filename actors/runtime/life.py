@@ -263,9 +263,7 @@ class Life(Inbox):
             result = hook(*args)
             if result.__class__ is CoroutineType:
                 await result
-        except BaseException as error:
-            if self.killed:
-                raise
+        except BaseException as error:  # noqa: BLE001 - a hook may raise anything
             return error
         return None
 

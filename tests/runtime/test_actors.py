@@ -6,7 +6,7 @@ import pykka
 import pytest
 
 from retinue.actors.runtime import LightActor, System, ThreadActor, current_actor, default_system
-from retinue.bus.errors import InvalidInput, StartFailed
+from retinue.bus.errors import DeadlineExceeded, InvalidInput, StartFailed
 
 BOTH = pytest.mark.parametrize("base", [LightActor, ThreadActor])
 
@@ -157,10 +157,13 @@ def test_light_actors_share_one_thread_and_thread_actors_have_their_own(system):
 
 
 def test_an_actor_knows_its_ref_in_its_constructor_and_can_tell_itself(system):
+    other = system.start(Echo)
+
     class Tells(LightActor):
         def __init__(self):
             self.got = None
             self.actor_ref.tell("from the constructor")
+            other.ask("the dispatcher has gone round")
 
         def on_receive(self, message):
             before, self.got = self.got, message
@@ -203,6 +206,19 @@ def test_a_start_that_does_not_end_is_given_up_by_its_deadline(make_system, base
         system.start(Hangs)
     system.close()
     assert system.refs() == []
+
+
+def test_a_start_that_is_awaited_ends_by_its_deadline_too(make_system, wait_until):
+    system = make_system(start_timeout=0.05)
+
+    class Hangs(LightActor):
+        async def on_start(self):
+            await self.actor_ref.system.sleep(3600)
+
+    started = system.start_soon(Hangs, name="hangs")
+    with pytest.raises(DeadlineExceeded, match=r"hangs asked Start did not answer within 0\.05 s"):
+        started.get()
+    wait_until(lambda: system.refs() == [])
 
 
 def test_an_actor_starts_others_on_its_own_dispatcher(system):

@@ -161,6 +161,27 @@ def test_a_hook_that_fails_is_reported_and_changes_nothing_else(system, hook):
     ]
 
 
+def test_a_kill_in_the_middle_of_a_recovery_ends_it(system, wait_until):
+    born = []
+
+    class Slow(LightActor):
+        def __init__(self):
+            born.append(self)
+
+        def on_receive(self, message):
+            raise ValueError(message)
+
+        async def on_failure(self, kind, error, traceback):
+            await self.actor_ref.system.sleep(3600)
+
+    ref = system.start(Slow)
+    ref.tell("boom")
+    wait_until(lambda: ref.cell.waiting is not None)
+    assert ref.kill().get() is True
+    assert len(born) == 1
+    assert ref.statistics().state == "stopped"
+
+
 def test_an_error_whose_text_cannot_be_had_is_contained(system):
     class Unprintable(Exception):
         def __str__(self):

@@ -126,13 +126,15 @@ def test_a_sender_that_waits_for_room_is_told_when_the_actor_ends(hold, gate, wa
         except ActorDead:
             outcome.append("dead")
 
-    sender = threading.Thread(target=send)
-    sender.start()
-    wait_until(lambda: ref.cell.space._waiters)
+    senders = [threading.Thread(target=send) for _ in range(3)]
+    for sender in senders:
+        sender.start()
+    wait_until(lambda: len(ref.cell.space._waiters) == 3)
     gate.set()
-    sender.join(10)
-    assert outcome == ["dead"]
-    assert [d.message for d in system.dead_letters] == [1, 2]
+    for sender in senders:
+        sender.join(10)
+    assert outcome == ["dead"] * 3
+    assert [d.message for d in system.dead_letters] == [1, 2, 2, 2]
 
 
 def test_a_byte_bound_counts_what_messages_tell_of_themselves(hold, gate):
@@ -168,13 +170,16 @@ def test_control_messages_are_exempt_from_the_bound(hold, gate):
     assert ref.statistics().handled == 4
 
 
-def test_a_full_mailbox_can_still_be_stopped(hold, gate):
+def test_a_full_mailbox_can_still_be_stopped(hold, gate, system):
     ref = hold(capacity=1, overflow="drop_oldest")
     ref.tell(1)
     stopping = ref.stop(block=False)
+    for number in (2, 3):
+        ref.tell(number)
     gate.set()
     assert stopping.get() is True
-    assert ref.statistics().handled == 2
+    assert ref.statistics().handled == 1
+    assert [d.message for d in system.dead_letters] == [1, 2, 3]
 
 
 @pytest.mark.parametrize("capacity", [5, 100])
@@ -199,6 +204,34 @@ def test_the_bound_is_exact_however_many_threads_send(system, gate, wait_until, 
     for sender in senders:
         sender.join()
     assert len(accepted) == ref.statistics().mailbox_count == capacity
+
+
+def test_threads_that_pass_the_check_together_stay_within_the_bound(system, gate, wait_until):
+    """The check without a lock leaves room for as many threads as may pass it at once."""
+    ref = system.start(Held, gate, mailbox=Mailbox(capacity=100))
+    ref.tell("first", control=True)
+    wait_until(lambda: ref.statistics().current == "str")
+    for number in range(ref.cell.room - 1):
+        ref.tell(number)
+    cell, queue, together = ref.cell, ref.cell.queue, threading.Barrier(8)
+
+    class Window:
+        def __len__(self):
+            seen = len(queue)
+            together.wait(10)
+            return seen
+
+        def append(self, entry):
+            queue.append(entry)
+
+    cell.queue = Window()
+    senders = [threading.Thread(target=ref.tell, args=(n,)) for n in range(8)]
+    for sender in senders:
+        sender.start()
+    for sender in senders:
+        sender.join(10)
+    cell.queue = queue
+    assert cell.room < len(queue) <= 100
 
 
 @pytest.mark.parametrize(

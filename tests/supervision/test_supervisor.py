@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import threading
+
 import pytest
 
 from retinue.actors.child_specs import ChildSpec
@@ -222,6 +224,34 @@ def test_two_siblings_that_fail_together_are_both_restarted(system, supervise, w
     assert not system.dead_letters
 
 
+def test_a_child_that_fails_while_it_is_to_be_paused_is_restarted_once(
+    system, log, failures, wait_until
+):
+    gate, entered = threading.Event(), threading.Event()
+
+    class Gated(ThreadActor):
+        def on_receive(self, message):
+            if message == "boom":
+                entered.set()
+                assert gate.wait(10)
+                raise ValueError(message)
+            return message
+
+    specs = [ChildSpec("a", Light, (log, "a")), ChildSpec("b", Gated)]
+    options = {"strategy": "one_for_all", "intensity": Intensity(1, 60.0)}
+    top = system.start(Supervisor, specs, **options)
+    a, b = system.find("a"), system.find("b")
+    b.tell("boom")
+    assert entered.wait(10)
+    a.tell("boom")
+    wait_until(lambda: top.cell.waiting is not None)
+    gate.set()
+    assert (a.ask("well"), b.ask("well")) == ("well", "well")
+    assert len(top.ask(ListChildren())) == 2
+    assert (a.statistics().restarts, b.statistics().restarts) == (1, 1)
+    assert set(failures) == {("a", "ValueError"), ("b", "ValueError")}
+
+
 def test_children_are_added_and_dropped_while_it_runs(system, supervise, log):
     top = supervise("a")
     ref = top.ask(StartChild(ChildSpec("new", Light, (log, "new"))))
@@ -288,16 +318,22 @@ def test_a_sibling_that_cannot_be_paused_in_time_is_started_anew(system, log, cl
         ChildSpec("a", Light, (log, "a")),
         ChildSpec("hangs", Hangs, shutdown=3.0),
     ]
-    top = system.start(Supervisor, specs, strategy="one_for_all")
+    limits = {"intensity": Intensity(1, 60.0), "backoff": Backoff(first=1.0, jitter=0.0)}
+    top = system.start(Supervisor, specs, strategy="one_for_all", **limits)
     old = system.find("hangs")
     old.tell("hang")
     wait_until(lambda: old.cell.waiting is not None)
     system.find("a").tell("boom")
     wait_until(lambda: top.cell.waiting is not None)
     clock.advance(3.1)
-    wait_until(lambda: system.find("hangs") not in (None, old))
+    wait_until(lambda: not old.is_alive())
+    assert len(top.ask(ListChildren())) == 2
+    clock.advance(1.1)
+    wait_until(lambda: system.find("hangs") is not None)
     assert system.find("hangs").ask("well") == "well"
     assert system.find("a").ask("well") == "well"
+    assert len(top.ask(ListChildren())) == 2
+    assert system.find("a").statistics().restarts == 1
 
 
 def test_closing_the_system_stops_a_tree_in_its_order_and_restarts_nothing(system, supervise, log):
