@@ -17,6 +17,7 @@ __all__ = [
     "DeadlineExceeded",
     "DeadlockDetected",
     "InvalidInput",
+    "JournalError",
     "KernelClosed",
     "MailboxFull",
     "ModelError",
@@ -118,6 +119,21 @@ class CodecError(RetinueError, ValueError):
         """``data`` is what could not be decoded."""
         super().__init__(message)
         self.data = data
+
+
+class JournalError(RetinueError):
+    """The journal's file cannot be opened, read or written. Not raised for a bad envelope.
+
+    ``kind`` is one of ``full``, ``read-only``, ``io``, ``corrupt``, ``locked``, ``missing`` and
+    ``schema``. When it is ``retryable``, nothing of the group was kept, and the same call may be made
+    again once the cause is gone; what was committed before is kept either way.
+    """
+
+    def __init__(self, message: str, kind: str, *, retryable: bool) -> None:
+        """The message names the file, the cause and the remedy."""
+        super().__init__(message)
+        self.kind = kind
+        self.retryable = retryable
 
 
 class KernelClosed(RetinueError):
