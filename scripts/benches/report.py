@@ -56,7 +56,7 @@ class Report:
         reference: Callable[[], float],
         *,
         at_least: float,
-        rounds: int = 5,
+        rounds: int = 9,
         unit: str = "µs",
     ) -> None:
         """Run both by turns, and set the medians side by side; each returns its cost in ``unit``."""
