@@ -93,7 +93,7 @@ class Agent(KernelActor):
         turn = KernelTurn(
             self._services,
             envelope,
-            body.attempt,
+            body,
             deadline,
             self._tools,
             self._model,

@@ -12,7 +12,7 @@ from .effects import Effects
 from .runtime import ActorRef
 from .scribe import Scribe
 from .task_messages import run_end, task_end
-from .tasks import Ending, Task, TaskTable
+from .tasks import Ending, Run, Task, TaskTable
 
 __all__ = ["FORCE_AFTER", "Endings"]
 
@@ -80,12 +80,23 @@ class Endings:
         if not task.open:
             return
         over = self._table.end(task, state, now)
-        self._effects.forget(task.id)
         events = [self.event(task, task_end(task, now))]
         if over is not None:
-            root = self._table.tasks[over.root]
-            events.append(self.event(root, run_end(over, root, now)))
+            events.append(self._run_over(over, now))
         self._scribe.append(events)
+
+    def tell_untold(self) -> None:
+        """Write the last event of runs whose end an earlier start did not get to say."""
+        now = self._scribe.clock.time()
+        untold = [run for run in self._table.runs.values() if not run.open and not run.told]
+        if untold:
+            self._scribe.append([self._run_over(run, now) for run in untold])
+
+    def _run_over(self, run: Run, now: float) -> Envelope:
+        self._effects.forget(run.id)
+        run.told = True
+        root = self._table.tasks[run.root]
+        return self.event(root, run_end(run, root, now))
 
     def event(self, task: Task, body: Message) -> Envelope:
         """An event about the task, caused by the last one about it."""

@@ -53,7 +53,7 @@ class Folded(msgspec.Struct):
     pile: Pile[Element] = msgspec.field(default_factory=lambda: Pile(Element))
     progressions: dict[str, Progression] = {}
     agents: dict[str, AgentRecord] = {}
-    calls: dict[str, tuple[str, str]] = {}
+    calls: dict[str, str] = {}
     due: dict[str, float] = {}
     seq: int = 0
     clean: bool = True
@@ -143,25 +143,35 @@ def _ended(folded: Folded, event: Envelope) -> None:
         task.kind, task.error = "", decode(event.body, TaskCancelled).reason
     else:
         task.kind, task.error = "OutcomeUnknown", decode(event.body, TaskOutcomeUnknown).cause
-    folded.table.end(task, state, event.time)
+    if folded.table.end(task, state, event.time) is not None:
+        folded.effects.forget(task.run)
     folded.due.pop(task.id, None)
-    folded.effects.forget(task.id)
+
+
+def _run_ended(folded: Folded, event: Envelope) -> None:
+    run = folded.table.runs.get(event.run)
+    if run is not None:
+        run.told = True
 
 
 def _called(folded: Folded, event: Envelope) -> None:
     body = decode(event.body, ToolCalled)
     if body.effect_id and event.task:
-        folded.calls[body.call] = (event.task, body.effect_id)
-        folded.effects.note(event.task, Effect(body.effect_id, body.tool, "begun"))
+        folded.calls[body.call] = body.effect_id
+        begun = Effect(body.effect_id, event.task, body.tool, "begun")
+        folded.effects.note(event.run, begun)
 
 
 def _returned(folded: Folded, event: Envelope) -> None:
+    effect = folded.calls.pop(_call_of(event.body), None)
+    if effect is None:
+        return
     body = decode(event.body, ToolReturned)
-    task, effect = folded.calls.pop(body.call, ("", ""))
-    if task and body.ok:
-        folded.effects.note(task, Effect(effect, body.tool, "returned", bytes(body.result)))
-    elif task and not body.unknown:
-        folded.effects.note(task, Effect(effect, body.tool, "failed"))
+    if body.ok:
+        known = Effect(effect, event.task, body.tool, "returned", bytes(body.result))
+        folded.effects.note(event.run, known)
+    elif not body.unknown:
+        folded.effects.note(event.run, Effect(effect, event.task, body.tool, "failed"))
 
 
 def _spawned(folded: Folded, event: Envelope) -> None:
@@ -184,7 +194,7 @@ def _element(folded: Folded, event: Envelope) -> None:
     body = decode(event.body, ElementCreated)
     content = msgspec.json.decode(body.content)
     folded.pile.include(
-        Element(id=body.element, created=event.time, content=content, metadata=body.metadata)
+        Element(id=body.element, created=body.created, content=content, metadata=body.metadata)
     )
 
 
@@ -200,6 +210,14 @@ def _appended(folded: Folded, event: Envelope) -> None:
 
 def _kernel_moved(folded: Folded, event: Envelope) -> None:
     folded.clean = event.type == "kernel.stopped"
+
+
+class _Call(msgspec.Struct):
+    call: str
+
+
+def _call_of(body: bytes) -> str:
+    return decode(body, _Call).call
 
 
 def _open(folded: Folded, event: Envelope) -> Task | None:
@@ -224,6 +242,9 @@ STEPS: dict[str, Callable[[Folded, Envelope], None]] = {
     "task.failed": _ended,
     "task.cancelled": _ended,
     "task.outcome_unknown": _ended,
+    "run.succeeded": _run_ended,
+    "run.failed": _run_ended,
+    "run.cancelled": _run_ended,
     "tool.called": _called,
     "tool.returned": _returned,
     "agent.spawned": _spawned,

@@ -178,7 +178,7 @@ class Orchestrator(KernelActor):
             self._endings.close(task, "succeeded")
         elif ended.kind == "Cancelled":
             self._endings.end(task, Ending("cancelled", ended.kind, ended.cause))
-        elif (effect := self._effects.unknown(task.id)) is not None:
+        elif (effect := self._effects.unknown(task.run, task.id)) is not None:
             self._endings.end(task, unknown_ending(effect))
         elif ended.kind in BLAMELESS and task.spared < MAX_SPARED:
             task.spared += 1
@@ -257,6 +257,7 @@ class Orchestrator(KernelActor):
     def _resume(self, resume: Resume) -> Future[tuple[int, int]]:
         """Go on with what an earlier start left open; answered with how many go on, and are unknown."""
         plans = plan(self._table, self._effects, resume.due, self._clock.time())
+        self._endings.tell_untold()
         for resumed in plans:
             self._go_on(resumed)
         ended = [resumed for resumed in plans if resumed.what == "end"]

@@ -118,6 +118,7 @@ class PluginManager(KernelActor):
 class _Operator:
     """Calls tools from outside any task."""
 
+    run = ""
     task = ""
     agent = ""
     cancelled = False

@@ -31,7 +31,9 @@ class Resumed(msgspec.Struct, frozen=True):
 def plan(table: TaskTable, effects: Effects, due: Mapping[str, float], now: float) -> list[Resumed]:
     """For every open task, children before their parents, so that no end cancels what has one."""
     open_tasks = [task for task in table.tasks.values() if task.open]
-    return [_decide(task, effects.unknown(task.id), due, now) for task in reversed(open_tasks)]
+    return [
+        _decide(task, effects.unknown(task.run, task.id), due, now) for task in reversed(open_tasks)
+    ]
 
 
 def unknown_ending(effect: Effect) -> Ending:

@@ -47,6 +47,7 @@ def work(task: Task, now: float) -> RunTask:
         now,
         task.attempt_timeout,
         task.deadline,
+        task.place,
     )
 
 

@@ -55,6 +55,7 @@ class Task(msgspec.Struct):
     ordinal: int = 0
     digest: bytes = b""
     spared: int = 0
+    place: str = ""
 
     @property
     def open(self) -> bool:
@@ -63,7 +64,10 @@ class Task(msgspec.Struct):
 
 
 class Run(msgspec.Struct):
-    """A root task and all below it; ``open`` counts those that have not ended."""
+    """A root task and all below it; ``open`` counts those that have not ended.
+
+    ``told`` says that its last event is written.
+    """
 
     id: str
     root: str
@@ -72,6 +76,7 @@ class Run(msgspec.Struct):
     tasks: int = 0
     state: str = "running"
     ended: float | None = None
+    told: bool = False
 
 
 class TaskTable:
@@ -126,8 +131,11 @@ class TaskTable:
             run = self.runs[task.run] = Run(task.run, task.id, task.submitted)
         run.open += 1
         run.tasks += 1
+        task.place = task.id
         if task.parent:
             parent = self.tasks[task.parent]
+            if task.ordinal:
+                task.place = f"{parent.place}/{task.ordinal}"
             if parent.children is None:
                 parent.children = []
             parent.children.append(task.id)
@@ -141,7 +149,8 @@ class TaskTable:
         found = self.tasks.get(self.ordinals.get((parent, ordinal), ""))
         if found is None or found.agent != agent or found.digest != _digest(input):
             return None
-        good = found.state == "succeeded" or (found.open and found.ending is None)
+        good = found.state in ("succeeded", "outcome_unknown")
+        good = good or (found.open and found.ending is None)
         return found if good else None
 
     def move(self, task: Task, state: str) -> None:

@@ -37,6 +37,7 @@ DEFAULT_TIMEOUT = 120.0
 class Caller(Protocol):
     """On whose behalf a tool is called."""
 
+    run: str
     task: str
     agent: str
     deadline: float | None
@@ -114,13 +115,13 @@ class Toolbox:
         body = encode_value(dict(args), f"the arguments of {name}")
         effect = caller.effect_id(name, body) if tool.effect == "once" else ""
         if effect:
-            known = self._effects.find(caller.task, effect)
+            known = self._effects.find(caller.run, effect)
             if known is not None and known.known != "failed":
                 return self._recall(caller, known)
         call = self._make_id("c")
         await caller.told(ToolCalled(call, name, msgspec.Raw(body), tool.effect, effect))
         if effect:
-            self._effects.note(caller.task, Effect(effect, name, "begun"))
+            self._effects.note(caller.run, Effect(effect, caller.task, name, "begun"))
         return await self._perform(caller, tool, checked, call, effect)
 
     def _recall(self, caller: Caller, known: Effect) -> Any:
@@ -142,7 +143,7 @@ class Toolbox:
             seconds = self._monotonic() - started
             unknown = bool(effect) and isinstance(error, _CUT_OFF)
             if effect and not unknown:
-                self._effects.note(caller.task, Effect(effect, name, "failed"))
+                self._effects.note(caller.run, Effect(effect, caller.task, name, "failed"))
             caller.emit(
                 ToolReturned(
                     call, name, ok=False, seconds=seconds, error=_line(error), unknown=unknown
@@ -150,7 +151,7 @@ class Toolbox:
             )
             raise _for_agent(name, error) from error
         if effect:
-            self._effects.note(caller.task, Effect(effect, name, "returned", encoded))
+            self._effects.note(caller.run, Effect(effect, caller.task, name, "returned", encoded))
         caller.emit(
             ToolReturned(
                 call,

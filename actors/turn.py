@@ -13,6 +13,7 @@ from retinue.bus.errors import TaskCancelled, TaskFailed
 from retinue.bus.messages import (
     CancelTask,
     EventBody,
+    RunTask,
     SubmitTask,
     TaskOutcomeUnknown,
     TaskResumes,
@@ -59,15 +60,15 @@ class KernelTurn:
         self,
         services: Services,
         task: Envelope,
-        attempt: int,
+        body: RunTask,
         deadline: float | None,
         tools: Mapping[str, Tool],
         model: str | ChatModel | None,
         state: dict[str, Any],
     ) -> None:
-        """``task`` is the envelope of the ``RunTask`` that began the turn."""
+        """``task`` is the envelope of the ``RunTask`` that begins the turn, ``body`` what is in it."""
         self.run, self.task, self.agent = task.run, task.task, task.agent
-        self.attempt = attempt
+        self.attempt = body.attempt
         self.deadline = deadline
         self.state = state
         self.cancelled = False
@@ -77,6 +78,7 @@ class KernelTurn:
             services.scribe, services.mirrored, task.run, task.task, task.agent, task.id, task.trace
         )
         self._ordinal = 0
+        self._place = body.place
         self._calls: dict[tuple[str, bytes], int] = {}
         self._services = services
         self._tools = tools

@@ -37,7 +37,9 @@ class Elements:
         tree = self._tree
         element = Element.create(content, metadata, ids=tree.ids, clock=tree.clock)
         body = encode_value(element.content, "the element's content")
-        commit(tree, ElementCreated(element.id, msgspec.Raw(body), element.metadata))
+        commit(
+            tree, ElementCreated(element.id, element.created, msgspec.Raw(body), element.metadata)
+        )
         self.pile.include(element)
         return element
 

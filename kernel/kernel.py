@@ -14,6 +14,7 @@ import msgspec
 from retinue.bus.clock import Clock, SystemClock
 from retinue.bus.codec import encode_value
 from retinue.bus.errors import ConfigError, KernelClosed
+from retinue.bus.journal import EventStore
 from retinue.bus.messages import (
     ConfigureScheduler,
     InvokeTool,
@@ -65,11 +66,13 @@ class Kernel(Reads):
         models: Mapping[str, ModelSource] | None = None,
         plugins: Sequence[Plugin] = (),
         clock: Clock | None = None,
+        store: EventStore | None = None,
     ) -> None:
         """What is given here wins over ``config``; raises ``ConfigError``.
 
         ``models`` adds language models by name, or replaces ``auto``, the default; ``plugins``
-        adds plugins of the program's own to those that are installed.
+        adds plugins of the program's own to those that are installed. ``store`` keeps the events
+        instead of the state folder or memory; the kernel closes it.
         """
         self.config = _with(config or Config(), name, redis, state_dir)
         self.name = self.config.name
@@ -77,6 +80,7 @@ class Kernel(Reads):
         self.clock = clock or SystemClock()
         self._models = factories(self.config, os.environ, models or {})
         self._plugins = tuple(plugins)
+        self._store = store
         self._lock = threading.Lock()
         self._tree: Tree | None = None
         self._state = "new"
@@ -102,7 +106,7 @@ class Kernel(Reads):
         with self._lock:
             if self._state != "new":
                 raise KernelClosed(f"kernel {self.name!r} is {self._state}: make a new one")
-            store = open_store(self.config)
+            store = self._store or open_store(self.config)
             state = folded_from(store, self.config.limits.ended_tasks)
             self._tree = tree = Tree(self.config, self.clock, self._models, store, state)
             tree.start()

@@ -12,9 +12,10 @@ __all__ = ["ElementCreated", "ProgressionAppended", "ProgressionCreated"]
 
 
 class ElementCreated(Event, frozen=True, tag="element.created"):
-    """An element; ``content`` is any JSON value. The envelope's time is its creation time."""
+    """An element; ``content`` is any JSON value, ``created`` in seconds since the epoch."""
 
     element: str
+    created: float
     content: Raw
     metadata: dict[str, Any] = {}
 

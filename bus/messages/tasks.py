@@ -74,7 +74,8 @@ class RunTask(Command, frozen=True):
     """To the Scheduler, which passes it on to the agent when it is the task's turn.
 
     ``since`` is when it began to wait, ``timeout`` the attempt's budget in seconds and
-    ``until`` the attempt's end in seconds since the epoch, whichever comes first.
+    ``until`` the attempt's end in seconds since the epoch, whichever comes first. ``place`` is
+    where in its run the task stands: the same when another attempt of its parent submits it.
     """
 
     input: Raw
@@ -84,6 +85,7 @@ class RunTask(Command, frozen=True):
     since: float = 0.0
     timeout: float | None = None
     until: float | None = None
+    place: str = ""
 
 
 class ReleaseTask(Command, frozen=True):
