@@ -89,6 +89,31 @@ def test_a_deadline_of_the_caller_is_not_taken_for_the_models_silence():
     asyncio.run(main())
 
 
+def test_a_timeout_of_the_stream_itself_is_passed_on():
+    async def failing():
+        raise TimeoutError("its own")
+        yield Delta()
+
+    async def main():
+        with pytest.raises(TimeoutError, match="its own"):
+            await anext(within(failing(), model="slow", budget=BUDGET, clock=ManualClock()))
+
+    asyncio.run(main())
+
+
+def test_closing_the_stream_closes_what_is_behind_it_at_once():
+    async def main():
+        line = Line()
+        line.said.put_nowait(Delta("a"))
+        behind = line.stream()
+        stream = within(behind, model="slow", budget=BUDGET, clock=ManualClock())
+        await anext(stream)
+        await stream.aclose()
+        assert line.closed
+
+    asyncio.run(main())
+
+
 def test_real_time_counts_without_a_hand_that_moves_it():
     async def main():
         stream = within(Line().stream(), model="slow", budget=Budget(0.01, 0.01))

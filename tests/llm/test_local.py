@@ -127,16 +127,22 @@ def test_cancelling_the_task_that_reads_frees_the_only_slot(local_model):
     assert asyncio.run(cancel_and_ask_again()).text
 
 
-def test_a_silent_model_is_named_with_the_seconds_it_was_silent(local_model, weights):
-    async def ask_while_busy():
-        stopped = LocalModel(weights, budget=Budget(first_token=0.05))
-        with stopped:
-            await stopped.load()
-            os.kill(stopped.pid, signal.SIGSTOP)
-            await complete(stopped, STORY)
+def test_a_silent_model_is_named_with_its_silent_seconds_and_can_still_be_closed(
+    weights, tmp_path, monkeypatch
+):
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
 
-    with pytest.raises(DeadlineExceeded, match=r"SmolLM2.*silent for 0\.05 s.*first token"):
-        asyncio.run(ask_while_busy())
+    async def ask_a_stopped_process(model):
+        await model.load()
+        os.kill(model.pid, signal.SIGSTOP)
+        await complete(model, STORY)
+
+    with LocalModel(weights, budget=Budget(first_token=0.05)) as model:
+        with pytest.raises(DeadlineExceeded, match=r"SmolLM2.*silent for 0\.05 s.*first token"):
+            asyncio.run(ask_a_stopped_process(model))
+        pid = model.pid
+    assert not _runs(pid)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_schema_the_engine_refuses_is_refused_with_its_reason(local_model):

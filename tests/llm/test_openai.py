@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import traceback
 from contextlib import aclosing
 
 import msgspec
@@ -66,52 +67,25 @@ def test_nobody_listening_is_a_model_error_that_names_the_model():
 
 
 def test_a_429_says_how_long_to_wait_before_asking_again():
-    async def refusing(reader, writer):
-        await reader.readuntil(b"\r\n\r\n")
-        writer.write(
-            b"HTTP/1.1 429 Too Many Requests\r\nRetry-After: 7\r\nContent-Type: application/json\r\n"
-            b"Connection: close\r\nContent-Length: 31\r\n\r\n"
-            b'{"error":{"message":"slow it"}}'
-        )
-        await writer.drain()
-        writer.close()
-
-    async def ask():
-        server = await asyncio.start_server(refusing, "127.0.0.1", 0)
-        port = server.sockets[0].getsockname()[1]
-        async with server:
-            return await complete(
-                OpenAIModel("busy", api_key=KEY, base_url=f"http://127.0.0.1:{port}/v1"), HELLO
-            )
-
-    with pytest.raises(ModelRefused, match=r"429.*slow it") as refused:
-        asyncio.run(ask())
+    with pytest.raises(ModelRefused, match=r"'frail' refused with HTTP 429.*slow it") as refused:
+        asyncio.run(ask_a_server_that_sends(refusal("429 Too Many", "slow it", "Retry-After: 7")))
     assert refused.value.retry_after == 7.0
 
 
+def test_a_key_that_the_endpoint_repeats_is_cut_out_of_the_error():
+    with pytest.raises(ModelRefused, match=r"bad \[key\]") as refused:
+        asyncio.run(ask_a_server_that_sends(refusal("401 Unauthorized", f"bad {KEY}")))
+    assert KEY not in "".join(traceback.format_exception(refused.value))
+
+
 def test_a_stream_that_stops_halfway_is_a_model_error():
-    async def breaking_off(reader, writer):
-        await reader.readuntil(b"\r\n\r\n")
-        event = b'data: {"choices":[{"index":0,"delta":{"content":"Hel"}}]}\n\n'
-        writer.write(
-            b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n"
-            + f"{len(event):x}\r\n".encode()
-            + event
-            + b"\r\n"
-        )
-        await writer.drain()
-        writer.close()
-
-    async def ask():
-        server = await asyncio.start_server(breaking_off, "127.0.0.1", 0)
-        port = server.sockets[0].getsockname()[1]
-        async with server:
-            return await complete(
-                OpenAIModel("frail", api_key=KEY, base_url=f"http://127.0.0.1:{port}/v1"), HELLO
-            )
-
-    with pytest.raises(ModelError, match="frail"):
-        asyncio.run(ask())
+    event = b'data: {"choices":[{"index":0,"delta":{"content":"Hel"}}]}\n\n'
+    head = (
+        b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n"
+    )
+    broken = head + f"{len(event):x}\r\n".encode() + event + b"\r\n"
+    with pytest.raises(ModelError, match="'frail' broke off"):
+        asyncio.run(ask_a_server_that_sends(broken))
 
 
 def test_the_environment_names_model_key_and_endpoint():
@@ -122,3 +96,25 @@ def test_the_environment_names_model_key_and_endpoint():
 def test_an_environment_without_a_key_says_what_is_missing():
     with pytest.raises(ConfigError, match="OPENAI_API_KEY not set"):
         OpenAIModel.from_environment({"OPENAI_MODEL": "m"})
+
+
+def refusal(status, message, *headers):
+    body = f'{{"error": {{"message": "{message}"}}}}'
+    head = [f"HTTP/1.1 {status}", *headers, "Content-Type: application/json", "Connection: close"]
+    return "\r\n".join([*head, f"Content-Length: {len(body)}", "", body]).encode()
+
+
+async def ask_a_server_that_sends(reply):
+    """Ask a real socket that reads one request, sends ``reply`` and closes."""
+
+    async def serve(reader, writer):
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(reply)
+        await writer.drain()
+        writer.close()
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    async with server:
+        model = OpenAIModel("frail", api_key=KEY, base_url=f"http://127.0.0.1:{port}/v1")
+        return await complete(model, HELLO)
