@@ -39,9 +39,9 @@ def review(question: str, answer: str, quoted: str, texts: Sequence[str]) -> Rev
 
 def _passed_over(question: str, answer: str, texts: Sequence[str]) -> list[str]:
     """Words of the question that the best sentence has and the answer lacks, when they are many."""
-    wanted = question_stems([question])
-    said = set(stems(answer))
-    best = {word for text in prompts.best_sentences(question, texts, 1) for word in stems(text)}
-    possible = [word for word in wanted if word in best]
-    lacking = [word for word in possible if word not in said]
-    return lacking if 2 * len(lacking) >= len(possible) else []
+    best = " ".join(prompts.best_sentences(question, texts, 1))
+    possible = set(question_stems([question])) & set(stems(best))
+    lacking = possible - set(stems(answer))
+    if 2 * len(lacking) < len(possible):
+        return []
+    return [word.strip("?!.,;:") for word in question.split() if lacking & set(stems(word))]

@@ -58,7 +58,7 @@ class Session:
         self._clock = clock or SystemClock()
         self._tally = Tally()
         self._server: Server | None = None
-        self._task: TaskHandle | None = None
+        self.task: TaskHandle | None = None
 
     def __enter__(self) -> Self:
         """Start Redis, the observer and the kernel; raises ``Unavailable`` without a Redis."""
@@ -88,13 +88,18 @@ class Session:
         """The server, in words."""
         return self._server.describe() if self._server is not None else "none"
 
+    @property
+    def url(self) -> str:
+        """Where other observers can connect; empty before the start."""
+        return self._server.url if self._server is not None else ""
+
     def events(self, question: str, deadline: float) -> Iterator[ObservedEvent | None]:
         """Ask, and give each event as it reaches the observer; ``None`` whenever it is quiet.
 
         Ends once the kernel is closed and all that it wrote down was observed. After ``deadline``
         seconds the run fails. Events that do not arrive soon after what they tell are lost.
         """
-        self._task = task = self._kernel.submit(LEAD, {"question": question}, deadline=deadline)
+        self.task = task = self._kernel.submit(LEAD, {"question": question}, deadline=deadline)
         yield from self._observed(
             lambda event: event.run == task.run and event.type in TERMINAL_RUN, lambda: task.done
         )
@@ -104,9 +109,9 @@ class Session:
 
     def report(self) -> Report:
         """What the desk handed over; raises ``TaskFailed`` or ``TaskCancelled``."""
-        if self._task is None:
+        if self.task is None:
             raise NotFound("nothing was asked: use events() first")
-        return msgspec.convert(self._task.result(timeout=_RESULT), Report)
+        return msgspec.convert(self.task.result(timeout=_RESULT), Report)
 
     def summary(self) -> Summary:
         """The whole in figures, after ``events`` has ended."""
