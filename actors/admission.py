@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from retinue.bus.envelope import Envelope
-from retinue.bus.errors import DeadlockDetected, InvalidInput, KernelClosed
+from retinue.bus.errors import DeadlockDetected, InvalidInput, KernelClosed, Unavailable
 from retinue.bus.messages import SubmitTask
 
+from .journal import JournalHealth
 from .roster import Entry, Roster
 from .scheduling.policies import check_priority
 from .tasks import Task, TaskTable
@@ -16,9 +17,12 @@ __all__ = ["Admission"]
 class Admission:
     """The rules. Nothing is changed by a refusal, so nothing is lost by one."""
 
-    def __init__(self, roster: Roster, input_bytes: int, open_tasks: int) -> None:
+    def __init__(
+        self, roster: Roster, health: JournalHealth, input_bytes: int, open_tasks: int
+    ) -> None:
         """``input_bytes`` bounds one input as JSON, ``open_tasks`` all tasks that have not ended."""
         self._roster = roster
+        self._health = health
         self._input_bytes = input_bytes
         self._open_tasks = open_tasks
         self.closing = ""
@@ -28,6 +32,8 @@ class Admission:
         """The task that the command asks for; raises the error that says why not."""
         if self.closing and not body.parent:
             raise KernelClosed(f"the kernel takes no new work: {self.closing}")
+        if self._health.trouble:
+            raise Unavailable(f"the kernel takes no new work: {self._health.trouble}")
         check_priority(body.priority)
         self._check_input(envelope, body)
         self._check_room(table)

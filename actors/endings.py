@@ -6,9 +6,10 @@ from collections.abc import Callable
 from typing import Any
 
 from retinue.bus.envelope import Envelope
-from retinue.bus.messages import Message, ReleaseTask
+from retinue.bus.messages import AttemptFailed, Message, ReleaseTask, TaskQueued
 
 from .effects import Effects
+from .fold import INTERRUPTED
 from .runtime import ActorRef
 from .scribe import Scribe
 from .task_messages import run_end, task_end
@@ -91,6 +92,16 @@ class Endings:
         untold = [run for run in self._table.runs.values() if not run.open and not run.told]
         if untold:
             self._scribe.append([self._run_over(run, now) for run in untold])
+
+    def interrupt(self, task: Task) -> list[Envelope]:
+        """End an attempt that a stop or a crash broke off: it does not count, another follows."""
+        failed = AttemptFailed(
+            task.attempt, INTERRUPTED, "the kernel was stopped or killed while it ran"
+        )
+        task.attempt += 1
+        task.attempts += 1
+        self._table.move(task, "queued")
+        return [self.event(task, failed), self.event(task, TaskQueued(task.attempt))]
 
     def _run_over(self, run: Run, now: float) -> Envelope:
         self._effects.forget(run.id)

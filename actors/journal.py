@@ -3,19 +3,38 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Any
+
+import msgspec
 
 from retinue.bus.envelope import Envelope, Event
+from retinue.bus.errors import JournalError
 from retinue.bus.journal import EventStore
 
-from .runtime import ThreadActor
+from .runtime import ActorRef, ThreadActor
 from .scribe import Append
 
-__all__ = ["JournalActor"]
+__all__ = ["JournalActor", "JournalHealth"]
 
 Listener = Callable[[Sequence[Event]], None]
 
 MAX_GROUP = 1_000
 """Events in one commit: beyond some hundreds, larger groups gain nothing."""
+
+RETRY_AFTER = 0.25
+"""Seconds between attempts to write what the store could not take."""
+
+
+class JournalHealth:
+    """Whether the journal takes events. Written by the JournalActor, read by any thread."""
+
+    def __init__(self) -> None:
+        """Well, until told otherwise."""
+        self.trouble = ""
+
+
+class _TryAgain(msgspec.Struct, frozen=True):
+    """It is time to write what could not be written before."""
 
 
 class JournalActor(ThreadActor):
@@ -23,22 +42,35 @@ class JournalActor(ThreadActor):
 
     After a commit, in this order: each sender's ``then``, then the listeners (results that
     somebody waits for, live readers, the mirror). All run on this thread and must be short.
+
+    A store that cannot take a group (a full disk, a locked file) is tried again until it can;
+    meanwhile ``health`` says why, and nothing that was handed in is given up.
     """
 
-    def __init__(self, store: EventStore, listeners: Sequence[Listener]) -> None:
-        """``store`` is written by this actor alone."""
+    def __init__(
+        self,
+        store: EventStore,
+        listeners: Sequence[Listener],
+        health: JournalHealth,
+        after: Callable[[float, ActorRef[Any], Any], Any],
+    ) -> None:
+        """``store`` is written by this actor alone; ``after`` starts a timer."""
         super().__init__()
         self._store = store
         self._listeners = tuple(listeners)
+        self._health = health
+        self._after = after
         self._group: list[Append] = []
         self._size = 0
 
-    def on_receive(self, message: Append) -> None:
+    def on_receive(self, message: Append | _TryAgain) -> None:
         """Take the events into the group; commit it once nothing else waits, or it is large."""
-        self._group.append(message)
-        self._size += len(message.envelopes)
-        if self._size >= MAX_GROUP or self.actor_inbox.empty():
-            self._commit()
+        if isinstance(message, Append):
+            self._group.append(message)
+            self._size += len(message.envelopes)
+            if self._health.trouble or (self._size < MAX_GROUP and not self.actor_inbox.empty()):
+                return
+        self._commit()
 
     def on_stop(self) -> None:
         """Commit what is left."""
@@ -46,17 +78,38 @@ class JournalActor(ThreadActor):
             self._commit()
 
     def _commit(self) -> None:
-        group, self._group, self._size = self._group, [], 0
+        group = self._group
         envelopes = group[0].envelopes if len(group) == 1 else _joined(group)
-        events = self._store.append(envelopes)
+        try:
+            events = self._store.append(envelopes)
+        except JournalError as error:
+            self._health.trouble = str(error)
+            if error.retryable:
+                self._after(RETRY_AFTER, self.actor_ref, _TryAgain())
+            return
+        self._group, self._size = [], 0
+        self._health.trouble = ""
+        self._tell(group, events)
+
+    def _tell(self, group: Sequence[Append], events: Sequence[Event]) -> None:
+        """Tell everybody, also when one of them fails; the first failure is raised at the end."""
+        failure: Exception | None = None
         start = 0
         for message in group:
             end = start + len(message.envelopes)
             if message.then is not None:
-                message.then(events[start:end])
+                try:
+                    message.then(events[start:end])
+                except Exception as error:  # noqa: BLE001 - raised below
+                    failure = failure or error
             start = end
         for listener in self._listeners:
-            listener(events)
+            try:
+                listener(events)
+            except Exception as error:  # noqa: BLE001 - raised below
+                failure = failure or error
+        if failure is not None:
+            raise failure
 
 
 def _joined(group: Sequence[Append]) -> list[Envelope]:

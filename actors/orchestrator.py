@@ -25,7 +25,6 @@ from .admission import Admission
 from .base import KernelActor
 from .effects import Effects
 from .endings import Endings
-from .fold import INTERRUPTED
 from .resumption import Resumed, plan, unknown_ending
 from .runtime import ActorRef, Future
 from .runtime.future import VALUE
@@ -254,22 +253,19 @@ class Orchestrator(KernelActor):
         body = work(task, self._clock.time())
         return self._scribe.write(body, task.run, task.id, task.agent, task.cause, task.trace)
 
-    def _resume(self, resume: Resume) -> Future[tuple[int, int]]:
-        """Go on with what an earlier start left open; answered with how many go on, and are unknown."""
-        plans = plan(self._table, self._effects, resume.due, self._clock.time())
+    def _resume(self, resume: Resume) -> tuple[int, int]:
+        """Go on with what an earlier start left; answered with how many go on, and are unknown."""
         self._endings.tell_untold()
+        plans = plan(self._table, self._effects, resume.due, self._clock.time())
         for resumed in plans:
-            self._go_on(resumed)
-        ended = [resumed for resumed in plans if resumed.what == "end"]
-        unknown = sum(r.ending is not None and r.ending.state == "outcome_unknown" for r in ended)
-        reply = self.defer()
-        reply.settle(VALUE, (len(plans) - len(ended), unknown))
-        return reply
+            if resumed.task.open:
+                self._go_on(resumed)
+        ended = [resumed.ending for resumed in plans if resumed.ending is not None]
+        unknown = sum(ending.state == "outcome_unknown" for ending in ended)
+        return len(plans) - len(ended), unknown
 
     def _go_on(self, resumed: Resumed) -> None:
         task = resumed.task
-        if not task.open:
-            return
         if resumed.ending is not None:
             self._endings.end(task, resumed.ending)
             return
@@ -278,22 +274,8 @@ class Orchestrator(KernelActor):
         if resumed.what == "wait":
             task.delayed = True
             self._timer(resumed.delay, "retry", task)
-        elif resumed.what == "run":
-            self._scheduler().tell(self._work(task))
-        else:
-            self._interrupted(task)
-
-    def _interrupted(self, task: Task) -> None:
-        """The attempt that was broken off does not count; another one follows at once."""
-        cause = "the kernel was stopped or killed while it ran"
-        failed = AttemptFailed(task.attempt, INTERRUPTED, cause)
-        task.attempt += 1
-        task.attempts += 1
-        self._table.move(task, "queued")
-        events = [
-            self._endings.event(task, failed),
-            self._endings.event(task, TaskQueued(task.attempt)),
-        ]
+            return
+        events = self._endings.interrupt(task) if resumed.what == "interrupted" else []
         work, scheduler = self._work(task), self._scheduler()
         self._scribe.append(events, lambda _: scheduler.tell(work))
 

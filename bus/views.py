@@ -95,7 +95,7 @@ class BusView(msgspec.Struct, frozen=True):
 
 
 class StatusView(msgspec.Struct, frozen=True):
-    """The kernel at a glance."""
+    """The kernel at a glance. ``journal`` is what keeps it from writing, and empty when it is well."""
 
     name: str
     version: str
@@ -110,4 +110,5 @@ class StatusView(msgspec.Struct, frozen=True):
     events: int
     bus: BusView
     dead_letters: int
+    journal: str
     actors: list[dict[str, Any]]

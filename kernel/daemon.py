@@ -34,7 +34,8 @@ class Daemon:
     """One kernel, run on the main thread until it is told to stop.
 
     The first SIGTERM, SIGINT or SIGHUP (or a stop over the API) drains: nothing new is taken,
-    what runs may end within ``config.drain`` seconds. A second signal cancels what still runs.
+    what runs may end within ``config.drain`` seconds. A second signal ends that wait: what still
+    runs is left, and goes on at the next start.
     """
 
     def __init__(self, config: Config, environ: Mapping[str, str] = os.environ) -> None:
@@ -111,8 +112,8 @@ class Daemon:
                 break
             if not said:
                 self._give_up(f"the kernel did not close within {duration(drain + _OVERTIME)}")
-            logger.warning("hurrying ({}): cancelling what still runs", said)
-            _cancel_all(kernel, said)
+            logger.warning("hurrying ({}): what still runs goes on at the next start", said)
+            kernel.hurry()
 
     def _close(self, kernel: Kernel, drain: float, reason: str) -> None:
         try:
@@ -169,13 +170,6 @@ def _signals(handler: Callable[[int, object], None]) -> Iterator[None]:
     finally:
         for number, was in before.items():
             signal.signal(number, was)
-
-
-def _cancel_all(kernel: Kernel, reason: str) -> None:
-    for run in kernel.runs(limit=100_000):
-        if run.ended is None:
-            with suppress(RetinueError):  # it ended meanwhile, which is what is wanted
-                kernel.cancel(run.id, f"the daemon stops in a hurry: {reason}")
 
 
 def _server_class() -> Any:

@@ -113,7 +113,7 @@ class Kernel(Reads):
             self._state = "running"
         self.elements = Elements(tree)
         self.progressions = Progressions(tree, self.elements)
-        commit(tree, KernelStarted(self.name, VERSION, os.getpid()))
+        self.began = commit(tree, KernelStarted(self.name, VERSION, os.getpid()))
         load_system_plugins(tree, self._plugins)
         resume(tree, state)
         return self
@@ -128,6 +128,11 @@ class Kernel(Reads):
             stop(self._tree, self.config.drain if drain is None else drain, reason)
         finally:
             self._state = "closed"
+
+    def hurry(self) -> None:
+        """End the wait of a ``close`` that is under way: what still runs is left unfinished."""
+        if self._tree is not None:
+            self._tree.hurry()
 
     # ------------------------------------------------------------------ agents and plugins
 

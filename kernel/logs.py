@@ -64,7 +64,7 @@ def configure(
 
 
 class EventLog:
-    """Logs a kernel's events from its first one, on a thread of its own."""
+    """Logs a kernel's events since it started, on a thread of its own."""
 
     def __init__(self, kernel: Kernel, level: str) -> None:
         """Events that are less loud than ``level`` are not even read."""
@@ -83,7 +83,7 @@ class EventLog:
         self._thread.join(timeout)
 
     def _run(self) -> None:
-        for event in self._kernel.events(after="start", only=self._only):
+        for event in self._kernel.events(after=self._kernel.began - 1, only=self._only):
             if event is not None:
                 _log(event)
             elif self._stopped.is_set():

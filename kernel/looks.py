@@ -97,6 +97,7 @@ def status(tree: Tree, state: str, version: str, started: float) -> StatusView:
         tree.store.last,
         tree.bus_view(),
         sum(system.dead_letters.values()),
+        tree.health.trouble,
         _actors(tree),
     )
 

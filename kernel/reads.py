@@ -26,6 +26,8 @@ class Reads:
     _tree: Tree | None
     _state: str
     _started: float
+    began: int
+    """The ``seq`` of this start's ``kernel.started``."""
 
     def status(self) -> StatusView:
         """The kernel at a glance."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from retinue.actors.effects import Effects
 from retinue.actors.fold import AgentRecord, Folded, fold
 from retinue.actors.orchestrator import Resume
@@ -21,7 +23,13 @@ __all__ = ["folded_from", "open_store", "resume"]
 
 def open_store(config: Config) -> EventStore:
     """Where the kernel keeps its events: in its state folder, or in memory when it has none."""
-    return MemoryStore(config.limits.journal_events)
+    if not config.state_dir:
+        return MemoryStore(config.limits.journal_events)
+    from retinue.bus.journal.sqlite import SqliteStore
+
+    folder = Path(config.state_dir)
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return SqliteStore(folder / "journal.db")
 
 
 def folded_from(store: EventStore, keep: int) -> Folded:

@@ -45,7 +45,7 @@ def _drain(tree: Tree, seconds: float) -> None:
     until = tree.clock.monotonic() + seconds
     reader = Reader(tree.feed, tree.store.last, Filter(types=("run.*",)))
     try:
-        while tree.table.open and (left := until - tree.clock.monotonic()) > 0:
+        while tree.table.open and not tree.hurried and (left := until - tree.clock.monotonic()) > 0:
             reader.wait(left)
             for _ in reader.ready():
                 pass

@@ -19,13 +19,13 @@ from retinue.actors.completions import Completions
 from retinue.actors.execution import Executors
 from retinue.actors.feed import Feed
 from retinue.actors.fold import Folded
-from retinue.actors.journal import JournalActor
+from retinue.actors.journal import JournalActor, JournalHealth
 from retinue.actors.models import Models
 from retinue.actors.orchestrator import Orchestrator
 from retinue.actors.plugin_manager import PluginManager
 from retinue.actors.progress import Budgets
 from retinue.actors.roster import Roster
-from retinue.actors.runtime import ActorRef, DeadLetter, System
+from retinue.actors.runtime import ActorRef, DeadLetter, Down, System
 from retinue.actors.scheduler import Desk, Scheduler
 from retinue.actors.scheduling.line import Line
 from retinue.actors.scheduling.policies import make_policy
@@ -36,7 +36,7 @@ from retinue.actors.turn import Services
 from retinue.actors.watchdog import Watchdog
 from retinue.bus.clock import Clock
 from retinue.bus.envelope import Event
-from retinue.bus.errors import ActorDead, RetinueError
+from retinue.bus.errors import ActorDead, KernelClosed, RetinueError
 from retinue.bus.ids import Ids, random_boot
 from retinue.bus.journal import EventStore, Filter
 from retinue.bus.messages import (
@@ -77,13 +77,15 @@ class Tree:
         self.completions = Completions()
         self.table = state.table
         self.roster = Roster()
-        self.admission = Admission(self.roster, limits.input_bytes, limits.open_tasks)
+        self.health = JournalHealth()
+        self.admission = Admission(self.roster, self.health, limits.input_bytes, limits.open_tasks)
         self.effects = state.effects
         self.toolbox = Toolbox(self.ids.make, clock.monotonic, self.effects)
         self.models = Models(models, config.models.default, self.ids.make, clock.monotonic)
         self.plugins: dict[str, PluginView] = {}
         self.turns: dict[str, Working] = {}
         self.states = state.states
+        self.hurried = False
         self.unsaid: deque[str] = deque(maxlen=100)
         self.system = System(
             config.name, clock=clock, on_dead_letter=self._dead, on_failure=self._failed
@@ -96,14 +98,21 @@ class Tree:
         """Start the kernel's actors under their supervisor, the journal first."""
         self.mirror = make_mirror(self.config, self.ids.boot, self.say, self.clock)
         self.journal: ActorRef[Any] = self.system.start(
-            JournalActor, self.store, self._listeners(), name="journal"
+            JournalActor,
+            self.store,
+            self._listeners(),
+            self.health,
+            self.system.after,
+            name="journal",
         )
+        self.journal.monitor(self._broken)
         self.scribe = Scribe(self.ids, self.clock, self.journal)
         self.services = self._services()
         children = [self._scheduler(), self._orchestrator(), self._manager(), self._watchdog()]
         if self.mirror is not None and self.mirror[1] is not None:
             children.insert(0, ChildSpec("bus", BusActor, (self.mirror[1], self.system.after)))
         self.supervisor = self.system.start(Supervisor, children, name="supervisor")
+        self.supervisor.monitor(self._broken)
         self.scheduler = self._child("scheduler")
         self.orchestrator = self._child("orchestrator")
         self.manager = self._child("plugins")
@@ -135,6 +144,11 @@ class Tree:
         if mirror is None:
             return BusView("off", server.describe())
         return msgspec.structs.replace(mirror.view(), url=redacted(server))
+
+    def hurry(self) -> None:
+        """Whoever waits for running tasks to end waits no longer."""
+        self.hurried = True
+        self.feed.committed(())
 
     def stop_work(self, timeout: float) -> None:
         """End every turn and every model; the journal still takes what they say last."""
@@ -217,6 +231,13 @@ class Tree:
         if ref is None:
             raise ActorDead(f"the kernel's actor {name!r} is not there: it ended while it started")
         return ref
+
+    def _broken(self, down: Down) -> None:
+        """An actor that the kernel cannot do without ended for good: say so to all who wait."""
+        if down.error is None:
+            return
+        self.admission.closing = f"it is broken, {down.ref.name} {down.reason}: start it again"
+        self.completions.abandon(KernelClosed(f"the kernel is broken: {down.reason}"))
 
     def _failed(self, ref: ActorRef[Any], error: BaseException, message: Any) -> None:
         kind, cause = type(error).__name__, str(error)
