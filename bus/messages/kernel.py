@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+from msgspec import Raw
+
 from .base import Command, Event
 
 __all__ = [
@@ -13,6 +17,8 @@ __all__ = [
     "KernelStopped",
     "KernelStopping",
     "MessageDead",
+    "MessagePurged",
+    "MessageRedriven",
     "SchedulerConfigured",
     "SupervisorActed",
 ]
@@ -37,11 +43,13 @@ class SchedulerConfigured(Event, frozen=True, tag="kernel.scheduler_configured")
 
 
 class KernelStarted(Event, frozen=True, tag="kernel.started"):
-    """The kernel takes work."""
+    """The kernel takes work; the Scheduler decides by ``policy``, with ``max_running`` at once."""
 
     name: str
     version: str
     pid: int
+    policy: str = ""
+    max_running: int = 0
 
 
 class KernelRecovered(Event, frozen=True, tag="kernel.recovered"):
@@ -64,9 +72,14 @@ class KernelStopping(Event, frozen=True, tag="kernel.stopping"):
 
 
 class KernelStopped(Event, frozen=True, tag="kernel.stopped"):
-    """The kernel's last event; ``unfinished`` tasks are resumed by the next start, if there is one."""
+    """The kernel's last event; ``unfinished`` tasks are resumed by the next start, if there is one.
+
+    ``actors`` maps the name of each actor that was there to what became of the messages sent to it:
+    handled, failed, dead_lettered, dropped, pending.
+    """
 
     unfinished: int = 0
+    actors: dict[str, Any] = {}
 
 
 class SupervisorActed(Event, frozen=True, tag="kernel.supervised"):
@@ -92,8 +105,36 @@ class BusRestored(Event, frozen=True, tag="bus.restored"):
 
 
 class MessageDead(Event, frozen=True, tag="message.dead"):
-    """A message found no reader: its type, for whom, and why."""
+    """A message found no reader: its type, for whom, and why.
+
+    From ``id`` on it is the message itself, so that it can be sent again; ``sent`` is seconds since
+    the epoch. ``id`` is empty for what only the sender's memory could hold. The run and the task are
+    here and not in the event's header: nothing follows the end of a run, and this may come later.
+    """
 
     message: str
     recipient: str
+    reason: str
+    id: str = ""
+    body: Raw = Raw(b"null")
+    run: str = ""
+    task: str = ""
+    agent: str = ""
+    sender: str = ""
+    cause: str = ""
+    trace: str = ""
+    sent: float = 0.0
+
+
+class MessageRedriven(Event, frozen=True, tag="message.redriven"):
+    """A dead letter was sent again: a message to ``to``, a task as the new task ``to``."""
+
+    letter: str
+    to: str
+
+
+class MessagePurged(Event, frozen=True, tag="message.purged"):
+    """A dead letter was dealt with otherwise; it stays in the journal."""
+
+    letter: str
     reason: str

@@ -1,0 +1,1 @@
+"""Asking the journal: what happened, why, whether it adds up, and what found no reader."""
