@@ -121,7 +121,7 @@ class Session:
     def _start(self, server: Server) -> None:
         if not server.url:
             why = server.describe().removeprefix("none: ")
-            raise Unavailable(f"the demo shows what an observer sees over Redis, but {why}")
+            raise Unavailable(f"the demo shows what observers see over Redis, but {why}")
         self._subscriber = Subscriber(server.url, _NAME, 0, clock=self._clock)
         self._subscriber.open()
         models = {self._config.models.default: self.model}

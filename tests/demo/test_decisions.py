@@ -19,7 +19,7 @@ QUESTION = "Which priority is the most urgent?"
         ("One line\ngoes on.", "One line goes on."),
         ("Without a stop", "Without a stop."),
         ("- tea\n- `milk`!", "tea. milk!"),
-        ("| actor | owns |\n| --- | --- |\n| Scheduler | the line, caps |", "actor: owns. Scheduler: the line, caps."),
+        ("| who | owns |\n| --- | --- |\n| Anna | tea, cups |", "who: owns. Anna: tea, cups."),
         ("See [the *guide*](guide.md).", "See the guide."),
         ("```python\nx = 1\n```", "x = 1."),
         ("a_b and __c__", "a_b and c."),
