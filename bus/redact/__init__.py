@@ -1,0 +1,9 @@
+"""Secrets: registered values that are replaced wherever a message or a text would show them."""
+
+from __future__ import annotations
+
+from .redactor import Redactor
+from .secrets import Held, Secrets
+from .stream import StreamRedactor
+
+__all__ = ["Held", "Redactor", "Secrets", "StreamRedactor"]
