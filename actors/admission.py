@@ -9,7 +9,8 @@ from retinue.bus.messages import SubmitTask
 from .journal import JournalHealth
 from .roster import Entry, Roster
 from .scheduling.policies import check_priority
-from .tasks import Task, TaskTable
+from .task_table import TaskTable
+from .tasks import Task
 
 __all__ = ["Admission"]
 

@@ -48,6 +48,10 @@ class Effects:
         found = list(self._by_run[run].values())
         return next((e for e in found if e.known == "begun" and e.task == task), None)
 
+    def all(self) -> list[tuple[str, Effect]]:
+        """Everything, each with its run."""
+        return [(run, e) for run, effects in self._by_run.items() for e in effects.values()]
+
     def forget(self, run: str) -> None:
         """The run ended."""
         self._by_run.pop(run, None)

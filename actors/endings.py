@@ -13,7 +13,8 @@ from .fold import INTERRUPTED
 from .runtime import ActorRef
 from .scribe import Scribe
 from .task_messages import run_end, task_end
-from .tasks import Ending, Run, Task, TaskTable
+from .task_table import TaskTable
+from .tasks import Ending, Run, Task
 
 __all__ = ["FORCE_AFTER", "Endings"]
 

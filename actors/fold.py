@@ -29,7 +29,8 @@ from retinue.bus.messages import (
 )
 
 from .effects import Effect, Effects
-from .tasks import Ending, Task, TaskTable
+from .task_table import TaskTable
+from .tasks import Ending, Task
 
 __all__ = ["AgentRecord", "Folded", "fold"]
 

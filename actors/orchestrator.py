@@ -30,7 +30,8 @@ from .runtime import ActorRef, Future
 from .runtime.future import VALUE
 from .scribe import Scribe
 from .task_messages import submitted, work
-from .tasks import Ending, Task, TaskTable, backoff
+from .task_table import TaskTable
+from .tasks import Ending, Task, backoff
 
 __all__ = ["Find", "Orchestrator", "Resume", "Tell"]
 

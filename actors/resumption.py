@@ -8,7 +8,8 @@ from typing import Literal
 import msgspec
 
 from .effects import Effect, Effects
-from .tasks import Ending, Task, TaskTable
+from .task_table import TaskTable
+from .tasks import Ending, Task
 
 __all__ = ["Resumed", "plan", "unknown_ending"]
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from retinue.actors.effects import Effects
 from retinue.actors.fold import AgentRecord, Folded, fold
 from retinue.actors.orchestrator import Resume
-from retinue.actors.tasks import TaskTable
+from retinue.actors.task_table import TaskTable
 from retinue.bus.errors import RetinueError
 from retinue.bus.journal import EventStore, MemoryStore
 from retinue.bus.messages import AgentFailed, KernelRecovered

@@ -1,0 +1,203 @@
+"""All tasks and runs that the kernel knows. No I/O, no clock."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Self
+
+import msgspec
+
+from retinue.bus.errors import NotFound
+
+from .tasks import ENDED_STATES, OPEN_STATES, Run, Task
+
+__all__ = ["TaskTable"]
+
+
+class TaskTable:
+    """All open tasks, and the newest ``keep`` ended ones. One thread writes; any may read views."""
+
+    def __init__(self, keep: int = 100_000) -> None:
+        """``keep`` counts ended tasks."""
+        self.tasks: dict[str, Task] = {}
+        self.runs: dict[str, Run] = {}
+        self.keys: dict[str, str] = {}
+        self.ordinals: dict[tuple[str, int], str] = {}
+        self.open = 0
+        self._keep = keep
+        self._ended: dict[str, None] = {}
+        self._counts = dict.fromkeys((*OPEN_STATES, *ENDED_STATES), 0)
+        self._tally: dict[str, dict[str, int]] = {}
+
+    @classmethod
+    def of(
+        cls,
+        tasks: Iterable[Task],
+        runs: Iterable[Run],
+        tally: Mapping[str, Mapping[str, int]],
+        keep: int,
+    ) -> Self:
+        """A table of what another one held; ``tally`` is that one's ``tallies``."""
+        table = cls(keep)
+        table.runs = {run.id: run for run in runs}
+        for task in tasks:
+            table.tasks[task.id] = task
+            if task.key:
+                table.keys[task.key] = task.id
+            parent = table.tasks.get(task.parent)
+            if task.ordinal and parent is not None and parent.open:
+                table.ordinals[task.parent, task.ordinal] = task.id
+            if task.open:
+                table.open += 1
+        for task in sorted(table.tasks.values(), key=lambda task: task.ended or 0.0):
+            if not task.open:
+                table._ended[task.id] = None
+        table._tally = {agent: dict(counts) for agent, counts in tally.items()}
+        for counts in table._tally.values():
+            for state, n in counts.items():
+                table._counts[state] += n
+        return table
+
+    def tallies(self) -> dict[str, dict[str, int]]:
+        """Tasks by agent and state."""
+        return {agent: dict(counts) for agent, counts in self._tally.items()}
+
+    def find(self, task: str) -> Task:
+        """The task; raises ``NotFound`` for one that never was, or ended too long ago."""
+        try:
+            return self.tasks[task]
+        except KeyError:
+            raise NotFound(
+                f"no task {task!r}: see `retinue tasks list` for those that are known"
+            ) from None
+
+    def find_run(self, run: str) -> Run:
+        """The run; raises ``NotFound`` like ``find``."""
+        try:
+            return self.runs[run]
+        except KeyError:
+            raise NotFound(
+                f"no run {run!r}: see `retinue runs list` for those that are known"
+            ) from None
+
+    def root_of(self, task_or_run: str) -> Task:
+        """The task of that id, or the root task of the run of that id."""
+        run = self.runs.get(task_or_run)
+        return self.find(run.root if run else task_or_run)
+
+    def add(self, task: Task) -> bool:
+        """Take a new task in; returns whether it begins a run."""
+        self.tasks[task.id] = task
+        self._counts[task.state] += 1
+        self._of(task.agent)[task.state] += 1
+        self.open += 1
+        if task.key:
+            self.keys[task.key] = task.id
+        run = self.runs.get(task.run)
+        first = run is None
+        if run is None:
+            run = self.runs[task.run] = Run(task.run, task.id, task.submitted)
+        run.open += 1
+        run.tasks += 1
+        task.place = task.id
+        if task.parent:
+            parent = self.tasks[task.parent]
+            if task.ordinal:
+                task.place = f"{parent.place}/{task.ordinal}"
+            if parent.children is None:
+                parent.children = []
+            parent.children.append(task.id)
+            if task.ordinal:
+                task.digest = _digest(task.input)
+                self.ordinals[task.parent, task.ordinal] = task.id
+        return first
+
+    def taken_up(self, parent: str, ordinal: int, agent: str, input: msgspec.Raw) -> Task | None:
+        """The child that an earlier attempt submitted at this place, if it is or may still be good."""
+        found = self.tasks.get(self.ordinals.get((parent, ordinal), ""))
+        if found is None or found.agent != agent or found.digest != _digest(input):
+            return None
+        good = found.state in ("succeeded", "outcome_unknown")
+        good = good or (found.open and found.ending is None)
+        return found if good else None
+
+    def move(self, task: Task, state: str) -> None:
+        """Give an open task another open state."""
+        counts, tally = self._counts, self._of(task.agent)
+        counts[task.state] -= 1
+        counts[state] += 1
+        tally[task.state] -= 1
+        tally[state] += 1
+        task.state = state
+
+    def end(self, task: Task, state: str, now: float) -> Run | None:
+        """End an open task; returns its run when that was the run's last open task."""
+        self.move(task, state)
+        task.ended = now
+        task.input = _NO_INPUT
+        for child in task.children or ():
+            known = self.tasks.get(child)
+            if known is not None:
+                self.ordinals.pop((task.id, known.ordinal), None)
+        self.open -= 1
+        self._ended[task.id] = None
+        run = self.runs[task.run]
+        run.open -= 1
+        if run.open == 0:
+            run.state, run.ended = self.tasks[run.root].state, now
+        if len(self._ended) > self._keep:
+            self._forget()
+        return run if run.open == 0 else None
+
+    def below(self, task: Task) -> Iterator[Task]:
+        """The open tasks under this one, parents before children."""
+        for child in task.children or ():
+            found = self.tasks.get(child)
+            if found is not None:
+                if found.open:
+                    yield found
+                yield from self.below(found)
+
+    def lineage(self, task: str) -> Iterator[Task]:
+        """The task, its parent, and so on up to the root."""
+        found = self.tasks.get(task)
+        while found is not None:
+            yield found
+            found = self.tasks.get(found.parent)
+
+    def counts(self) -> dict[str, int]:
+        """Tasks by state; those that ended are counted since the start."""
+        return dict(self._counts)
+
+    def tally(self, agent: str) -> dict[str, int]:
+        """The agent's tasks by state; those that ended are counted since the start."""
+        return dict(self._of(agent))
+
+    def _of(self, agent: str) -> dict[str, int]:
+        try:
+            return self._tally[agent]
+        except KeyError:
+            return self._tally.setdefault(agent, dict.fromkeys((*OPEN_STATES, *ENDED_STATES), 0))
+
+    def _forget(self) -> None:
+        """Drop the longest ended task whose run is over, with its key."""
+        for oldest in self._ended:
+            task = self.tasks[oldest]
+            run = self.runs[task.run]
+            if run.open:
+                continue
+            del self._ended[oldest], self.tasks[oldest]
+            if self.keys.get(task.key) == task.id:
+                del self.keys[task.key]
+            run.tasks -= 1
+            if run.tasks == 0:
+                del self.runs[task.run]
+            return
+
+
+_NO_INPUT = msgspec.Raw(b"null")
+
+
+def _digest(input: msgspec.Raw) -> bytes:
+    return hashlib.blake2s(input, digest_size=8).digest()
