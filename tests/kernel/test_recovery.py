@@ -7,6 +7,10 @@ from collections import Counter
 
 import pytest
 
+from retinue.actors.effects import Effects
+from retinue.actors.fold import Folded, fold
+from retinue.actors.snapshot import freeze, thaw
+from retinue.actors.task_table import TaskTable
 from retinue.bus.errors import TaskFailed
 from retinue.bus.journal import Filter, MemoryStore
 from retinue.kernel import Kernel
@@ -210,12 +214,23 @@ def test_an_attempt_that_was_broken_off_costs_the_task_no_attempt():
         assert second.handle(task.id).result(timeout=10) == 2
 
 
+def folded(events, start=None):
+    state = start or Folded(TaskTable(1_000), Effects())
+    for event in events:
+        fold(state, event)
+    return state
+
+
 def test_the_same_journal_gives_the_same_state_to_the_byte():
-    import msgspec
+    assert freeze(folded(EVENTS)) == freeze(folded(EVENTS))
 
-    from retinue.kernel.recovery import folded_from
 
-    first, second = (folded_from(crashed_at(len(EVENTS)), 1_000) for _ in range(2))
-    as_bytes = [msgspec.msgpack.encode(list(f.table.tasks.values())) for f in (first, second)]
-    assert as_bytes[0] == as_bytes[1]
-    assert first.table.counts() == {**second.table.counts()}
+@pytest.mark.parametrize("seq", range(0, len(EVENTS) + 1, 3))
+def test_a_snapshot_and_what_came_after_it_give_the_same_state(seq):
+    thawed = thaw(freeze(folded(EVENTS[:seq])), 1_000)
+    assert freeze(folded(EVENTS[seq:], thawed)) == freeze(folded(EVENTS))
+
+
+@pytest.mark.parametrize("damaged", [b"", b"{}", b"[1]", b'{"version": 0}', b"\xff\x00"])
+def test_a_snapshot_that_cannot_be_used_is_the_same_as_none(damaged):
+    assert thaw(damaged, 1_000) is None
