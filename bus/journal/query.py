@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable
+from fnmatch import fnmatchcase
+from functools import cache
+
+import msgspec
 
 from ..envelope import Event
 from . import schema
+from .blocks import hash_of
 from .store import Filter
 
 __all__ = ["Query"]
 
-_WILD = "*?["
+_BLOCKS = "SELECT block, types, names FROM blocks WHERE block >= ? ORDER BY block"
 
 
 class Query:
@@ -20,30 +25,31 @@ class Query:
     def __init__(self, only: Filter) -> None:
         """Only globs with brackets are left for Python: SQLite writes ``[^a]`` for ``[!a]``."""
         exact = {"run": only.run, "task": only.task, "agent": only.agent}
-        self._names = [name for name in exact.values() if name]
-        bracketed = any("[" in glob for glob in only.types)
-        self._globs = () if bracketed else only.types
-        self.values = (*self._names, *self._globs)
+        self._names = [hash_of(name) for name in exact.values() if name]
+        self._types = only.types
+        globs = () if any("[" in glob for glob in only.types) else only.types
         self.left: Callable[[Event], bool] | None = None
-        if bracketed:
+        if globs != only.types:
             self.left = lambda event: only.matches(event.envelope)
         terms = ["seq > ?", "seq <= ?", *(f"{column} = ?" for column in exact if exact[column])]
-        if self._globs:
-            terms.append(_any("type GLOB ?", len(self._globs)))
+        if globs:
+            terms.append("(" + " OR ".join(["type GLOB ?"] * len(globs)) + ")")
+        self.values = (*filter(None, exact.values()), *globs)
         self.sql = f"{schema.SELECT} WHERE {' AND '.join(terms)} ORDER BY seq"
 
     def blocks(self, connection: sqlite3.Connection, start: int) -> list[int] | None:
         """The filled blocks from ``start`` on that may hold such events; ``None``: all of them."""
-        parts = [("name = ?", [name]) for name in self._names]
-        if self._globs and not any(glob[:1] in _WILD for glob in self._globs):
-            parts.append((_any("name GLOB ?", len(self._globs)), list(self._globs)))
-        if not parts:
+        if not self._names and not self._types:
             return None
-        found = "SELECT block FROM names WHERE block >= ? AND "
-        sql = " INTERSECT ".join(found + rule for rule, _ in parts) + " ORDER BY block"
-        values = [value for _, names in parts for value in (start, *names)]
-        return [block for (block,) in connection.execute(sql, values)]
+        has_type = cache(self._has_type)
+        return [
+            block
+            for block, types, names in connection.execute(_BLOCKS, (start,))
+            if all(name in names for name in self._names) and has_type(types)
+        ]
 
-
-def _any(rule: str, times: int) -> str:
-    return "(" + " OR ".join([rule] * times) + ")"
+    def _has_type(self, types: str) -> bool:
+        if not self._types:
+            return True
+        every = msgspec.json.decode(types, type=list[str])
+        return any(fnmatchcase(kind, glob) for kind in every for glob in self._types)

@@ -8,11 +8,12 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 from ..envelope import Envelope, Event
 from . import schema
 from .blocks import block_of, spans
-from .chain import BODY, Row
+from .chain import COLUMNS
 from .faults import fault, foreign
 from .files import open_reader
 from .query import Query
@@ -25,6 +26,7 @@ CHUNK_ROWS = 4_096
 CHUNK_BYTES = 4 << 20
 _FIRST_ROWS = 64  # then four times as many each: who wants one event does not wait for 4,096
 _STEP = 256
+_BODY = 1 + COLUMNS.index("body")
 
 
 class JournalReader:
@@ -120,15 +122,15 @@ class JournalReader:
             blocks = query.blocks(connection, block_of(after + 1))
         return [(after, last)] if blocks is None else spans(blocks, after, last)
 
-    def _chunk(self, query: Query, after: int, until: int, size: int) -> tuple[int, list[Row], int]:
+    def _chunk(self, query: Query, after: int, until: int, size: int) -> tuple[int, list[Any], int]:
         """The oldest ``seq`` kept, rows after ``after``, and how far they are complete."""
-        rows: list[Row] = []
+        rows: list[Any] = []
         length, reached = 0, until
         with self.connection() as connection:
             found = connection.execute(query.sql, (after, until, *query.values))
             while part := found.fetchmany(min(size, _STEP)):
                 rows += part
-                length += sum([len(row[BODY]) for row in part])
+                length += sum([len(row[_BODY]) for row in part])
                 if len(rows) >= size or length > CHUNK_BYTES:
                     reached = rows[-1][0]
                     break

@@ -7,14 +7,15 @@ from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 
-from .blocks import NameSets
+from .blocks import BlockFiller
 from .chain import COLUMNS, GENESIS, MAX_LINK, Row, seal
 from .faults import foreign
 
 __all__ = [
-    "INSERT_EVENT",
+    "INSERT_AT",
+    "INSERT_BLOCK",
     "INSERT_LINK",
-    "INSERT_NAME",
+    "INSERT_NEXT",
     "MIGRATIONS",
     "SELECT",
     "VERSION",
@@ -33,18 +34,21 @@ _EVENTS = """CREATE TABLE events (
   sender TEXT NOT NULL, cause TEXT NOT NULL, trace TEXT NOT NULL, deadline)"""
 _BESIDE = (
     "CREATE TABLE links (last INTEGER PRIMARY KEY, hash BLOB NOT NULL, sums BLOB NOT NULL)",
-    """CREATE TABLE names (name TEXT NOT NULL, block INTEGER NOT NULL, PRIMARY KEY (name, block))
-  WITHOUT ROWID""",
+    "CREATE TABLE blocks (block INTEGER PRIMARY KEY, types TEXT NOT NULL, names BLOB NOT NULL)",
     "CREATE TABLE readers (name TEXT PRIMARY KEY, cursor INTEGER NOT NULL) WITHOUT ROWID",
     "CREATE TABLE meta (key TEXT PRIMARY KEY, value NOT NULL) WITHOUT ROWID",
 )
 
 _selected = ", ".join("CAST(body AS BLOB)" if name == "body" else name for name in COLUMNS)
 _bound = ", ".join("CAST(? AS TEXT)" if name == "body" else "?" for name in COLUMNS)
-SELECT = f"SELECT {_selected} FROM events"  # noqa: S608  # names of columns
-INSERT_EVENT = f"INSERT INTO events ({', '.join(COLUMNS)}) VALUES ({_bound})"  # noqa: S608
+_names = ", ".join(COLUMNS)
+
+SELECT = f"SELECT seq, {_selected} FROM events"  # noqa: S608  # names of columns
+INSERT_AT = f"INSERT INTO events (seq, {_names}) VALUES (?, {_bound})"  # noqa: S608
+INSERT_NEXT = f"INSERT INTO events ({_names}) VALUES ({_bound})"  # noqa: S608
+"""With the next ``seq``: SQLite's own numbering, a twentieth less work than being told it."""
 INSERT_LINK = "INSERT INTO links (last, hash, sums) VALUES (?, ?, ?)"
-INSERT_NAME = "INSERT OR IGNORE INTO names (name, block) VALUES (?, ?)"
+INSERT_BLOCK = "INSERT INTO blocks (block, types, names) VALUES (?, ?, ?)"
 
 
 def version_of(connection: sqlite3.Connection, path: Path) -> int | None:
@@ -102,19 +106,18 @@ def _create(connection: sqlite3.Connection) -> None:
 
 
 def _seal_all(connection: sqlite3.Connection) -> None:
-    """0 to 1: events alone, as written before there was a chain, get their links and names."""
+    """0 to 1: events alone, as written before there was a chain, get their links and their index."""
     for statement in _BESIDE:
         connection.execute(statement)
-    prev, names = GENESIS, NameSets()
+    head, filler = GENESIS, BlockFiller()
     for rows in _batches(connection.execute(f"{SELECT} ORDER BY seq")):
-        link = seal(prev, rows)
-        prev = link.hash
-        connection.execute(INSERT_LINK, link)
-        connection.executemany(INSERT_NAME, names.add(rows))
+        head = seal(head, rows)
+        connection.execute(INSERT_LINK, head)
+        connection.executemany(INSERT_BLOCK, filler.add(rows))
 
 
 def _batches(rows: Iterator[Row]) -> Iterator[Sequence[Row]]:
-    while batch := list(islice(rows, MAX_LINK)):
+    while batch := [row[1:] for row in islice(rows, MAX_LINK)]:
         yield batch
 
 

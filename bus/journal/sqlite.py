@@ -11,7 +11,7 @@ from pathlib import Path
 from ..envelope import Envelope, Event
 from ..errors import JournalError, KernelClosed
 from . import schema
-from .blocks import NameSets, unfilled
+from .blocks import BlockFiller, unfilled
 from .chain import GENESIS, Link, Row, rows_of, seals
 from .faults import fault, foreign
 from .files import Synchronous, WriterLock, make_private, open_writer
@@ -40,7 +40,7 @@ class SqliteStore:
         self._lock = threading.RLock()
         self._closed = False
         self._first = 1
-        self._head = Link(0, GENESIS, b"")
+        self._head = GENESIS
         self._doubtful = False
         self._owner = WriterLock(self.path)
         try:
@@ -78,10 +78,8 @@ class SqliteStore:
             if self._doubtful:
                 self._look_again()
             first = self._head.last + 1
-            rows = rows_of(envelopes, first)
-            links = list(seals(self._head.hash, rows))
-            self._commit(rows, links)
-            self._head = links[-1]
+            rows = rows_of(envelopes)
+            self._commit(first, rows, list(seals(self._head, rows)))
         return list(map(Event, range(first, first + len(rows)), envelopes))
 
     def read(
@@ -122,24 +120,27 @@ class SqliteStore:
             raise foreign(self.path, what, "run `retinue verify`, restore it from a copy")
         self._first = self._head.last + 1 if first is None else first
         newest = f"{schema.SELECT} WHERE seq > ? ORDER BY seq"
-        self._names = NameSets(self._writer.execute(newest, (unfilled(self._head.last),)))
+        rows = self._writer.execute(newest, (unfilled(self._head.last),)).fetchall()
+        self._filler = BlockFiller(self._head.last, [row[1:] for row in rows])
         self._doubtful = False
 
-    def _commit(self, rows: list[Row], links: list[Link]) -> None:
+    def _commit(self, first: int, rows: list[Row], links: list[Link]) -> None:
         writer = self._writer
         self._doubtful = True  # until the end of this method
         try:
             writer.execute("BEGIN IMMEDIATE")
-            writer.executemany(schema.INSERT_EVENT, rows)
+            writer.execute(schema.INSERT_AT, (first, *rows[0]))
+            writer.executemany(schema.INSERT_NEXT, rows[1:])
             writer.executemany(schema.INSERT_LINK, links)
-            if filled := self._names.add(rows):
-                writer.executemany(schema.INSERT_NAME, filled)
+            if filled := self._filler.add(rows):
+                writer.executemany(schema.INSERT_BLOCK, filled)
             writer.execute("COMMIT")
         except BaseException as error:
             self._roll_back()
             if isinstance(error, sqlite3.Error):
                 raise fault(error, self.path) from error
             raise
+        self._head = links[-1]
         self._doubtful = False
 
     def _roll_back(self) -> None:
@@ -167,4 +168,4 @@ class SqliteStore:
 def _head(connection: sqlite3.Connection) -> Link:
     newest = "SELECT last, hash, sums FROM links ORDER BY last DESC LIMIT 1"
     found = connection.execute(newest).fetchone()
-    return Link(*found) if found else Link(0, GENESIS, b"")
+    return Link(*found) if found else GENESIS
