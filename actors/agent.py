@@ -21,6 +21,7 @@ from retinue.plugins import AgentSpec, Tool
 
 from .base import KernelActor
 from .execution import Executors, Outcome, Running, Turn
+from .runtime import ActorRef
 from .turn import KernelTurn, Services
 
 __all__ = ["Agent", "Retire", "TurnOver", "Working"]
@@ -111,14 +112,9 @@ class Agent(KernelActor):
         self._services.orchestrator().tell(running)
         working = self._turns[envelope.task] = Working(turn, scribe.clock.monotonic())
         self._mine.add(envelope.task)
-        ref, task = self.actor_ref, envelope.task
-
-        def done(outcome: Outcome) -> None:
-            turn.close()
-            ref.tell(TurnOver(task, outcome))
-
         working.running = self._executor.start(
-            Turn(self._spec, self._runner, bytes(body.input), turn, timeout), done
+            Turn(self._spec, self._runner, bytes(body.input), turn, timeout),
+            _Done(self.actor_ref, turn),
         )
 
     def _stop_attempt(self, envelope: Envelope) -> None:
@@ -169,12 +165,25 @@ class Agent(KernelActor):
         return outcome
 
 
+class _Done:
+    """What an executor calls once the turn ended. A closure would be six objects."""
+
+    __slots__ = ("_ref", "_turn")
+
+    def __init__(self, ref: ActorRef[Any], turn: KernelTurn) -> None:
+        self._ref = ref
+        self._turn = turn
+
+    def __call__(self, outcome: Outcome) -> None:
+        self._turn.close()
+        self._ref.tell(TurnOver(self._turn.task, outcome))
+
+
 def _limits(body: RunTask, now: float) -> tuple[float | None, float | None]:
     """The attempt's end in seconds since the epoch, and the seconds left until then."""
-    ends = [] if body.until is None else [body.until]
+    deadline = body.until
     if body.timeout is not None:
-        ends.append(now + body.timeout)
-    deadline = min(ends, default=None)
+        deadline = now + body.timeout if deadline is None else min(deadline, now + body.timeout)
     return deadline, None if deadline is None else max(0.0, deadline - now)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, ClassVar
 
+from retinue.bus.envelope import Envelope
 from retinue.bus.errors import InvalidInput
 
 from .runtime import Future, LightActor
@@ -32,7 +33,7 @@ class KernelActor(LightActor):
 
     def on_receive(self, message: Any) -> Any:
         """Call the handler of the message's type."""
-        kind = getattr(message, "type", None) or type(message)
+        kind = message.type if message.__class__ is Envelope else message.__class__
         try:
             handler = self._handlers[kind]
         except KeyError:

@@ -60,6 +60,7 @@ class JournalActor(ThreadActor):
         self._listeners = tuple(listeners)
         self._health = health
         self._after = after
+        self._inbox = self.actor_inbox
         self._group: list[Append] = []
         self._size = 0
 
@@ -68,7 +69,7 @@ class JournalActor(ThreadActor):
         if isinstance(message, Append):
             self._group.append(message)
             self._size += len(message.envelopes)
-            if self._health.trouble or (self._size < MAX_GROUP and not self.actor_inbox.empty()):
+            if self._health.trouble or (self._size < MAX_GROUP and not self._inbox.empty()):
                 return
         self._commit()
 

@@ -21,6 +21,7 @@ from retinue.bus.messages import (
     TaskQueued,
 )
 
+from .acceptance import Accepted
 from .admission import Admission
 from .base import KernelActor
 from .effects import Effects
@@ -127,22 +128,14 @@ class Orchestrator(KernelActor):
         return self._admission.admit(envelope, body, self._table, self._clock.time())
 
     def _accept(self, task: Task, command: Envelope, reply: Future[str]) -> None:
+        task.cause, task.state = command.id, "queued"
         begins = self._table.add(task)
-        task.cause = command.id
         events = [self._endings.event(task, RunStarted())] if begins else []
         events += [
             self._endings.event(task, submitted(task)),
             self._endings.event(task, TaskQueued()),
         ]
-        self._table.move(task, "queued")
-        work = self._work(task)
-        scheduler = self._scheduler()
-
-        def accepted(_: object) -> None:
-            scheduler.tell(work)
-            reply.settle(VALUE, task.id)
-
-        self._scribe.append(events, accepted)
+        self._scribe.append(events, Accepted(self._scheduler(), self._work(task), reply))
         if task.deadline is not None:
             self._timer(max(0.0, task.deadline - self._clock.time()), "deadline", task)
 

@@ -25,6 +25,11 @@ Mirrored = Callable[[int], "Future[bool] | None"]
 class Steps:
     """The events of one task's turn, or of an operator's call. Any thread may use it."""
 
+    __slots__ = (
+        "_agent", "_cause", "_closed", "_committed", "_emitted", "_lock", "_mirrored", "_run",
+        "_scribe", "_task", "_trace", "discarded",
+    )  # fmt: skip
+
     def __init__(
         self,
         scribe: Scribe,
@@ -39,7 +44,8 @@ class Steps:
         self.discarded = 0
         self._scribe = scribe
         self._mirrored = mirrored
-        self._where = (run, task, agent, cause, trace)
+        self._run, self._task, self._agent = run, task, agent
+        self._cause, self._trace = cause, trace
         self._lock = threading.Lock()
         self._closed = False
         self._emitted = 0
@@ -47,7 +53,9 @@ class Steps:
 
     def write(self, body: Message) -> Envelope:
         """The body in an envelope with this turn's names."""
-        return self._scribe.write(body, *self._where)
+        return self._scribe.write(
+            body, self._run, self._task, self._agent, self._cause, self._trace
+        )
 
     def emit(self, body: Message) -> None:
         """Have the step committed. Raises ``MailboxFull`` when the turn floods the journal."""
@@ -79,7 +87,7 @@ class Steps:
                 return False
             if self._emitted - self._committed >= MAX_UNCOMMITTED:
                 raise MailboxFull(
-                    f"agent {self._where[2]!r} is {MAX_UNCOMMITTED:,} steps ahead of the journal: "
+                    f"agent {self._agent!r} is {MAX_UNCOMMITTED:,} steps ahead of the journal: "
                     "emit less, or await between steps"
                 )
             self._emitted += 1

@@ -27,7 +27,6 @@ class TaskTable:
         self.open = 0
         self._keep = keep
         self._ended: dict[str, None] = {}
-        self._counts = dict.fromkeys((*OPEN_STATES, *ENDED_STATES), 0)
         self._tally: dict[str, dict[str, int]] = {}
 
     @classmethod
@@ -54,9 +53,6 @@ class TaskTable:
             if not task.open:
                 table._ended[task.id] = None
         table._tally = {agent: dict(counts) for agent, counts in tally.items()}
-        for counts in table._tally.values():
-            for state, n in counts.items():
-                table._counts[state] += n
         return table
 
     def tallies(self) -> dict[str, dict[str, int]]:
@@ -89,7 +85,6 @@ class TaskTable:
     def add(self, task: Task) -> bool:
         """Take a new task in; returns whether it begins a run."""
         self.tasks[task.id] = task
-        self._counts[task.state] += 1
         self._of(task.agent)[task.state] += 1
         self.open += 1
         if task.key:
@@ -124,9 +119,7 @@ class TaskTable:
 
     def move(self, task: Task, state: str) -> None:
         """Give an open task another open state."""
-        counts, tally = self._counts, self._of(task.agent)
-        counts[task.state] -= 1
-        counts[state] += 1
+        tally = self._of(task.agent)
         tally[task.state] -= 1
         tally[state] += 1
         task.state = state
@@ -168,7 +161,11 @@ class TaskTable:
 
     def counts(self) -> dict[str, int]:
         """Tasks by state; those that ended are counted since the start."""
-        return dict(self._counts)
+        counts = dict.fromkeys((*OPEN_STATES, *ENDED_STATES), 0)
+        for tally in list(self._tally.values()):
+            for state, number in tally.items():
+                counts[state] += number
+        return counts
 
     def tally(self, agent: str) -> dict[str, int]:
         """The agent's tasks by state; those that ended are counted since the start."""

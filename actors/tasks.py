@@ -22,7 +22,7 @@ class Ending(msgspec.Struct, frozen=True, gc=False):
     reason: str
 
 
-class Task(msgspec.Struct):
+class Task(msgspec.Struct, gc=False):
     """One task; ``cause`` is the id of the last event about it, the next one's cause."""
 
     id: str
@@ -60,7 +60,7 @@ class Task(msgspec.Struct):
         return self.ended is None
 
 
-class Run(msgspec.Struct):
+class Run(msgspec.Struct, gc=False):
     """A root task and all below it; ``open`` counts those that have not ended.
 
     ``told`` says that its last event is written.

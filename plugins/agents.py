@@ -104,7 +104,7 @@ class AgentSpec:
     def __repr__(self) -> str:
         return f"<AgentSpec {self.name}({self._body.parameters}) isolation={self.isolation}>"
 
-    @property
+    @cached_property
     def _what(self) -> str:
         return f"agent '{self.name}'"
 

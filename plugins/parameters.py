@@ -52,7 +52,7 @@ class Parameters:
         ``given`` is a JSON object or its bytes. Raises ``InvalidInput`` that starts with ``what``
         and names the path and what the function takes.
         """
-        body = encode_value(given, f"{what}: its input") if isinstance(given, Mapping) else given
+        body = given if isinstance(given, bytes) else encode_value(given, f"{what}: its input")
         try:
             if self._free is None:
                 filled: dict[str, Any] = asdict(self._decoder.decode(body))

@@ -7,8 +7,11 @@ import msgspec
 __all__ = ["Command", "Event", "Message", "type_of"]
 
 
-class Message(msgspec.Struct, frozen=True, tag_field="type", omit_defaults=True):
-    """Immutable, tagged with its type; unknown fields are ignored when it is read."""
+class Message(msgspec.Struct, frozen=True, tag_field="type", omit_defaults=True, gc=False):
+    """Immutable, tagged with its type; unknown fields are ignored when it is read.
+
+    Immutable things of data alone form no circles, so the garbage collector need not see them.
+    """
 
 
 class Command(Message, frozen=True, tag=True):
