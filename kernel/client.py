@@ -190,6 +190,7 @@ def _problem(status: int, body: bytes) -> RetinueError:
         errors.TaskFailed,
         errors.TaskCancelled,
         errors.CodecError,
+        errors.JournalError,
         errors.DeadlockDetected,
     ):
         kind = RetinueError

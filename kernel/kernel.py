@@ -30,6 +30,7 @@ from .cancelling import cancel
 from .config import Config
 from .elements import Elements, Progressions, commit
 from .handles import TaskHandle
+from .letters import Letters
 from .model_choice import factories
 from .plugging import adopt, load_system_plugins
 from .reads import Reads
@@ -113,7 +114,12 @@ class Kernel(Reads):
             self._state = "running"
         self.elements = Elements(tree)
         self.progressions = Progressions(tree, self.elements)
-        self.began = commit(tree, KernelStarted(self.name, VERSION, os.getpid()))
+        self.letters = Letters(tree, self.retry)
+        scheduler = self.config.scheduler
+        started = KernelStarted(
+            self.name, VERSION, os.getpid(), scheduler.policy, scheduler.max_running
+        )
+        self.began = commit(tree, started)
         load_system_plugins(tree, self._plugins)
         resume(tree, state)
         return self

@@ -12,6 +12,9 @@ from retinue.bus.journal import Filter
 from retinue.bus.views import AgentView, PluginView, RunView, StatusView, TaskView
 
 from . import looks
+from .asking.why import Answer
+from .balances import Counts, balances
+from .explaining import explain
 from .follow import tail
 from .tree import Tree
 from .version import VERSION
@@ -67,6 +70,14 @@ class Reads:
     def run(self, run: str) -> RunView:
         """One run; raises ``NotFound``."""
         return looks.run_one(self._live, run)
+
+    def why(self, id: str) -> Answer:
+        """Why a task, a run or an event is as it is; raises ``NotFound``."""
+        return explain(self._live, id)
+
+    def balances(self) -> Counts:
+        """By actor: what became of the messages that it was sent."""
+        return balances(self._live.system)
 
     @property
     def last_seq(self) -> int:

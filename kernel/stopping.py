@@ -12,6 +12,7 @@ from retinue.bus.errors import DeadlineExceeded, KernelClosed
 from retinue.bus.journal import Filter
 from retinue.bus.messages import KernelStopped, KernelStopping
 
+from .balances import balances
 from .elements import commit
 from .tree import Tree
 
@@ -28,10 +29,11 @@ def stop(tree: Tree, drain: float, reason: str) -> None:
     if drain > 0:
         _drain(tree, drain)
     unfinished = tree.table.open
+    counts = balances(tree.system)  # agents that end below are not there to be counted later
     _retire(tree, RETIRE_TIMEOUT)
     tree.stop_work(CLOSE_TIMEOUT)
     try:
-        commit(tree, KernelStopped(unfinished), CLOSE_TIMEOUT)
+        commit(tree, KernelStopped(unfinished, counts | balances(tree.system)), CLOSE_TIMEOUT)
     except DeadlineExceeded as error:
         tree.unsaid.append(str(error))
     tree.completions.abandon(

@@ -43,13 +43,13 @@ from retinue.bus.messages import (
     TERMINAL_TASK,
     AgentFailed,
     EventBody,
-    MessageDead,
     SupervisorActed,
 )
 from retinue.bus.views import BusView, PluginView
 from retinue.plugins.llm.model import ChatModel
 
 from .config import Config
+from .dead_letters import told
 from .mirroring import HOLD_BACK, make_mirror, redacted
 
 __all__ = ["Tree"]
@@ -247,8 +247,7 @@ class Tree:
         if letter.recipient == "journal":
             self.unsaid.append(repr(letter))
             return
-        kind = getattr(letter.message, "type", None) or type(letter.message).__name__
-        self.say(MessageDead(str(kind), letter.recipient, letter.reason))
+        self.say(told(letter))
 
 
 def _nobody(seq: int) -> None:

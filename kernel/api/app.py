@@ -13,7 +13,7 @@ from starlette.routing import Route as StarletteRoute
 
 from retinue.bus.errors import InvalidInput, NotFound
 
-from . import agents, elements, status, tasks
+from . import agents, asking, elements, status, tasks
 from .events import EventStreams
 from .router import Lanes, mounted, problem_response
 
@@ -33,6 +33,7 @@ def build(kernel: Kernel, streams: EventStreams, stop: Callable[[str], None]) ->
         return made[0]
 
     table = [*status.routes(stop), *tasks.ROUTES, *agents.ROUTES, *elements.ROUTES]
+    table += asking.ROUTES
     return Starlette(
         routes=[
             *mounted(table, kernel, kernel.config.limits.input_bytes, lanes),

@@ -58,7 +58,7 @@ class Audit:
         """The balances of the newest runs, oldest first; those that are open come last."""
         going = [run.balances(trimmed=self._trimmed) for run in self._open.values()]
         keep = self._newest.maxlen or 0
-        return [*self._newest, *going][-keep:]
+        return [*self._newest, *going][-keep:] if keep else []
 
     def broken(self) -> list[Balance]:
         """Every balance of a run that does not add up."""

@@ -9,6 +9,7 @@ from retinue.bus.errors import (
     ConfigError,
     DeadlineExceeded,
     InvalidInput,
+    JournalError,
     MailboxFull,
     NotFound,
     PluginError,
@@ -36,6 +37,8 @@ class Exit(IntEnum):
     UNAVAILABLE = 69
     SOFTWARE = 70
     CANNOT_CREATE = 73
+    IO = 74
+    """The journal's file cannot be read or written."""
     TEMPORARY = 75
     """Another daemon holds the folder, or the answer did not come in time."""
     NO_PERMISSION = 77
@@ -48,6 +51,7 @@ _CODES: tuple[tuple[type[BaseException], Exit], ...] = (
     (CodecError, Exit.DATA),
     (PluginError, Exit.DATA),
     (NotFound, Exit.NO_INPUT),
+    (JournalError, Exit.IO),
     (Unavailable, Exit.UNAVAILABLE),
     (DeadlineExceeded, Exit.TEMPORARY),
     (MailboxFull, Exit.TEMPORARY),

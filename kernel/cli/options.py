@@ -22,7 +22,7 @@ from ..folder import StateFolder, folder_of
 from ..settings import Origins, load
 from ..text import color_wanted
 
-__all__ = ["Cli", "common", "json_input"]
+__all__ = ["Cli", "common", "json_input", "on_folder"]
 
 F = TypeVar("F", bound=Callable[..., Any])
 _MAX_INPUT = 64 * 1024 * 1024
@@ -70,12 +70,23 @@ class Cli:
 
 def common(function: F) -> F:
     """Gives a command its common options, and a ``Cli`` as the first argument."""
+    return _taking(function, "--state-dir")
+
+
+def on_folder(function: F) -> F:
+    """``common`` for commands that read the state folder itself: ``--state`` names it as well."""
+    return _taking(function, "--state-dir", "--state")
+
+
+def _taking(function: F, *folder: str) -> F:
     # Docstrings are raw, as linters want them; click's mark for "do not wrap" is the character.
     function.__doc__ = (function.__doc__ or "").replace("\\b\n", "\b\n")
 
     @click.option("--json", "as_json", is_flag=True, help="Answer in JSON, one object a line.")
     @click.option("--config", metavar="FILE", help="Read settings from FILE.")
-    @click.option("--state-dir", metavar="DIR", help="The daemon's folder.  [$RETINUE_STATE_DIR]")
+    @click.option(
+        *folder, "state_dir", metavar="DIR", help="The daemon's folder.  [$RETINUE_STATE_DIR]"
+    )
     @functools.wraps(function)
     def command(
         *args: Any, state_dir: str | None, config: str | None, as_json: bool, **options: Any
