@@ -7,6 +7,7 @@ import threading
 
 import pytest
 
+from retinue.bus.clock import ManualClock
 from retinue.bus.errors import (
     DeadlineExceeded,
     DeadlockDetected,
@@ -16,6 +17,7 @@ from retinue.bus.errors import (
     TaskFailed,
     UnknownAgent,
 )
+from retinue.bus.journal import Filter, MemoryStore
 from retinue.kernel import Config, Kernel
 from retinue.kernel.config import LimitsConfig
 from retinue.plugins import agent
@@ -177,6 +179,24 @@ def test_a_cancel_reaches_every_task_below_and_one_terminal_event_follows(kernel
     assert {t.state for t in kernel.tasks(run=task.run)} == {"cancelled"}
 
 
+def test_a_run_ends_once_whatever_falls_due_later():
+    clock = ManualClock()
+    with Kernel(clock=clock) as kernel:
+        kernel.spawn("never", never)
+        kernel.spawn("shout", shout)
+        task = kernel.submit("never", deadline=20)
+        for event in task.events(timeout=10):
+            if event.type == "task.running":
+                break
+        task.cancel("enough")
+        assert [e.type for e in task.events(timeout=10)][-1] == "run.cancelled"
+        clock.advance(60)  # the time to force it, and its deadline
+        assert kernel.submit("shout", {"text": "on"}).result(timeout=10) == "ON"
+        types = [e.type for e in kernel.events(follow=False) if e.run == task.run]
+        assert [t for t in types if t.startswith("run.")] == ["run.started", "run.cancelled"]
+        assert types[-2:] == ["task.cancelled", "run.cancelled"]
+
+
 def test_a_parent_that_ends_takes_its_unfinished_children_along(kernel):
     @agent
     async def careless(ctx) -> str:
@@ -266,7 +286,9 @@ def test_bad_input_is_refused_in_one_line_and_nothing_is_accepted(
         kernel.submit(agent_name, given, **options)
     assert words in str(refused.value)
     assert "\n" not in str(refused.value)
-    assert kernel.last_seq == before
+    good = kernel.submit("shout", {"text": "a"})  # its events come after all that a refusal wrote
+    first = next(event for event in kernel.events(after=before, follow=False))
+    assert (first.seq, first.run) == (before + 1, good.run)
     assert kernel.status().tasks["submitted"] == 0
 
 
@@ -284,14 +306,20 @@ def test_more_open_tasks_than_the_limit_are_refused_and_the_others_go_on():
         kernel.submit("never")
 
 
-def test_a_closed_kernel_answers_those_who_still_wait(kernel):
+def test_a_closed_kernel_answers_those_who_still_wait_and_ends_no_task():
+    store = MemoryStore()
+    kernel = Kernel(store=store).start()
     kernel.spawn("never", never)
     task = kernel.submit("never")
+    for event in task.events(timeout=10):
+        if event.type == "task.running":
+            break
     kernel.close(drain=0, reason="end of test")
     with pytest.raises(KernelClosed, match="end of test"):
         task.result(timeout=5)
     with pytest.raises(KernelClosed):
         kernel.submit("never")
+    assert [e.type for e in store.read(only=Filter(run=task.run))][-1] == "task.running"
 
 
 def test_closing_waits_for_what_runs_up_to_the_drain():
