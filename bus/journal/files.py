@@ -12,14 +12,14 @@ from urllib.parse import quote
 
 from .faults import fault, foreign, os_fault
 
-__all__ = ["Synchronous", "WriterLock", "make_private", "open_reader", "open_writer"]
+__all__ = ["BUSY", "Synchronous", "WriterLock", "make_private", "open_reader", "open_writer"]
 
 Synchronous = Literal["FULL", "NORMAL"]
 
 PAGE = 8_192
 CHECKPOINT_PAGES = 4_000  # 32 MB of log, then it is written back: a seventh less work than at 4
 WAL_LIMIT = 64 << 20
-BUSY_MS = 5_000
+BUSY = 5.0
 
 
 class WriterLock:
@@ -70,9 +70,12 @@ def make_private(path: Path) -> None:
         raise os_fault(error, path) from error
 
 
-def open_writer(path: Path, synchronous: Synchronous) -> sqlite3.Connection:
-    """The one connection that writes; in autocommit mode, usable from any thread."""
-    connection = _connect(path, "rw")
+def open_writer(path: Path, synchronous: Synchronous, busy: float) -> sqlite3.Connection:
+    """The one connection that writes; in autocommit mode, usable from any thread.
+
+    It waits ``busy`` seconds for a program that locked the file, such as a database shell.
+    """
+    connection = _connect(path, "rw", busy)
     try:
         for pragma in (
             f"page_size = {PAGE}",
@@ -110,14 +113,14 @@ def open_reader(path: Path) -> sqlite3.Connection:
     return connection
 
 
-def _connect(path: Path, mode: str) -> sqlite3.Connection:
+def _connect(path: Path, mode: str, busy: float = BUSY) -> sqlite3.Connection:
     try:
         connection = sqlite3.connect(
             f"file:{quote(str(path.absolute()))}?mode={mode}",
             uri=True,
             isolation_level=None,
             check_same_thread=False,
-            timeout=BUSY_MS / 1000,
+            timeout=busy,
         )
         connection.execute("PRAGMA trusted_schema = OFF")
     except sqlite3.Error as error:

@@ -13,10 +13,11 @@ from typing import Any
 from ..envelope import Envelope, Event
 from . import schema
 from .blocks import block_of, spans
-from .chain import COLUMNS
+from .chain import COLUMNS, GENESIS
 from .faults import fault, foreign
 from .files import open_reader
 from .query import Query
+from .snapshots import Snapshots
 from .store import Filter
 
 __all__ = ["JournalReader"]
@@ -39,6 +40,7 @@ class JournalReader:
     def __init__(self, path: Path | str) -> None:
         """Open an existing journal. Raises ``JournalError`` when it cannot be read."""
         self.path = Path(path)
+        self.snapshots = Snapshots(self.path.parent / "snapshots", self.hash_at)
         self._idle: deque[sqlite3.Connection] = deque()
         self._closed = False
         with self.connection() as connection:
@@ -70,6 +72,19 @@ class JournalReader:
     ) -> Iterator[Event]:
         """Like ``read``, but up to ``last``, which must have been committed."""
         return islice(self._read(Query(only or Filter()), after, last), limit)
+
+    def hash_at(self, seq: int) -> bytes | None:
+        """The chain's hash over ``seq`` (and what was committed with it); ``None`` where none is."""
+        if seq == 0:
+            return GENESIS.hash
+        with self.connection() as connection:
+            sql = "SELECT hash FROM links WHERE last >= ? ORDER BY last LIMIT 1"
+            found = connection.execute(sql, (seq,)).fetchone()
+        return None if found is None else bytes(found[0])
+
+    def load_snapshot(self, kind: str) -> tuple[int, bytes] | None:
+        """The newest snapshot of that kind and its ``seq``; ``None`` when there is none that fits."""
+        return self.snapshots.load(kind)
 
     def close(self) -> None:
         """Close the idle connections; reading still works, with one opened each time."""

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import sqlite3
 import threading
-from collections.abc import Iterator, Sequence
-from contextlib import suppress
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from ..envelope import Envelope, Event
 from ..errors import JournalError, KernelClosed
-from . import schema
+from . import schema, trimming
 from .blocks import BlockFiller, unfilled
 from .chain import GENESIS, Link, Row, rows_of, seals
 from .faults import fault, foreign
-from .files import Synchronous, WriterLock, make_private, open_writer
+from .files import BUSY, Synchronous, WriterLock, make_private, open_writer
 from .reader import JournalReader
+from .retention import Retention, TrimReport, decide, wanted_cut
 from .store import Filter
 
 __all__ = ["SqliteStore"]
@@ -29,14 +30,17 @@ class SqliteStore:
     Reads have connections of their own and never wait for the writer.
     """
 
-    def __init__(self, path: Path | str, synchronous: Synchronous = "FULL") -> None:
+    def __init__(
+        self, path: Path | str, synchronous: Synchronous = "FULL", busy: float = BUSY
+    ) -> None:
         """Open the file, or make it, mode 0600; its folder must be there.
+
+        A commit waits up to ``busy`` seconds for a database shell that has locked the file.
 
         Raises ``JournalError`` when another process writes it, when it is damaged or from a later
         Retinue, and when the folder cannot be written.
         """
         self.path = Path(path)
-        self._synchronous = synchronous
         self._lock = threading.RLock()
         self._closed = False
         self._first = 1
@@ -44,7 +48,7 @@ class SqliteStore:
         self._doubtful = False
         self._owner = WriterLock(self.path)
         try:
-            self._open()
+            self._open(synchronous, busy)
         except BaseException:
             self._owner.release()
             raise
@@ -71,12 +75,9 @@ class SqliteStore:
         its cause is gone. Raises ``InvalidInput`` for a body that is not text.
         """
         with self._lock:
-            if self._closed:
-                raise KernelClosed(f"the journal {self.path} is closed: it takes no more events")
+            self._ready()
             if not envelopes:
                 return []
-            if self._doubtful:
-                self._look_again()
             first = self._head.last + 1
             rows = rows_of(envelopes)
             self._commit(first, rows, list(seals(self._head, rows)))
@@ -88,6 +89,64 @@ class SqliteStore:
         """Yield what was committed when the call was made; see ``EventStore.read``."""
         return self.reader.read_until(self._head.last, after, only, limit)
 
+    def trim(
+        self,
+        bounds: Retention,
+        now: float,
+        live_runs: Collection[str] = (),
+        *,
+        pass_holds: bool = False,
+        budget: int = 20_000,
+    ) -> TrimReport:
+        """Remove what is over the bounds, whole groups from the old end, ``budget`` events at most.
+
+        It stops before the first event of a live run, and at the cursor of a registered reader; with
+        ``pass_holds`` it goes on and says whom it passed. ``now`` is seconds since the epoch.
+        """
+        with self._writing() as writer:
+            facts = trimming.facts_of(writer, bounds, now, self._first, self.last)
+            wanted = wanted_cut(bounds, facts)
+            step = trimming.group_end(writer, trimming.budgeted(wanted, self._first, budget))
+            holds = trimming.holds_on(writer, step, live_runs)
+            cut, held, passed = decide(step, holds, pass_holds=pass_holds)
+            cut = trimming.group_end(writer, cut)
+            removed = trimming.remove(writer, cut) if cut >= self._first else 0
+        self._first = max(self._first, cut + 1)
+        more = not held and removed > 0 and step < wanted
+        passed = passed if removed else ()
+        return TrimReport(self._first, removed, tuple(held), tuple(passed), more)
+
+    def compact(self, pages: int = 1_000) -> int:
+        """Give up to ``pages`` free pages back and write the log back; returns how many are left."""
+        with self._writing() as writer:
+            left = trimming.vacuum(writer, pages)
+        with self._lock, self._translated():
+            trimming.checkpoint(self._writer)
+        return left
+
+    def register_reader(self, name: str, cursor: int) -> None:
+        """Note that a reader has everything up to ``cursor``: no trim goes beyond it unasked."""
+        with self._writing() as writer:
+            writer.execute("INSERT OR REPLACE INTO readers VALUES (?, ?)", (name, cursor))
+
+    def forget_reader(self, name: str) -> None:
+        """The reader needs nothing more; one that is not registered is no error."""
+        with self._writing() as writer:
+            writer.execute("DELETE FROM readers WHERE name = ?", (name,))
+
+    def readers(self) -> dict[str, int]:
+        """The registered readers and their cursors."""
+        with self.reader.connection() as connection:
+            return dict(connection.execute("SELECT name, cursor FROM readers"))
+
+    def save_snapshot(self, kind: str, seq: int, data: bytes) -> None:
+        """Keep the state of ``kind`` after event ``seq``; see ``Snapshots.save``."""
+        self.reader.snapshots.save(kind, seq, data)
+
+    def load_snapshot(self, kind: str) -> tuple[int, bytes] | None:
+        """The newest snapshot of that kind and its ``seq``; ``None`` when there is none that fits."""
+        return self.reader.load_snapshot(kind)
+
     def close(self) -> None:
         """Write the log back, close the file and let the next writer in; reading still works."""
         with self._lock:
@@ -98,24 +157,69 @@ class SqliteStore:
             self._writer.close()
             self._owner.release()
 
-    def _open(self) -> None:
-        make_private(self.path)
-        self._writer = open_writer(self.path, self._synchronous)
+    @contextmanager
+    def _writing(self) -> Iterator[sqlite3.Connection]:
+        """One transaction of the writer's connection: all of it, or an error and nothing."""
+        with self._lock, self._translated():
+            self._ready()
+            self._doubtful = True  # until it is known how the commit ended
+            try:
+                self._writer.execute("BEGIN IMMEDIATE")
+                yield self._writer
+                self._writer.execute("COMMIT")
+            except BaseException:
+                # It may have ended with the error; what then holds is read before the next one.
+                with suppress(sqlite3.Error):
+                    self._writer.rollback()
+                raise
+            self._doubtful = False
+
+    @contextmanager
+    def _translated(self) -> Iterator[None]:
         try:
-            schema.migrate(self._writer, self.path)
-            self._load()
-            self.reader = JournalReader(self.path)
+            yield
         except sqlite3.Error as error:
-            self._writer.close()
             raise fault(error, self.path) from error
+
+    def _ready(self) -> None:
+        if self._closed:
+            raise KernelClosed(f"the journal {self.path} is closed: it takes no more events")
+        if self._doubtful:
+            self._look_again()
+
+    def _look_again(self) -> None:
+        """After a failure, go on only from what the file itself says is the newest event."""
+        expected = self._head.last
+        with self._translated():
+            self._load()
+        if self._head.last != expected:
+            self._doubtful = True
+            raise JournalError(
+                f"journal {self.path}: a group whose commit failed after {expected} is there after all,"
+                f" up to {self._head.last}; start again, so that the kernel reads it",
+                kind="io",
+                retryable=False,
+            )
+
+    def _open(self, synchronous: Synchronous, busy: float) -> None:
+        make_private(self.path)
+        self._writer = open_writer(self.path, synchronous, busy)
+        try:
+            with self._translated():
+                schema.migrate(self._writer, self.path)
+                self._load()
+            self.reader = JournalReader(self.path)
         except BaseException:
             self._writer.close()
             raise
 
     def _load(self) -> None:
-        first, last = self._writer.execute("SELECT min(seq), max(seq) FROM events").fetchone()
+        first, last = self._writer.execute(
+            "SELECT min(seq), coalesce(max(seq), (SELECT value FROM meta WHERE key = 'trimmed'), 0)"
+            " FROM events"
+        ).fetchone()
         self._head = _head(self._writer)
-        if last is not None and last != self._head.last:
+        if last != self._head.last:
             what = f"its events end at {last}, but their hash chain at {self._head.last}"
             raise foreign(self.path, what, "run `retinue verify`, restore it from a copy")
         self._first = self._head.last + 1 if first is None else first
@@ -125,44 +229,13 @@ class SqliteStore:
         self._doubtful = False
 
     def _commit(self, first: int, rows: list[Row], links: list[Link]) -> None:
-        writer = self._writer
-        self._doubtful = True  # until the end of this method
-        try:
-            writer.execute("BEGIN IMMEDIATE")
+        with self._writing() as writer:
             writer.execute(schema.INSERT_AT, (first, *rows[0]))
             writer.executemany(schema.INSERT_NEXT, rows[1:])
             writer.executemany(schema.INSERT_LINK, links)
             if filled := self._filler.add(rows):
                 writer.executemany(schema.INSERT_BLOCK, filled)
-            writer.execute("COMMIT")
-        except BaseException as error:
-            self._roll_back()
-            if isinstance(error, sqlite3.Error):
-                raise fault(error, self.path) from error
-            raise
         self._head = links[-1]
-        self._doubtful = False
-
-    def _roll_back(self) -> None:
-        # It may have ended with the error; what then holds is read before the next one.
-        with suppress(sqlite3.Error):
-            self._writer.rollback()
-
-    def _look_again(self) -> None:
-        """After a failure, continue only from what the file itself says is the newest event."""
-        expected = self._head.last
-        try:
-            self._load()
-        except sqlite3.Error as error:
-            raise fault(error, self.path) from error
-        if self._head.last != expected:
-            self._doubtful = True
-            raise JournalError(
-                f"journal {self.path}: a group whose commit failed at {expected} is there after all, up"
-                f" to {self._head.last}; start again, so that the kernel reads it",
-                kind="io",
-                retryable=False,
-            )
 
 
 def _head(connection: sqlite3.Connection) -> Link:

@@ -73,6 +73,7 @@ def _report(
     findings += check.findings()
     findings += _strays(connection, start.last, check.head.last)
     findings += _unlike(connection, check.head, anchor)
+    findings += _pages(connection, start.last + 1, check.head.last)
     findings = findings or index.findings(connection, check.head.last)
     findings = joined(sorted(findings, key=lambda finding: finding.first))
     return VerifyReport(
@@ -162,6 +163,15 @@ def _unlike(
     if found is not None and found[0].hex() == noted:
         return []
     return [Finding("content", 1, last, "the chain was rewritten since its head was noted")]
+
+
+def _pages(connection: sqlite3.Connection, first: int, last: int) -> list[Finding]:
+    """What the database says of its own pages."""
+    try:
+        said = [text for (text,) in connection.execute("PRAGMA quick_check(10)") if text != "ok"]
+    except sqlite3.DatabaseError as error:
+        said = [str(error)]
+    return [Finding("page", first, last, text) for text in said]
 
 
 def _rows(connection: sqlite3.Connection, after: int, until: int) -> list[Any]:
