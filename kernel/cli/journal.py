@@ -11,7 +11,7 @@ from retinue.bus.journal.reader import JournalReader
 
 from .options import Cli
 
-__all__ = ["journal_file", "opened"]
+__all__ = ["has_journal", "journal_file", "opened"]
 
 
 @contextmanager
@@ -24,12 +24,21 @@ def opened(cli: Cli) -> Iterator[JournalReader]:
         reader.close()
 
 
+def has_journal(cli: Cli) -> bool:
+    """Whether a kernel has ever written there."""
+    return _file(cli).exists()
+
+
 def journal_file(cli: Cli) -> Path:
     """The file; raises ``NotFound`` when there is none."""
-    file = cli.folder.path / "journal.db"
+    file = _file(cli)
     if not file.exists():
         raise NotFound(
             f"there is no journal in {cli.folder.path}: start a kernel there with `retinue run`, "
             "or name another --state-dir"
         )
     return file
+
+
+def _file(cli: Cli) -> Path:
+    return cli.folder.path / "journal.db"

@@ -37,6 +37,10 @@ class Cli:
         self._state_dir = state_dir
         self._file = Path(config) if config else None
 
+    def at(self, folder: str) -> Cli:
+        """The same call, about another daemon's folder."""
+        return Cli(folder, str(self._file) if self._file else None, as_json=self.as_json)
+
     def settings(self, **flags: Any) -> tuple[Config, Origins]:
         """The configuration, with further flags by their dotted names, ``_`` for the dot."""
         given = {"state_dir": self._state_dir, **flags}

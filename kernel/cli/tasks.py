@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import click
 
+from retinue.bus.errors import Unavailable
 from retinue.bus.views import TaskView
 
+from ..asking.tasks import STATES, tasks_of
 from ..client import under
 from ..text import ago, duration, shown
+from .journal import has_journal, opened
 from .options import Cli, common
 from .output import Column, json_line, listing, note, record
 
@@ -42,20 +47,29 @@ def command() -> None:
 
 
 @command.command("list")
-@click.option("--state", help="Only tasks in this state, for example running.")
+@click.option(
+    "--state",
+    "states",
+    multiple=True,
+    help="Only tasks in this state, for example running; or, given a path, another folder.",
+)
 @click.option("--agent", help="Only tasks of this agent.")
 @click.option("--run", help="Only tasks of this run.")
 @limit
 @common
-def _list(cli: Cli, **query: Any) -> None:
-    r"""List tasks, newest first.
+def _list(cli: Cli, states: tuple[str, ...], **query: Any) -> None:
+    r"""List tasks, newest first; without a daemon, those that its journal tells of.
 
     \b
     Examples:
       retinue tasks list --state running
       retinue tasks list --agent critic --json
     """
-    views = cli.client.get("/v1/tasks", list[TaskView], query)
+    folders = [given for given in states if _is_folder(given)]
+    query["state"] = next((given for given in states if given not in folders), None)
+    if folders:
+        cli = cli.at(folders[-1])
+    views = _tasks(cli, query)
     chosen = any(query[name] for name in ("state", "agent", "run"))
     empty = "no such tasks" if chosen else "no tasks yet: submit one with `retinue submit AGENT`"
     listing(cli, views, _COLUMNS, empty)
@@ -88,6 +102,21 @@ def _retry(cli: Cli, task: str) -> None:
     """Do a failed or cancelled task once more, as a new task."""
     view = cli.client.post(under("tasks", task, "retry"), TaskView)
     record(cli, view, [("task", view.id), ("run", view.run), ("state", view.state)])
+
+
+def _is_folder(given: str) -> bool:
+    """A state's name is no path: a folder is named by one, or is there."""
+    return given not in STATES and ("/" in given or Path(given).is_dir())
+
+
+def _tasks(cli: Cli, query: Mapping[str, Any]) -> list[TaskView]:
+    try:
+        return cli.client.get("/v1/tasks", list[TaskView], query)
+    except Unavailable:
+        if cli.folder.is_held() or not has_journal(cli):
+            raise
+    with opened(cli) as journal:
+        return tasks_of(journal, **query)
 
 
 def took(started: float | None, ended: float | None) -> str:
