@@ -5,9 +5,20 @@ from __future__ import annotations
 import random
 import threading
 from collections import Counter
+from itertools import count
 from typing import Any
 
-from retinue.actors.runtime import ActorRef, Future, LightActor, Mailbox, System, ThreadActor
+import msgspec
+
+from retinue.actors.runtime import (
+    ActorRef,
+    DeadLetter,
+    Future,
+    LightActor,
+    Mailbox,
+    System,
+    ThreadActor,
+)
 from retinue.actors.supervision import Backoff, Intensity, Supervision
 from retinue.bus.clock import ManualClock
 from retinue.bus.errors import ActorDead, DeadlineExceeded, MailboxFull, RetinueError
@@ -20,8 +31,8 @@ MAILBOXES = (
     Mailbox(max_bytes=64, overflow="drop_oldest"),
 )
 MESSAGES = (
-    *("ok",) * 96, *(b"0123456789",) * 24, *("pass",) * 20, *("ask",) * 12, *("sleep",) * 4,
-    *("fail", "exit", "interrupt", "generator") * 2, "quit", *(None,) * 4,
+    *("ok",) * 96, *("large",) * 24, *("pass",) * 20, *("ask",) * 12, *("sleep",) * 4,
+    *("fail", "exit", "interrupt", "generator") * 2, "quit",
 )  # fmt: skip
 CRASHES = {
     "fail": ValueError,
@@ -35,6 +46,14 @@ ROUNDS = 20_000
 """Moves of the clock, half a second each, after which a run counts as hung."""
 
 
+class Said(msgspec.Struct, frozen=True):
+    """A message of its own: ``number`` tells it from all others of its run."""
+
+    what: str
+    number: int
+    nbytes: int = 0
+
+
 class Books:
     """What was sent, from the senders' side; nothing of it comes from the runtime."""
 
@@ -44,11 +63,14 @@ class Books:
         self.handled: Counter[str] = Counter()
         self.rejected: Counter[str] = Counter()
         self.letters: Counter[str] = Counter()
+        self.lost: dict[int, float] = {}
         self.asks: list[Future[Any]] = []
+        self._numbers = count()
 
-    def send(self, ref: ActorRef[Any], message: Any, *, ask: bool, control: bool) -> Any:
+    def send(self, ref: ActorRef[Any], what: str, *, ask: bool, control: bool) -> Any:
         """Tell or ask, and note what became of it; the future of an ask, else ``None``."""
         future = None
+        message = Said(what, next(self._numbers), 10 if what == "large" else 0)
         try:
             if ask:
                 future = ref.ask(message, block=False, control=control)
@@ -63,6 +85,11 @@ class Books:
         if future is not None:
             self.asks.append(future)
         return future
+
+    def bury(self, letter: DeadLetter) -> None:
+        """A dead letter, from any thread."""
+        self.note(self.letters, letter.recipient)
+        self.lost[letter.message.number] = letter.time
 
     def note(self, column: Counter[str], name: str) -> None:
         """One more, from any thread."""
@@ -79,13 +106,13 @@ class _Doing:
         self.peers = peers
         self.random = random.Random(seed)
 
-    def begin(self, message: Any) -> ActorRef[Any] | None:
+    def begin(self, what: str) -> ActorRef[Any] | None:
         """Crash, or give the peer that the message is for; ``None`` when there is none."""
-        if isinstance(message, str) and message in CRASHES:
-            raise CRASHES[message](message)
-        if message == "quit":
+        if what in CRASHES:
+            raise CRASHES[what](what)
+        if what == "quit":
             self.stop()  # type: ignore[attr-defined]
-        return self.random.choice(self.peers) if message in ("pass", "ask") else None
+        return self.random.choice(self.peers) if what in ("pass", "ask") else None
 
     def done(self) -> None:
         self.books.note(self.books.handled, self.actor_ref.name)  # type: ignore[attr-defined]
@@ -94,31 +121,30 @@ class _Doing:
 class Light(_Doing, LightActor):
     """Awaits what it asks for, and sleeps on the system's clock."""
 
-    def on_receive(self, message: Any) -> Any:
-        peer = self.begin(message)
-        if peer is not None or message == "sleep":
-            return self._slowly(peer, message)
+    def on_receive(self, message: Said) -> Any:
+        peer = self.begin(message.what)
+        if peer is not None or message.what == "sleep":
+            return self._slowly(peer, message.what)
         self.done()
         return message
 
-    async def _slowly(self, peer: ActorRef[Any] | None, message: Any) -> Any:
+    async def _slowly(self, peer: ActorRef[Any] | None, what: str) -> None:
         if peer is None:
             await self.actor_ref.system.sleep(self.random.random() * 3)
         else:
-            future = self.books.send(peer, "ok", ask=message == "ask", control=False)
+            future = self.books.send(peer, "ok", ask=what == "ask", control=False)
             if future is not None:
                 await future
         self.done()
-        return message
 
 
 class Own(_Doing, ThreadActor):
     """Passes on without waiting: on virtual time a blocked thread would wait for the driver."""
 
-    def on_receive(self, message: Any) -> Any:
-        peer = self.begin(message)
+    def on_receive(self, message: Said) -> Said:
+        peer = self.begin(message.what)
         if peer is not None:
-            self.books.send(peer, "ok", ask=message == "ask", control=False)
+            self.books.send(peer, "ok", ask=message.what == "ask", control=False)
         self.done()
         return message
 
@@ -130,7 +156,7 @@ def run(seed: int, messages: int = 10_000) -> Counter[str]:
         f"chaos-{seed}",
         clock=clock,
         on_failure=lambda *_: None,
-        on_dead_letter=lambda letter: books.note(books.letters, letter.recipient),
+        on_dead_letter=books.bury,
     )
     try:
         probe = system.start(Probe, name="probe")
@@ -168,8 +194,8 @@ class _Driver:
         chance, books = self.random, self.books
         self.peers.extend(self._start() for _ in range(ACTORS))
         for _ in range(messages):
-            ref, message = chance.choice(self.peers), chance.choice(MESSAGES)
-            books.send(ref, message, ask=chance.random() < 0.3, control=chance.random() < 0.05)
+            ref, what = chance.choice(self.peers), chance.choice(MESSAGES)
+            books.send(ref, what, ask=chance.random() < 0.3, control=chance.random() < 0.05)
             luck = chance.random()
             if luck < 0.002:
                 self._order()
@@ -199,7 +225,7 @@ class _Driver:
         chance, number = self.random, len(self.all)
         cls = Own if chance.random() < 0.3 else Light
         most = chance.choice((0, 5, 10**6))
-        policy = Supervision(Intensity(most, 60.0), Backoff(chance.choice((0.0, 0.5)), 5.0))
+        policy = Supervision(Intensity(most, 60.0), Backoff(chance.choice((0.0, 0.5)), limit=4.0))
         ref = self.system.start(
             cls,
             self.books,
@@ -243,11 +269,19 @@ def _balance(refs: list[ActorRef[Any]], books: Books, seed: int) -> Counter[str]
             messages=got.sent, handled=got.handled, failed=got.failed, lost=lost,
             rejected=got.rejected, restarts=got.restarts,
         )  # fmt: skip
-    late = sum(isinstance(_outcome(ask), DeadlineExceeded) for ask in books.asks)
-    unanswered = sum(not ask.settled for ask in books.asks)
-    assert unanswered == 0, f"seed {seed}: {unanswered} asks have no answer"
-    counts.update(asks=len(books.asks), late=late, unanswered=unanswered, actors=len(refs))
+    counts.update(asks=len(books.asks), actors=len(refs), late=_late(books, seed))
     return counts
+
+
+def _late(books: Books, seed: int) -> int:
+    """Asks that ended by their deadline; those whose message was lost before it had to hear of it."""
+    unanswered = [ask for ask in books.asks if not ask.settled]
+    late = [ask for ask in books.asks if isinstance(_outcome(ask), DeadlineExceeded)]
+    never = float("inf")
+    unheard = [ask for ask in late if books.lost.get(ask.message.number, never) < ask.deadline]
+    assert not unanswered, f"seed {seed}: no answer to {unanswered[:5]}"
+    assert not unheard, f"seed {seed}: lost, and only the deadline ended {unheard[:5]}"
+    return len(late)
 
 
 def _outcome(ask: Future[Any]) -> Any:
