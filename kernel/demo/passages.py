@@ -8,6 +8,7 @@ from typing import Any
 
 import msgspec
 
+from retinue.plugins.llm.prompts import best_sentences
 from retinue.plugins.system.files.search import question_stems
 from retinue.plugins.system.files.stems import stems
 
@@ -31,11 +32,15 @@ class Passage(msgspec.Struct, frozen=True):
 def to_the_point(
     question: str, hits: Iterable[Mapping[str, Any]], count: int
 ) -> list[Mapping[str, Any]]:
-    """The first ``count`` of the ``hits`` of a search that speak of more than half of the question.
+    """Those ``count`` of the ``hits`` that speak of most of the question, and of more than half.
 
     A search always finds something; a small model would answer from it, whatever it says.
+    Among equals a sentence that has it all comes first, then the order of the search counts.
     """
-    return [hit for hit in hits if _speaks_of(question, hit)][:count]
+    wanted = set(question_stems([question]))
+    shared = [(_shared(wanted, question, hit), hit) for hit in hits]
+    shared.sort(key=lambda pair: pair[0], reverse=True)
+    return [hit for (whole, _), hit in shared if 2 * whole > len(wanted)][:count]
 
 
 def plain(text: str) -> str:
@@ -48,10 +53,11 @@ def plain(text: str) -> str:
     return _stopped(" ".join(line for line in lines if line))
 
 
-def _speaks_of(question: str, hit: Mapping[str, Any]) -> bool:
-    wanted = question_stems([question])
-    there = set(stems(f"{hit['path']} {hit['heading']} {hit['text']}"))
-    return 2 * sum(stem in there for stem in wanted) > len(wanted)
+def _shared(wanted: set[str], question: str, hit: Mapping[str, Any]) -> tuple[int, int]:
+    """How many of the stems are in the passage, with what stands above it, and in one sentence."""
+    whole = stems(f"{hit['path']} {hit['heading']} {hit['text']}")
+    [best] = best_sentences(question, [plain(hit["text"])], 1) or [""]
+    return len(wanted & set(whole)), len(wanted & set(stems(best)))
 
 
 def _plain_line(line: str) -> str:

@@ -57,9 +57,17 @@ def test_headings_and_paths_count_for_what_a_passage_is_about():
     assert to_the_point(QUESTION, [hit], 2) == [hit]
 
 
-def test_no_more_passages_than_wanted_come_the_best_first():
-    hits = [{"path": f"{n}.md", "heading": "", "text": QUESTION} for n in range(3)]
-    assert to_the_point(QUESTION, hits, 2) == hits[:2]
+def test_no_more_passages_than_wanted_come_and_the_fullest_first():
+    texts = [
+        "An urgent priority.",
+        "A priority. It is most important. Not urgent.",
+        "Nine is the most urgent priority.",
+        "The most urgent one has priority.",
+        "Nothing.",
+    ]
+    hits = [{"path": f"{n}.md", "heading": "", "text": text} for n, text in enumerate(texts)]
+    assert to_the_point(QUESTION, hits, 9) == [hits[2], hits[3], hits[1], hits[0]]
+    assert to_the_point(QUESTION, hits, 1) == [hits[2]]
 
 
 @pytest.mark.parametrize(
