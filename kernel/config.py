@@ -11,6 +11,7 @@ __all__ = [
     "Config",
     "DialectsConfig",
     "EndpointConfig",
+    "JournalConfig",
     "LimitsConfig",
     "LiveLogsConfig",
     "LogConfig",
@@ -79,6 +80,15 @@ class LimitsConfig(_Section, frozen=True):
     """Events that the in-memory journal keeps; the oldest go first."""
     ended_tasks: Count = 100_000
     """Ended tasks that can still be asked for by id; the oldest go first."""
+
+
+class JournalConfig(_Section, frozen=True):
+    """The journal of a kernel with a state folder.
+
+    With ``FULL`` an accepted task survives a power cut, with ``NORMAL`` a crash of the process.
+    """
+
+    synchronous: Literal["FULL", "NORMAL"] = "FULL"
 
 
 class LiveLogsConfig(_Section, frozen=True):
@@ -161,6 +171,7 @@ class Config(_Section, frozen=True):
     log: LogConfig = LogConfig()
     scheduler: SchedulerConfig = SchedulerConfig()
     limits: LimitsConfig = LimitsConfig()
+    journal: JournalConfig = JournalConfig()
     observers: ObserversConfig = ObserversConfig()
     watchdog: WatchdogConfig = WatchdogConfig()
     models: ModelsConfig = ModelsConfig()

@@ -7,6 +7,7 @@ from pathlib import Path
 from retinue.actors.effects import Effects
 from retinue.actors.fold import AgentRecord, Folded, fold
 from retinue.actors.orchestrator import Resume
+from retinue.actors.snapshot import freeze, thaw
 from retinue.actors.task_table import TaskTable
 from retinue.bus.errors import RetinueError
 from retinue.bus.journal import EventStore, MemoryStore
@@ -20,6 +21,10 @@ from .tree import Tree
 
 __all__ = ["folded_from", "open_store", "resume"]
 
+SNAPSHOT = "state"
+SNAPSHOT_AFTER = 20_000
+"""Events whose folding takes about a tenth of a second: fewer are not worth a file."""
+
 
 def open_store(config: Config) -> EventStore:
     """Where the kernel keeps its events: in its state folder, or in memory when it has none."""
@@ -29,15 +34,28 @@ def open_store(config: Config) -> EventStore:
 
     folder = Path(config.state_dir)
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    return SqliteStore(folder / "journal.db")
+    return SqliteStore(folder / "journal.db", config.journal.synchronous)
 
 
 def folded_from(store: EventStore, keep: int) -> Folded:
-    """The state that the store's events tell; ``keep`` counts ended tasks."""
-    folded = Folded(TaskTable(keep), Effects())
-    for event in store.read():
+    """The state that the store's events tell; ``keep`` counts ended tasks.
+
+    Begins with a snapshot where the store has one, and leaves one when many events came after it.
+    """
+    folded = _snapshot(store, keep) or Folded(TaskTable(keep), Effects())
+    before = folded.seq
+    for event in store.read(before):
         fold(folded, event)
+    save = getattr(store, "save_snapshot", None)
+    if save is not None and folded.seq - before >= SNAPSHOT_AFTER:
+        save(SNAPSHOT, folded.seq, freeze(folded))
     return folded
+
+
+def _snapshot(store: EventStore, keep: int) -> Folded | None:
+    load = getattr(store, "load_snapshot", None)
+    found = load(SNAPSHOT) if load is not None else None
+    return None if found is None else thaw(found[1], keep)
 
 
 def resume(tree: Tree, folded: Folded) -> None:
