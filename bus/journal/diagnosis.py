@@ -12,17 +12,20 @@ __all__ = ["Suspect", "explain", "joined"]
 
 
 class Suspect(NamedTuple):
-    """A row that is not what was committed under its number: its sums, and those it should have."""
+    """A number under which there is not what was committed: its sums, and those it should have.
+
+    ``found`` is ``None`` where there is nothing at all: what was there may have been moved.
+    """
 
     seq: int
-    found: Sums
+    found: Sums | None
     wanted: Sums
 
 
 def explain(suspects: list[Suspect]) -> list[Finding]:
-    """One finding for each, neighbours of a kind joined."""
+    """One finding for each row, neighbours of a kind joined."""
     origins = _origins(suspects)
-    return joined(_finding(suspect, origins) for suspect in suspects)
+    return joined(_finding(suspect, origins) for suspect in suspects if suspect.found)
 
 
 def joined(findings: Iterable[Finding]) -> list[Finding]:
@@ -40,7 +43,7 @@ def joined(findings: Iterable[Finding]) -> list[Finding]:
 def _origins(suspects: list[Suspect]) -> dict[int, int]:
     """From a number to the one whose committed content stands there, where that is known."""
     owners = {suspect.wanted: suspect.seq for suspect in suspects}
-    return {s.seq: owners[s.found] for s in suspects if s.found in owners}
+    return {s.seq: owners[s.found] for s in suspects if s.found and s.found in owners}
 
 
 def _finding(suspect: Suspect, origins: dict[int, int]) -> Finding:
@@ -52,7 +55,8 @@ def _finding(suspect: Suspect, origins: dict[int, int]) -> Finding:
         return Finding("moved", seq, seq, f"they hold what was committed {_shift(seq - origin)}")
     if origins.get(seq + 1) == seq and origins.get(seq - 1) != seq:
         return Finding("added", seq, seq, "put in here, and what follows was moved up")
-    kind: Kind = "body" if suspect.found[1] != suspect.wanted[1] else "header"
+    same_body = suspect.found is not None and suspect.found[1] == suspect.wanted[1]
+    kind: Kind = "header" if same_body else "body"
     return Finding(kind, seq, seq, f"the {kind} is not what was committed")
 
 

@@ -78,10 +78,11 @@ class LinkCheck:
         self._settle(_RESEALED)
         start, wanted = _first(link), unpack(link.sums)
         self._note_holes(link.last, seqs)
+        found = dict(zip(seqs, map(sums, rows), strict=True))
         bad = [
-            Suspect(seq, found, wanted[seq - start])
-            for seq, found in zip(seqs, map(sums, rows), strict=True)
-            if seq >= start and found != wanted[seq - start]
+            Suspect(seq, found.get(seq), sums_)
+            for seq, sums_ in enumerate(wanted, start)
+            if found.get(seq) != sums_
         ]
         self._suspect(bad)
         if len(rows) != link.last - self.head.last:

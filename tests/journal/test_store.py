@@ -1,15 +1,267 @@
-"""The SQLite store: the conformance suite, and a model of it."""
+"""The SQLite store: the conformance suite, a model of it, and what its file promises."""
 
 from __future__ import annotations
 
+import sqlite3
+import subprocess
+import sys
 import tempfile
+import threading
+from contextlib import closing
 from pathlib import Path
 
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from retinue.bus.errors import InvalidInput, JournalError, KernelClosed
+from retinue.bus.journal import Filter, blocks, chain, index_check
+from retinue.bus.journal.reader import JournalReader
+from retinue.bus.journal.retention import Retention
 from retinue.bus.journal.sqlite import SqliteStore
-from retinue.bus.journal.testing import EventStoreConformance
+from retinue.bus.journal.testing import (
+    BoundedStoreConformance,
+    EventStoreConformance,
+    envelope,
+    envelopes,
+)
+from retinue.bus.journal.verify import verify
 
 
-class TestSqliteStore(EventStoreConformance):
+class Trimming:
+    """A store that trims itself after each append, as a daemon does now and then.
+
+    Whole groups are trimmed: to have the events go one by one, each is a group of its own.
+    """
+
+    def __init__(self, path, max_events):
+        self.store = SqliteStore(path, "NORMAL")
+        self.bounds = Retention(max_events=max_events)
+
+    def __getattr__(self, name):
+        return getattr(self.store, name)
+
+    def append(self, envelopes):
+        events = [event for one in envelopes for event in self.store.append([one])]
+        self.store.trim(self.bounds, now=0.0)
+        return events
+
+
+class TestSqliteStore(EventStoreConformance, BoundedStoreConformance):
+    @pytest.fixture(autouse=True)
+    def _folder(self, tmp_path):
+        self.folder = tmp_path
+        self.stores = []
+        yield
+        for store in self.stores:
+            store.close()
+
     def open_store(self):
-        self.folder = tempfile.TemporaryDirectory()
-        return SqliteStore(Path(self.folder.name) / "journal.db")
+        self.stores.append(SqliteStore(self.folder / "journal.db", "NORMAL"))
+        return self.stores[-1]
+
+    def open_bounded(self, max_events):
+        self.stores.append(Trimming(self.folder / f"bounded-{len(self.stores)}.db", max_events))
+        return self.stores[-1]
+
+
+names = st.sampled_from(["", "a", "b", "c"])
+kinds = st.sampled_from(["tool.called", "tool.returned", "run.failed", "run.[x]"])
+said = st.builds(
+    lambda run, task, kind: envelope(1, run=run, task=task, agent=task + run, type=kind),
+    names,
+    names,
+    kinds,
+)
+globs = st.sampled_from(["tool.*", "run.failed", "*", "*.called", "run.[[]x]", "t[!x]*", "?un.*"])
+filters = st.builds(Filter, run=names, task=names, types=st.lists(globs, max_size=2).map(tuple))
+
+
+@given(
+    groups=st.lists(st.lists(said, max_size=12), max_size=12),
+    only=st.none() | filters,
+    after=st.integers(0, 60),
+    limit=st.none() | st.integers(0, 10),
+    keep=st.none() | st.integers(1, 40),
+    reopen=st.booleans(),
+)
+def test_reading_equals_filtering_the_whole_history(groups, only, after, limit, keep, reopen):
+    with small_units(), tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "journal.db"
+        store = SqliteStore(path, "NORMAL")
+        history = []
+        for group in groups:
+            history += store.append(group)
+            if keep is not None:
+                store.trim(Retention(max_events=keep), now=0.0)
+            if reopen:
+                store.close()
+                store = SqliteStore(path, "NORMAL")
+        kept = [event for event in history if event.seq >= store.first]
+        wanted = [e for e in kept if e.seq > after and (only is None or only.matches(e.envelope))]
+        assert list(store.read(after, only, limit)) == wanted[:limit]
+        assert store.last == len(history)
+        store.close()
+        assert list(JournalReader(path).read(after, only, limit)) == wanted[:limit]
+        report = verify(path)
+        assert (report.ok, report.events) == (True, len(kept)), report.findings
+
+
+class small_units:
+    """Blocks of 8 events and links of 4, so that small examples cross their borders."""
+
+    def __enter__(self):
+        self.patch = pytest.MonkeyPatch()
+        self.patch.setattr(blocks, "BLOCK", 8)
+        self.patch.setattr(index_check, "BLOCK", 8)
+        self.patch.setattr("retinue.bus.journal.trimming.BLOCK", 8)
+        self.patch.setattr(chain, "MAX_LINK", 4)
+        self.patch.setattr("retinue.bus.journal.trimming.MAX_LINK", 4)
+
+    def __exit__(self, *error):
+        self.patch.undo()
+
+
+def test_a_journal_goes_on_where_it_was_when_it_is_opened_again(opened):
+    first = opened()
+    kept = list(first.append(envelopes(5_000)))
+    head = first.head
+    first.close()
+    again = opened()
+    assert (again.last, again.head) == (5_000, head)
+    kept += again.append(envelopes(5, start=5_001))
+    assert list(again.read()) == kept
+
+
+def test_a_shell_reads_the_events_one_row_each_with_the_body_as_text(opened, path):
+    opened().append([envelope(7, run="r-7", deadline=5.5)])
+    with closing(sqlite3.connect(path)) as shell:
+        row = shell.execute(
+            "SELECT seq, id, type, run, task, agent, time, cause, body, deadline FROM events"
+        ).fetchone()
+        assert shell.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+    assert row == (
+        *(1, "m-7", "task.running", "r-7", "t-2", "agent1", 1_000_000_007.0, ""),
+        *('{"type":"task.running","attempt":7}', 5.5),
+    )
+
+
+def test_the_files_of_a_journal_are_private(opened, path):
+    opened().append(envelopes(1))
+    modes = {file.name: file.stat().st_mode & 0o777 for file in path.parent.iterdir()}
+    assert modes == dict.fromkeys(
+        ["journal.db", "journal.db-wal", "journal.db-shm", "journal.db-lock"], 0o600
+    )
+
+
+def test_durability_is_full_unless_normal_was_asked_for(path):
+    for options, level in (({}, 2), ({"synchronous": "NORMAL"}, 1)):
+        store = SqliteStore(path, **options)
+        assert store._writer.execute("PRAGMA synchronous").fetchone() == (level,)
+        store.close()
+
+
+def test_importing_the_journal_loads_no_sqlite():
+    source = "import retinue.bus.journal, sys; sys.exit('sqlite3' in sys.modules)"
+    subprocess.run([sys.executable, "-P", "-c", source], check=True, timeout=60)
+
+
+def test_a_read_does_not_wait_for_a_commit_under_way(opened):
+    store = opened()
+    store.append(envelopes(3))
+    store._writer.execute("BEGIN IMMEDIATE")
+    store._writer.execute("UPDATE readers SET cursor = 1")
+    assert [event.seq for event in store.read()] == [1, 2, 3]
+    store._writer.rollback()
+
+
+def test_a_reader_that_stops_in_the_middle_does_not_keep_the_log_from_being_written_back(opened):
+    store = opened()
+    store.append(envelopes(5_000))
+    reading = store.read()
+    next(reading)
+    store.append(envelopes(10))
+    store.compact()
+    assert store._writer.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone() == (0, 0, 0)
+    assert sum(1 for _ in reading) == 4_999
+
+
+def test_large_bodies_are_read_in_chunks_of_bounded_size(opened):
+    store = opened()
+    store.append([envelope(n, body=b'"' + b"x" * 1_000_000 + b'"') for n in range(12)])
+    reading = store.read(limit=1)
+    assert next(reading).seq == 1
+    first, rows, reached = store.reader._chunk(_everything(), 0, 12, 4_096)
+    assert (first, len(rows), reached) == (1, 12, 12)
+
+
+def _everything():
+    from retinue.bus.journal.query import Query
+
+    return Query(Filter())
+
+
+@pytest.mark.parametrize(
+    ("bad", "rule"),
+    [
+        ([envelope(1, body=b'"\xff"')], "UTF-8"),
+        ([envelope(1, body=b"\xe2"), envelope(2, body=b"\x82\xac")], "UTF-8"),
+        ([envelope(1), envelope(2, deadline=float("nan"))], "NaN"),
+    ],
+)
+def test_what_the_table_would_not_give_back_is_refused_and_leaves_no_trace(opened, bad, rule):
+    store = opened()
+    with pytest.raises(InvalidInput, match=rule):
+        store.append(bad)
+    assert (store.last, list(store.read())) == (0, [])
+
+
+def test_a_closed_journal_stays_readable_and_lets_the_next_writer_in(opened):
+    store = opened()
+    store.append(envelopes(3))
+    store.close()
+    assert [event.seq for event in store.read()] == [1, 2, 3]
+    for change in (lambda: store.trim(Retention(), 0.0), lambda: store.register_reader("a", 1)):
+        with pytest.raises(KernelClosed, match="closed"):
+            change()
+    assert opened().last == 3
+
+
+def test_a_reader_beside_the_writer_sees_each_commit(opened, path):
+    store = opened()
+    store.append(envelopes(2))
+    reader = JournalReader(path)
+    assert (reader.first, reader.last) == (1, 2)
+    store.append(envelopes(2))
+    assert [event.seq for event in reader.read(after=1)] == [2, 3, 4]
+    with (
+        reader.connection() as connection,
+        pytest.raises(sqlite3.OperationalError, match="readonly"),
+    ):
+        connection.execute("DELETE FROM events")
+    reader.close()
+
+
+def test_a_reader_refuses_a_file_that_is_not_there(path):
+    with pytest.raises(JournalError, match="cannot be opened") as caught:
+        JournalReader(path)
+    assert (caught.value.kind, path.exists()) == ("missing", False)
+
+
+def test_reads_from_many_threads_share_a_bounded_number_of_connections(opened):
+    store = opened()
+    store.append(envelopes(1_000))
+    counts = []
+    start = threading.Barrier(12)
+
+    def count():
+        start.wait(10)
+        counts.append(sum(1 for _ in store.read()))
+
+    threads = [threading.Thread(target=count) for _ in range(12)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(30)
+    assert counts == [1_000] * 12
+    assert len(store.reader._idle) <= 4
