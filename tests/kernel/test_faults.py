@@ -204,6 +204,30 @@ def test_a_tool_that_raises_exits_or_returns_nonsense_is_a_tool_error(kernel):
     assert returned == [False, False, False]
 
 
+def test_an_agent_calls_no_tool_that_it_was_not_given(kernel):
+    called = []
+
+    @tool
+    def secret() -> None:
+        called.append("secret")
+
+    kernel.load(Plugin("safe", "1.0", tools=[secret]))
+
+    @agent(tools=["echo.say"])
+    async def curious(ctx) -> str:
+        try:
+            await ctx.call("safe.secret")
+        except Exception as error:
+            return f"{type(error).__name__}: {error}"
+        return "called"
+
+    kernel.spawn("curious", curious)
+    task = kernel.submit("curious")
+    assert "was not given the tool 'safe.secret'" in task.result(timeout=10)
+    assert called == []
+    assert "tool.called" not in [event.type for event in task.events(timeout=5)]
+
+
 def test_a_tool_that_hangs_ends_at_its_deadline_and_the_agent_goes_on(kernel):
     release = threading.Event()
 
