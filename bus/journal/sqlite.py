@@ -118,9 +118,9 @@ class SqliteStore:
 
     def compact(self, pages: int = 1_000) -> int:
         """Give up to ``pages`` free pages back and write the log back; returns how many are left."""
-        with self._writing() as writer:
-            left = trimming.vacuum(writer, pages)
         with self._lock, self._translated():
+            self._ready()
+            left = trimming.vacuum(self._writer, pages)
             trimming.checkpoint(self._writer)
         return left
 

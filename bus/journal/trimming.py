@@ -66,8 +66,11 @@ def remove(connection: sqlite3.Connection, cut: int) -> int:
 
 
 def vacuum(connection: sqlite3.Connection, pages: int) -> int:
-    """Give up to ``pages`` free pages back to the file system; returns how many are left."""
-    connection.execute(f"PRAGMA incremental_vacuum({int(pages)})").fetchall()
+    """Give up to ``pages`` free pages back to the file system; returns how many are left.
+
+    A transaction of its own: each step frees one page, and only ``executescript`` takes them all.
+    """
+    connection.executescript(f"PRAGMA incremental_vacuum({int(pages)})")
     return int(connection.execute("PRAGMA freelist_count").fetchone()[0])
 
 
