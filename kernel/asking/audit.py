@@ -36,7 +36,7 @@ class Audit:
         self._newest: deque[list[Balance]] = deque(maxlen=keep)
         self._broken: list[Balance] = []
         self._totals: dict[str, Balance] = {}
-        self._outside = RunTally("")
+        self._outside = RunTally("", partial=self._trimmed)
 
     def take(self, event: Event) -> None:
         """Count one event."""
@@ -56,21 +56,21 @@ class Audit:
 
     def runs(self) -> list[list[Balance]]:
         """The balances of the newest runs, oldest first; those that are open come last."""
-        going = [run.balances(trimmed=self._trimmed) for run in self._open.values()]
+        going = [run.balances() for run in self._open.values()]
         keep = self._newest.maxlen or 0
         return [*self._newest, *going][-keep:] if keep else []
 
     def broken(self) -> list[Balance]:
         """Every balance of a run that does not add up."""
-        going = [one for run in self._open.values() for one in run.balances(trimmed=self._trimmed)]
-        outside = self._outside.balances(trimmed=True)
+        going = [one for run in self._open.values() for one in run.balances()]
+        outside = self._outside.balances()
         return [*self._broken, *(one for one in (*going, *outside) if not one.holds)]
 
     def totals(self) -> list[Balance]:
         """All runs and operators' calls together, one balance for tasks, attempts and calls each."""
         totals = dict(self._totals)
         for run in (*self._open.values(), self._outside):
-            _add_up(totals, run.balances(trimmed=self._trimmed))
+            _add_up(totals, run.balances())
         return [one for one in totals.values() if one.begun]
 
     def _take_in_run(self, event: Event) -> None:
@@ -79,13 +79,14 @@ class Audit:
             if event.run in self._over:
                 self._late(event)
                 return
-            run = self._open[event.run] = RunTally(event.run)
+            partial = self._trimmed and event.type != "run.started"
+            run = self._open[event.run] = RunTally(event.run, partial=partial)
             self.counted += 1
         run.take(event)
         if run.over:
             del self._open[event.run]
             self._over[event.run] = event.type
-            found = run.balances(trimmed=self._trimmed)
+            found = run.balances()
             self._newest.append(found)
             self._broken += [one for one in found if not one.holds]
             _add_up(self._totals, found)

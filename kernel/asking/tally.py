@@ -36,13 +36,17 @@ class Balance(msgspec.Struct, frozen=True):
 class RunTally:
     """Counts the events of one run as they come."""
 
-    def __init__(self, name: str) -> None:
-        """``name`` is the run's id, or empty for what belongs to none."""
+    def __init__(self, name: str, *, partial: bool = False) -> None:
+        """``name`` is the run's id, or empty for what belongs to none.
+
+        ``partial``: its beginning is no longer kept, so that ends without one are no fault.
+        """
         self.name = name
+        self._partial = partial
         self.open: dict[str, bool] = {}
         self.tasks: Counter[str] = Counter()
         self.attempts: Counter[str] = Counter()
-        self.calls = {"tool": _Calls(), "llm": _Calls()}
+        self.calls = {noun: _Calls(partial=partial) for noun in ("tool", "llm")}
         self.wrong: list[str] = []
         self.over = False
 
@@ -64,33 +68,28 @@ class RunTally:
         for calls in self.calls.values():
             calls.cut_off()
 
-    def balances(self, *, trimmed: bool) -> list[Balance]:
-        """What was begun and what became of it; ``trimmed``: some may have begun before all that is kept."""
-        wrong = tuple(self.wrong)
+    def balances(self) -> list[Balance]:
+        """What was begun and what became of it."""
         tasks = {name: self.tasks[name] for name in _ENDS} | {"open": len(self.open)}
         attempts = {name: self.attempts[name] for name in _ENDS}
         attempts["open"] = sum(self.open.values())
-        begun = self.tasks["submitted"]
-        if trimmed:  # what was submitted before the oldest event that is kept
-            begun = max(begun, sum(tasks.values()))
-        begun_attempts = self.attempts["begun"]
-        if trimmed:
-            begun_attempts = max(begun_attempts, sum(attempts.values()))
+        begun = (self.tasks["submitted"], self.attempts["begun"])
         found = [
-            Balance("run", self.name, "tasks", begun, tasks, wrong),
-            Balance("run", self.name, "attempts", begun_attempts, attempts),
+            Balance("run", self.name, "tasks", begun[0], tasks, tuple(self.wrong)),
+            Balance("run", self.name, "attempts", begun[1], attempts),
         ]
-        names = (("tool", "tool calls"), ("llm", "model calls"))
-        found += [
-            calls.balance(self.name, what, trimmed=trimmed)
-            for noun, what in names
-            if (calls := self.calls[noun]).begun
-        ]
+        for noun, what in (("tool", "tool calls"), ("llm", "model calls")):
+            balance = self.calls[noun].balance(self.name, what)
+            if balance.begun or balance.wrong:
+                found.append(balance)
         return found
 
     def _task(self, event: Event, verb: str) -> None:
         """``open`` maps each open task to whether an attempt of it has begun and not ended."""
         task = event.task
+        if self._partial and verb != "submitted" and task not in self.open:
+            self.tasks["submitted"] += 1
+            self.open[task] = False
         if verb == "submitted":
             if task in self.open:
                 self._say(f"{task} was submitted twice, again at {event.seq}")
@@ -110,8 +109,7 @@ class RunTally:
     def _task_ended(self, event: Event, verb: str) -> None:
         task = event.task
         if task not in self.open:
-            if self.tasks["submitted"]:
-                self._say(f"{task} ends at {event.seq}, and was not open")
+            self._say(f"{task} ends at {event.seq}, and was not open")
             self.tasks[verb] += 1
             return
         if self.open.pop(task):
@@ -128,7 +126,8 @@ class RunTally:
 class _Calls:
     """``open`` maps a call to its task."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, partial: bool) -> None:
+        self.partial = partial
         self.begun = 0
         self.ends: Counter[str] = Counter()
         self.open: dict[str, str] = {}
@@ -144,6 +143,9 @@ class _Calls:
             self.ends[_went(body)] += 1
         elif call in self.late:
             say(f"{event.type} at {event.seq} comes after its task's end")
+        elif self.partial:
+            self.begun += 1
+            self.ends[_went(body)] += 1
         else:
             self.ends["stray"] += 1
 
@@ -154,11 +156,11 @@ class _Calls:
             self.ends["unknown"] += 1
             self.late.add(call)
 
-    def balance(self, run: str, what: str, *, trimmed: bool) -> Balance:
+    def balance(self, run: str, what: str) -> Balance:
         parts = {name: self.ends[name] for name in ("ok", "failed", "unknown")}
         parts["open"] = len(self.open)
         stray = self.ends["stray"]
-        wrong = (f"{stray} {what} returned that were never made",) if stray and not trimmed else ()
+        wrong = (f"{stray} {what} returned that were never made",) if stray else ()
         return Balance("run", run, what, self.begun, parts, wrong)
 
 

@@ -44,7 +44,7 @@ def _in_order(history: History, task: str, depth: int = 0) -> Iterator[tuple[int
 
 
 def _line(task: TaskRecord, depth: int, begin: float, end: float, bar: int) -> str:
-    name = cut(one_line(f"{'  ' * min(depth, 6)}{task.agent} {task.id}"), _NAME)
+    name = cut("  " * min(depth, 6) + one_line(f"{task.agent} {task.id}"), _NAME)
     took = duration((task.ended or end) - task.submitted)
     return f"{name:<{_NAME}} {_bar(task, begin, end, bar)} {took:>10}".rstrip()
 
