@@ -17,6 +17,7 @@ __all__ = ["Passage", "plain", "to_the_point"]
 _FENCE = re.compile(r"^\s*(```|~~~).*$")
 _RULE = re.compile(r"^[\s|:-]+$")
 _BULLET = re.compile(r"^\s*([-*+]|\d{1,9}[.)]|>)\s+")
+_REFERENCE = re.compile(r"\[`[^`]*`\](?!\()")  # names a piece of code, says nothing
 _LINK = re.compile(r"!?\[([^\]]*)\]\([^)]*\)")
 _MARKS = re.compile(r"[`*]+|(?<!\w)_+|_+(?!\w)")
 
@@ -61,7 +62,7 @@ def _shared(wanted: set[str], question: str, hit: Mapping[str, Any]) -> tuple[in
 
 
 def _plain_line(line: str) -> str:
-    bare = _MARKS.sub("", _LINK.sub(r"\1", line)).strip()
+    bare = _MARKS.sub("", _LINK.sub(r"\1", _REFERENCE.sub("", line))).strip()
     if bare.startswith("|"):
         first, *rest = _cells(bare)
         return _stopped(f"{first}: {', '.join(rest)}" if rest else first)

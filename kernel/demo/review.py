@@ -22,12 +22,13 @@ class Review(msgspec.Struct, frozen=True):
 
 
 def review(question: str, answer: str, quoted: str, texts: Sequence[str]) -> Review:
-    """Compare the answer with what the model ``quoted`` from the texts, then with the texts.
+    """Compare the answer with what the model ``quoted``, then with the texts' closest sentence.
 
     A true sentence is no answer when another one speaks of the question far more: the small
     model takes such neighbours.
     """
-    verdicts = (prompts.verdict(answer, said, texts) for said in (quoted, answer))
+    closest = " ".join(prompts.best_sentences(answer, texts, 1))
+    verdicts = (prompts.verdict(answer, said, texts) for said in (quoted, closest))
     evidence = next((verdict.evidence for verdict in verdicts if verdict.supported), "")
     if not evidence:
         return Review(supported=False, objection="the passages do not say that")
