@@ -35,13 +35,18 @@ class Endings:
         table: TaskTable,
         effects: Effects,
         timer: Timer,
+        silence: Callable[[str], None],
     ) -> None:
-        """``timer`` is for tasks that were told to stop and do not."""
+        """``timer`` is for tasks that were told to stop and do not.
+
+        ``silence(task)`` has a turn that still runs write nothing more: the end is the last word.
+        """
         self._scribe = scribe
         self._scheduler = scheduler
         self._table = table
         self._effects = effects
         self._timer = timer
+        self._silence = silence
 
     def stop_tree(self, task: Task, ending: Ending) -> None:
         """The task ends as said, and all below it are cancelled, the deepest first."""
@@ -74,15 +79,16 @@ class Endings:
 
     def close(self, task: Task, state: str) -> None:
         """End the task, then its run when nothing of it is open any more."""
-        now = self._scribe.clock.time()
         if task.children:
             ending = Ending("cancelled", "Cancelled", f"parent {task.id} {state}")
             for child in reversed(list(self._table.below(task))):
                 self.wind_down(child, ending)
         if not task.open:
             return
+        self._silence(task.id)
+        now = self._scribe.clock.time()
         over = self._table.end(task, state, now)
-        events = [self.event(task, task_end(task, now))]
+        events = [self.event(task, task_end(task, now), now)]
         if over is not None:
             events.append(self._run_over(over, now))
         self._scribe.append(events)
@@ -102,16 +108,17 @@ class Endings:
         task.attempt += 1
         task.attempts += 1
         self._table.move(task, "queued")
-        return [self.event(task, failed), self.event(task, TaskQueued(task.attempt))]
+        task.since = now = self._scribe.clock.time()
+        return [self.event(task, failed, now), self.event(task, TaskQueued(task.attempt), now)]
 
     def _run_over(self, run: Run, now: float) -> Envelope:
         self._effects.forget(run.id)
         run.told = True
         root = self._table.tasks[run.root]
-        return self.event(root, run_end(run, root, now))
+        return self.event(root, run_end(run, root, now), now)
 
-    def event(self, task: Task, body: Message) -> Envelope:
-        """An event about the task, caused by the last one about it."""
-        event = self._scribe.write(body, task.run, task.id, task.agent, task.cause, task.trace)
+    def event(self, task: Task, body: Message, at: float | None = None) -> Envelope:
+        """An event about the task, caused by the last one about it; ``at`` as in ``Scribe.write``."""
+        event = self._scribe.write(body, task.run, task.id, task.agent, task.cause, task.trace, at)
         task.cause = event.id
         return event

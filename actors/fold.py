@@ -96,7 +96,7 @@ def _queued(folded: Folded, event: Envelope) -> None:
         body = decode(event.body, TaskQueued)
         task.attempt = body.attempt
         folded.table.move(task, "queued")
-        folded.due[task.id] = event.time + body.delay
+        folded.due[task.id] = task.since = event.time + body.delay
 
 
 def _scheduled(folded: Folded, event: Envelope) -> None:

@@ -8,9 +8,10 @@ from typing import Any, Protocol
 
 from retinue.bus.errors import NotFound
 from retinue.bus.messages import EventBody, LlmCalled, LlmReturned
+from retinue.plugins.host.failures import message_of, one_line
 from retinue.plugins.llm.model import ChatModel, Delta, Message, Schema
 
-__all__ = ["Models"]
+__all__ = ["Models", "RecordedModel"]
 
 
 class Turn(Protocol):
@@ -32,12 +33,15 @@ class Models:
         default: str,
         make_id: Callable[[str], str],
         monotonic: Callable[[], float],
+        *,
+        record: bool = False,
     ) -> None:
-        """``default`` is the name of the model of an agent that asks for none."""
+        """``default`` is the model of an agent that asks for none; ``record`` keeps the answers."""
         self._factories = dict(factories)
         self._default = default
         self._make_id = make_id
         self._monotonic = monotonic
+        self._record = record
         self._lock = threading.Lock()
         self._made: dict[str, ChatModel] = {}
 
@@ -57,7 +61,7 @@ class Models:
     def for_turn(self, turn: Turn, which: str | ChatModel | None) -> ChatModel:
         """The model whose calls become events of the turn; ``None`` stands for the default."""
         model = self.find(which or self._default) if isinstance(which, str | None) else which
-        return _Recorded(model, turn, self._make_id, self._monotonic)
+        return RecordedModel(model, turn, self._make_id, self._monotonic, record=self._record)
 
     def close(self) -> None:
         """Close those models that hold something; raises what the last failing one raised."""
@@ -77,8 +81,8 @@ class Models:
             raise failed
 
 
-class _Recorded:
-    """A model that writes down each call's begin and end in the turn that made it."""
+class RecordedModel:
+    """A model that writes down each call's begin and end, and its answer if asked to, in the turn."""
 
     def __init__(
         self,
@@ -86,11 +90,15 @@ class _Recorded:
         turn: Turn,
         make_id: Callable[[str], str],
         monotonic: Callable[[], float],
+        *,
+        record: bool,
     ) -> None:
+        """As ``Models``."""
         self._model = model
         self._turn = turn
         self._make_id = make_id
         self._monotonic = monotonic
+        self._record = record
 
     @property
     def name(self) -> str:
@@ -106,7 +114,8 @@ class _Recorded:
         before, self._turn.step = self._turn.step, f"model {self.name}"
         started = self._monotonic()
         inputs = outputs = 0
-        finish = error = ""
+        finish = error = cause = ""
+        said: list[str] = []
         stream = self._model.stream(messages, schema=schema, **options)
         try:
             async for delta in stream:
@@ -114,12 +123,20 @@ class _Recorded:
                 if delta.usage is not None:
                     inputs, outputs = delta.usage.input_tokens, delta.usage.output_tokens
                 finish = delta.finish or finish
+                if self._record:
+                    said.append(delta.text)
                 yield delta
         except BaseException as raised:
             error = type(raised).__name__
+            cause = one_line(message_of(raised)) if self._record else ""
             raise
         finally:
             await stream.aclose()
             self._turn.step = before
             seconds = self._monotonic() - started
-            self._turn.emit(LlmReturned(call, self.name, seconds, inputs, outputs, finish, error))
+            text, pieces = "".join(said), tuple(map(len, said)) if self._record else None
+            self._turn.emit(
+                LlmReturned(
+                    call, self.name, seconds, inputs, outputs, finish, error, cause, text, pieces
+                )
+            )

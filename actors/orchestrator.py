@@ -89,8 +89,12 @@ class Orchestrator(KernelActor):
         effects: Effects,
         after: Callable[[float, ActorRef[Any], Any], Any],
         random: Callable[[], float],
+        silence: Callable[[str], None],
     ) -> None:
-        """``table`` and ``effects`` outlive a restart; ``random`` gives [0, 1) for back-off."""
+        """``table`` and ``effects`` outlive a restart; ``random`` gives [0, 1) for back-off.
+
+        ``silence`` is as ``Endings`` has it.
+        """
         super().__init__()
         self._scribe = scribe
         self._clock = scribe.clock
@@ -100,7 +104,7 @@ class Orchestrator(KernelActor):
         self._effects = effects
         self._after = after
         self._random = random
-        self._endings = Endings(scribe, scheduler, table, effects, self._timer)
+        self._endings = Endings(scribe, scheduler, table, effects, self._timer, silence)
 
     def _submit(self, envelope: Envelope) -> Future[str]:
         reply = self.defer()
@@ -128,16 +132,17 @@ class Orchestrator(KernelActor):
         return self._admission.admit(envelope, body, self._table, self._clock.time())
 
     def _accept(self, task: Task, command: Envelope, reply: Future[str]) -> None:
-        task.cause, task.state = command.id, "queued"
+        task.cause, task.state, now = command.id, "queued", task.submitted
+        task.since = now
         begins = self._table.add(task)
-        events = [self._endings.event(task, RunStarted())] if begins else []
+        events = [self._endings.event(task, RunStarted(), now)] if begins else []
         events += [
-            self._endings.event(task, submitted(task)),
-            self._endings.event(task, TaskQueued()),
+            self._endings.event(task, submitted(task), now),
+            self._endings.event(task, TaskQueued(), now),
         ]
         self._scribe.append(events, Accepted(self._scheduler(), self._work(task), reply))
         if task.deadline is not None:
-            self._timer(max(0.0, task.deadline - self._clock.time()), "deadline", task)
+            self._timer(max(0.0, task.deadline - now), "deadline", task)
 
     def _scheduled(self, event: Envelope) -> None:
         task = self._table.tasks.get(event.task)
@@ -183,16 +188,17 @@ class Orchestrator(KernelActor):
             self._endings.end(task, Ending("failed", ended.kind, ended.cause))
 
     def _try_again(self, task: Task, ended: AttemptEnded) -> None:
+        now = self._clock.time()
         delay = max(backoff(task.attempt, self._random()), ended.retry_after or 0.0)
         failed = AttemptFailed(task.attempt, ended.kind, ended.cause, delay)
         task.attempt += 1
-        task.delayed = True
+        task.delayed, task.since = True, now + delay
         task.kind, task.error = ended.kind, ended.cause
         self._table.move(task, "queued")
         self._scribe.append(
             [
-                self._endings.event(task, failed),
-                self._endings.event(task, TaskQueued(task.attempt, delay)),
+                self._endings.event(task, failed, now),
+                self._endings.event(task, TaskQueued(task.attempt, delay), now),
             ]
         )
         self._timer(delay, "retry", task)
@@ -208,11 +214,11 @@ class Orchestrator(KernelActor):
         if not task.open:
             reply.settle(VALUE, False)
             return reply
-        reason = decode(envelope.body, CancelTask).reason
+        asked = decode(envelope.body, CancelTask)
         task.cause = envelope.id
-        requested = self._endings.event(task, CancelRequested(reason))
+        requested = self._endings.event(task, CancelRequested(asked.reason, asked.by))
         self._scribe.append([requested], lambda _: reply.settle(VALUE, True))
-        self._endings.stop_tree(task, Ending("cancelled", "Cancelled", reason))
+        self._endings.stop_tree(task, Ending("cancelled", "Cancelled", asked.reason))
         return reply
 
     def _stop_agent(self, envelope: Envelope) -> None:
@@ -244,8 +250,9 @@ class Orchestrator(KernelActor):
             return None
 
     def _work(self, task: Task) -> Envelope:
-        body = work(task, self._clock.time())
-        return self._scribe.write(body, task.run, task.id, task.agent, task.cause, task.trace)
+        return self._scribe.write(
+            work(task), task.run, task.id, task.agent, task.cause, task.trace
+        )
 
     def _resume(self, resume: Resume) -> tuple[int, int]:
         """Go on with what an earlier start left; answered with how many go on, and are unknown."""

@@ -84,14 +84,23 @@ class Scheduler(KernelActor):
     }
 
     def __init__(
-        self, scribe: Scribe, orchestrator: Callable[[], ActorRef[Any]], desk: Desk
+        self,
+        scribe: Scribe,
+        orchestrator: Callable[[], ActorRef[Any]],
+        desk: Desk,
+        is_wanted: Callable[[str], bool],
     ) -> None:
-        """``desk`` holds the policy and the caps that it starts with."""
+        """``desk`` holds the policy and the caps that it starts with.
+
+        ``is_wanted(task)`` is asked before a task begins: told to end while its ``RunTask`` was on
+        its way, it was not here to be released.
+        """
         super().__init__()
         self._scribe = scribe
         self._orchestrator = orchestrator
         self._desk = desk
         self._line = desk.line
+        self._is_wanted = is_wanted
 
     def _run(self, envelope: Envelope) -> None:
         body, desk, task = decode(envelope.body, RunTask), self._desk, envelope.task
@@ -128,9 +137,8 @@ class Scheduler(KernelActor):
             self._end(task, "Cancelled", reason)
         elif agent.is_alive():
             stop = StopAttempt(reason)
-            agent.tell(
-                self._scribe.write(stop, task.run, task.task, task.agent, envelope.id), control=True
-            )
+            # Not in the control lane: there it would overtake the RunTask, and stop nothing.
+            agent.tell(self._scribe.write(stop, task.run, task.task, task.agent, envelope.id))
 
     def _waits(self, envelope: Envelope) -> None:
         self._line.lend(envelope.task)
@@ -182,15 +190,19 @@ class Scheduler(KernelActor):
     def _start(self, choice: Choice) -> None:
         waiting, scribe = choice.waiting, self._scribe
         task = self._desk.tasks[waiting.task]
+        if not self._is_wanted(task.task):
+            self._end(task, "Cancelled", "it was told to end before it began")
+            return
         agent = self._desk.agents.get(task.agent)
         if agent is None or not agent.is_alive():
             self._end(task, "UnknownAgent", f"agent {task.agent!r} was stopped")
             return
-        waited = max(0.0, scribe.clock.time() - waiting.since)
+        now = scribe.clock.time()
+        waited = max(0.0, now - waiting.since)
         body = TaskScheduled(
             self._line.policy.name, choice.reason, waiting.attempt, choice.others, waited
         )
-        event = scribe.write(body, task.run, task.task, task.agent, task.cause, task.trace)
+        event = scribe.write(body, task.run, task.task, task.agent, task.cause, task.trace, now)
         scribe.append((event,))
         self._orchestrator().tell(event)
         self._desk.at[task.task] = agent

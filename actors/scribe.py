@@ -50,8 +50,13 @@ class Scribe:
         agent: str = "",
         cause: str = "",
         trace: str = "",
+        at: float | None = None,
     ) -> Envelope:
-        """The body in an envelope of its type, encoded."""
+        """The body in an envelope of its type, encoded.
+
+        ``at`` is the moment that the body was made for: a decision reads the clock once, so that a
+        replay can read it again.
+        """
         kind = type(body)
         try:
             name = self._types[kind]
@@ -60,7 +65,7 @@ class Scribe:
         return Envelope(
             self.ids.make("e"),
             name,
-            self.clock.time(),
+            self.clock.time() if at is None else at,
             encode(body),
             run,
             task,

@@ -37,14 +37,14 @@ def submitted(task: Task) -> TaskSubmitted:
     )
 
 
-def work(task: Task, now: float) -> RunTask:
+def work(task: Task) -> RunTask:
     """What the Scheduler and the agent need to know of the next attempt."""
     return RunTask(
         task.input,
         task.attempt,
         task.priority,
         task.fairness,
-        now,
+        task.since,
         task.attempt_timeout,
         task.deadline,
         task.place,

@@ -23,7 +23,11 @@ class Ending(msgspec.Struct, frozen=True, gc=False):
 
 
 class Task(msgspec.Struct, gc=False):
-    """One task; ``cause`` is the id of the last event about it, the next one's cause."""
+    """One task; ``cause`` is the id of the last event about it, the next one's cause.
+
+    ``since`` is when it began to wait for the Scheduler, in seconds since the epoch: when it was
+    queued, or when its back-off ends.
+    """
 
     id: str
     run: str
@@ -53,6 +57,7 @@ class Task(msgspec.Struct, gc=False):
     digest: bytes = b""
     spared: int = 0
     place: str = ""
+    since: float = 0.0
 
     @property
     def open(self) -> bool:

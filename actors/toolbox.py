@@ -152,6 +152,7 @@ class Toolbox:
             raise _for_agent(name, error) from error
         if effect:
             self._effects.note(caller.run, Effect(effect, caller.task, name, "returned", encoded))
+        given = msgspec.json.decode(encoded)
         caller.emit(
             ToolReturned(
                 call,
@@ -159,10 +160,10 @@ class Toolbox:
                 ok=True,
                 seconds=self._monotonic() - started,
                 result=msgspec.Raw(encoded),
-                summary=_summary(result),
+                summary=_summary(given),
             )
         )
-        return msgspec.json.decode(encoded)
+        return given
 
     def _find(self, caller: Caller, name: str, given: Mapping[str, Tool] | None) -> Tool:
         tool = (self._tools if given is None else given).get(name)

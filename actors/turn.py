@@ -143,7 +143,7 @@ class KernelTurn:
 
     async def cancel(self, task: str, reason: str) -> None:
         """Cancel a child and everything under it."""
-        command = msgspec.structs.replace(self.steps.write(CancelTask(reason)), task=task)
+        command = msgspec.structs.replace(self.steps.write(CancelTask(reason, self.task)), task=task)
         await self._services.orchestrator().ask(command, block=False)
 
     def model(self, name: str | None = None) -> ChatModel:

@@ -147,12 +147,14 @@ class EndpointConfig(_Section, frozen=True):
 class ModelsConfig(_Section, frozen=True):
     """Language models. ``default``: auto (OPENAI_BASE_URL if set, else local), local, or a name.
 
-    ``endpoints`` gives names to endpoints; ``threads`` is for the local model.
+    ``endpoints`` gives names to endpoints; ``threads`` is for the local model. ``record`` keeps what
+    models answer in the journal, which a replay needs: ``auto`` does so in a state folder.
     """
 
     default: str = "auto"
     threads: Count = 2
     endpoints: dict[str, EndpointConfig] = {}
+    record: Literal["auto", "always", "never"] = "auto"
 
 
 class Config(_Section, frozen=True):
@@ -176,3 +178,9 @@ class Config(_Section, frozen=True):
     watchdog: WatchdogConfig = WatchdogConfig()
     models: ModelsConfig = ModelsConfig()
     plugins: dict[str, dict[str, Any]] = {}
+
+    @property
+    def records_models(self) -> bool:
+        """Whether the answers of models are kept in the journal."""
+        record = self.models.record
+        return record == "always" or (record == "auto" and bool(self.state_dir))

@@ -81,7 +81,13 @@ class Tree:
         self.admission = Admission(self.roster, self.health, limits.input_bytes, limits.open_tasks)
         self.effects = state.effects
         self.toolbox = Toolbox(self.ids.make, clock.monotonic, self.effects)
-        self.models = Models(models, config.models.default, self.ids.make, clock.monotonic)
+        self.models = Models(
+            models,
+            config.models.default,
+            self.ids.make,
+            clock.monotonic,
+            record=config.records_models,
+        )
         self.plugins: dict[str, PluginView] = {}
         self.turns: dict[str, Working] = {}
         self.states = state.states

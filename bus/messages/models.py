@@ -17,7 +17,11 @@ class LlmCalled(Event, frozen=True, tag="llm.called"):
 
 
 class LlmReturned(Event, frozen=True, tag="llm.returned"):
-    """A model call ended; ``error`` is empty when it went well."""
+    """A model call ended; ``error`` is empty when it went well, else the name of the error's type.
+
+    Where answers are recorded (``models.record``), ``text`` is what was streamed, ``pieces`` how many
+    characters came at once, and ``cause`` the error's message: what a replay answers with.
+    """
 
     call: str
     model: str
@@ -26,3 +30,6 @@ class LlmReturned(Event, frozen=True, tag="llm.returned"):
     output_tokens: int = 0
     finish: str = ""
     error: str = ""
+    cause: str = ""
+    text: str = ""
+    pieces: tuple[int, ...] | None = None

@@ -61,9 +61,13 @@ class SubmitTask(Command, frozen=True):
 
 
 class CancelTask(Command, frozen=True):
-    """To the Orchestrator: cancel the envelope's task and everything under it."""
+    """To the Orchestrator: cancel the envelope's task and everything under it.
+
+    ``by`` is the task whose turn asks; empty when it comes from outside.
+    """
 
     reason: str
+    by: str = ""
 
 
 class RetryTask(Command, frozen=True):
@@ -200,9 +204,13 @@ class TaskStalled(Event, frozen=True, tag="task.stalled"):
 
 
 class CancelRequested(Event, frozen=True, tag="task.cancel_requested"):
-    """Somebody asked to cancel the task and everything under it."""
+    """Somebody asked to cancel the task and everything under it: the turn of task ``by``.
+
+    ``by`` is empty when it came from outside: a program, an operator, the watchdog.
+    """
 
     reason: str
+    by: str = ""
 
 
 class TaskSucceeded(Event, frozen=True, tag="task.succeeded"):

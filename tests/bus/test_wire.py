@@ -179,6 +179,7 @@ def _value(name, type):
         bool: True,
         msgspec.Raw: msgspec.Raw('{"n":1,"text":"é"}'.encode()),
         tuple[str, ...]: ("one", "two"),
+        tuple[int, ...]: (3, 0, 4),
         dict[str, Any]: {"key": [1, None]},
     }
     return next(value for known, value in values.items() if type in (known, known | None))
