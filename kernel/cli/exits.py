@@ -51,7 +51,6 @@ _CODES: tuple[tuple[type[BaseException], Exit], ...] = (
     (CodecError, Exit.DATA),
     (PluginError, Exit.DATA),
     (NotFound, Exit.NO_INPUT),
-    (JournalError, Exit.IO),
     (Unavailable, Exit.UNAVAILABLE),
     (DeadlineExceeded, Exit.TEMPORARY),
     (MailboxFull, Exit.TEMPORARY),
@@ -64,6 +63,17 @@ _CODES: tuple[tuple[type[BaseException], Exit], ...] = (
 )
 
 
+_JOURNAL = {
+    "corrupt": Exit.DATA,
+    "schema": Exit.DATA,
+    "locked": Exit.TEMPORARY,
+    "missing": Exit.NO_INPUT,
+    "read-only": Exit.NO_PERMISSION,
+}
+
+
 def exit_code(error: BaseException) -> Exit:
     """The code for an error; the first class that fits counts."""
+    if isinstance(error, JournalError):
+        return _JOURNAL.get(getattr(error, "kind", ""), Exit.IO)
     return next((code for kind, code in _CODES if isinstance(error, kind)), Exit.SOFTWARE)

@@ -25,6 +25,12 @@ REFUSED = [
     (["tasks", "shwo"], 64, ["shwo"]),
     (["tail", "--from", "yesterday"], 64, ["yesterday", "start, now"]),
     (["tail", "--from", "0"], 64, ["from 1 upwards"]),
+    (["log", "--since", "yesterday"], 65, ["'yesterday' is no time", "10m"]),
+    (["log", "--after", "-1"], 64, ["--after"]),
+    (["log", "--limit", "0"], 64, ["--limit"]),
+    (["why"], 64, ["Missing argument 'ID'"]),
+    (["dead", "purge"], 65, ["--all"]),
+    (["dead", "purge", "t-1", "--all"], 65, ["--all"]),
     (["plugins", "invoke", "clock.now", "--args", "3"], 65, ["JSON object"]),
     (["elements", "create", "{"], 65, ["content is not valid JSON"]),
     (["elements", "create", "1", "--metadata", "[]"], 65, ["JSON object"]),
@@ -58,6 +64,9 @@ NEEDS_A_DAEMON = [
     ["plugins", "show", "files"],
     ["plugins", "invoke", "clock.now"],
     ["tail"],
+    ["dead", "redrive", "t-1"],
+    ["dead", "purge", "t-1"],
+    ["dead", "purge", "--all"],
     ["elements", "create", "1"],
     ["elements", "list"],
     ["elements", "show", "e-1"],
@@ -78,6 +87,17 @@ def test_bad_input_is_refused_in_one_line_with_its_exit_code(retinue, arguments,
     assert [word for word in words if word not in said.err] == []
 
 
+NEEDS_A_JOURNAL = [
+    ["log"],
+    ["log", "--timeline"],
+    ["why", "t-1"],
+    ["audit"],
+    ["verify"],
+    ["dead", "list"],
+    ["dead", "show", "t-1"],
+]
+
+
 @pytest.mark.parametrize("arguments", NEEDS_A_DAEMON, ids=" ".join)
 def test_without_a_daemon_a_command_says_where_it_looked_and_how_to_start_one(
     retinue, tmp_path, arguments
@@ -88,6 +108,23 @@ def test_without_a_daemon_a_command_says_where_it_looked_and_how_to_start_one(
         f"retinue: no daemon runs in {tmp_path}: start one with `retinue run`, "
         "or name its --state-dir\n"
     )
+
+
+@pytest.mark.parametrize("arguments", NEEDS_A_JOURNAL, ids=" ".join)
+def test_without_a_journal_a_command_says_where_it_looked(retinue, tmp_path, arguments):
+    said = retinue(*arguments, "--state", tmp_path)
+    assert (said.code, said.out) == (66, "")
+    assert said.err == (
+        f"retinue: there is no journal in {tmp_path}: start a kernel there with `retinue run`, "
+        "or name another --state-dir\n"
+    )
+
+
+def test_a_file_that_is_no_journal_is_said_to_be_none(retinue, tmp_path):
+    (tmp_path / "journal.db").write_text("a diary\n" * 100)
+    said = retinue("log", "--state-dir", tmp_path)
+    assert (said.code, said.out, said.err.count("\n")) == (65, "", 1)
+    assert str(tmp_path / "journal.db") in said.err
 
 
 def test_a_socket_that_nobody_listens_on_is_no_daemon(retinue, tmp_path):
@@ -109,8 +146,14 @@ def test_the_folder_is_taken_from_the_environment_too(retinue, tmp_path, monkeyp
     "arguments",
     [
         ["--help"],
-        *[[c, "--help"] for c in ("run", "status", "top", "doctor", "stop", "submit", "tail")],
-        *[[c, "--help"] for c in ("tasks", "runs", "agents", "plugins", "elements", "config")],
+        *[
+            [c, "--help"]
+            for c in ("run", "status", "top", "doctor", "stop", "submit", "tail", "log", "why")
+        ],
+        *[
+            [c, "--help"]
+            for c in ("tasks", "runs", "agents", "plugins", "elements", "config", "dead")
+        ],
     ],
     ids=" ".join,
 )
