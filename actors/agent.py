@@ -89,6 +89,9 @@ class Agent(KernelActor):
     def _run(self, envelope: Envelope) -> None:
         body = decode(envelope.body, RunTask)
         scribe = self._services.scribe
+        if not self._services.is_wanted(envelope.task):
+            self._say_ended(envelope, AttemptEnded(body.attempt, kind="Cancelled"))
+            return
         now = scribe.clock.time()
         deadline, timeout = _limits(body, now)
         turn = KernelTurn(
@@ -126,7 +129,7 @@ class Agent(KernelActor):
     def _over(self, message: TurnOver) -> None:
         turn, outcome = self._turns.pop(message.task).turn, message.outcome
         self._mine.discard(message.task)
-        if not outcome.kind:
+        if not outcome.kind and self._services.is_wanted(turn.task):
             outcome = self._keep(turn, outcome)
         ended = AttemptEnded(
             turn.attempt,
@@ -136,12 +139,13 @@ class Agent(KernelActor):
             outcome.retry,
             outcome.retry_after,
         )
-        self._services.orchestrator().tell(
-            self._services.scribe.write(ended, turn.run, turn.task, self._name)
-        )
-
+        self._say_ended(turn, ended)
         if self._retiring:
             self._retire(Retire())
+
+    def _say_ended(self, of: Envelope | KernelTurn, ended: AttemptEnded) -> None:
+        scribe = self._services.scribe
+        self._services.orchestrator().tell(scribe.write(ended, of.run, of.task, self._name))
 
     def _retire(self, _: Retire) -> None:
         self._retiring = True

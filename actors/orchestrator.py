@@ -250,9 +250,7 @@ class Orchestrator(KernelActor):
             return None
 
     def _work(self, task: Task) -> Envelope:
-        return self._scribe.write(
-            work(task), task.run, task.id, task.agent, task.cause, task.trace
-        )
+        return self._scribe.write(work(task), task.run, task.id, task.agent, task.cause, task.trace)
 
     def _resume(self, resume: Resume) -> tuple[int, int]:
         """Go on with what an earlier start left; answered with how many go on, and are unknown."""

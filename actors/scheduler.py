@@ -104,6 +104,9 @@ class Scheduler(KernelActor):
 
     def _run(self, envelope: Envelope) -> None:
         body, desk, task = decode(envelope.body, RunTask), self._desk, envelope.task
+        if not self._is_wanted(task):
+            self._end(envelope, "Cancelled", "it was told to end before it was here")
+            return
         desk.order += 1
         desk.tasks[task] = envelope
         waiting = Waiting(

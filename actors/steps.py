@@ -61,6 +61,13 @@ class Steps:
         """Have the step committed. Raises ``MailboxFull`` when the turn floods the journal."""
         self._append(self.write(body), self._count)
 
+    def remark(self, body: Message) -> None:
+        """Have committed what the kernel itself says of the turn; nothing once it is over."""
+        event = self.write(body)
+        with self._lock:
+            if not self._closed:
+                self._scribe.append((event,))
+
     async def told(self, body: Message) -> None:
         """Have the step committed; returns when it is, and observers had their chance to see it."""
         committed: Future[int] = Future()

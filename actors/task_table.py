@@ -68,6 +68,11 @@ class TaskTable:
                 f"no task {task!r}: see `retinue tasks list` for those that are known"
             ) from None
 
+    def is_wanted(self, task: str) -> bool:
+        """Whether the task has not ended, and was not told to."""
+        found = self.tasks.get(task)
+        return found is not None and found.ended is None and found.ending is None
+
     def find_run(self, run: str) -> Run:
         """The run; raises ``NotFound`` like ``find``."""
         try:

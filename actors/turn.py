@@ -48,6 +48,8 @@ class Services(msgspec.Struct, frozen=True):
     models: Models
     orchestrator: Callable[[], ActorRef[Any]]
     scheduler: Callable[[], ActorRef[Any]]
+    is_wanted: Callable[[str], bool]
+    """Whether a task has not ended, and was not told to."""
     ended: Callable[[str], Event | None]
     """The terminal event of a task, when it is committed already."""
     mirrored: Mirrored
@@ -143,7 +145,9 @@ class KernelTurn:
 
     async def cancel(self, task: str, reason: str) -> None:
         """Cancel a child and everything under it."""
-        command = msgspec.structs.replace(self.steps.write(CancelTask(reason, self.task)), task=task)
+        command = msgspec.structs.replace(
+            self.steps.write(CancelTask(reason, self.task)), task=task
+        )
         await self._services.orchestrator().ask(command, block=False)
 
     def model(self, name: str | None = None) -> ChatModel:

@@ -83,9 +83,7 @@ class Watchdog(KernelActor):
     def _act(self, found: Hanging, working: Working) -> None:
         turn = working.turn
         where = working.running.what() if working.running is not None else turn.step
-        self._scribe.append(
-            [turn.steps.write(TaskStalled(f"{found.what} ({where})", found.seconds, self._action))]
-        )
+        turn.steps.remark(TaskStalled(f"{found.what} ({where})", found.seconds, self._action))
         if self._action == "cancel":
             reason = f"no progress in {found.what} for {found.seconds:.1f} s"
             self._orchestrator().tell(turn.steps.write(CancelTask(reason)))
@@ -96,6 +94,6 @@ class Watchdog(KernelActor):
             stall.what, stall.seconds, "its loop is abandoned" if stall.struck else "interrupted"
         )
         if working is not None:
-            self._scribe.append([working.turn.steps.write(event)])
+            working.turn.steps.remark(event)
         else:
             self._scribe.append([self._scribe.write(event, agent=stall.agent)])

@@ -185,6 +185,7 @@ class Tree:
             self.models,
             lambda: self.orchestrator,
             lambda: self.scheduler,
+            self.table.is_wanted,
             self.ended,
             _nobody if mirror is None else hold_back(mirror, self.system.sleep, HOLD_BACK),
         )
@@ -193,7 +194,8 @@ class Tree:
         schedule = self.config.scheduler
         policy = make_policy(schedule.policy, schedule.ageing)
         line = Line(policy, schedule.max_running, schedule.max_per_agent, places=0)
-        args = (self.scribe, lambda: self.orchestrator, Desk(line, schedule.ageing))
+        desk = Desk(line, schedule.ageing)
+        args = (self.scribe, lambda: self.orchestrator, desk, self.table.is_wanted)
         return ChildSpec("scheduler", Scheduler, args)
 
     def _orchestrator(self) -> ChildSpec:
@@ -205,6 +207,7 @@ class Tree:
             self.effects,
             self.system.after,
             random.SystemRandom().random,
+            self._silence,
         )
         return ChildSpec("orchestrator", Orchestrator, args)
 
@@ -231,6 +234,11 @@ class Tree:
             time.monotonic,
         )
         return ChildSpec("watchdog", Watchdog, args)
+
+    def _silence(self, task: str) -> None:
+        working = self.turns.get(task)
+        if working is not None:
+            working.turn.close()
 
     def _child(self, name: str) -> ActorRef[Any]:
         ref = self.system.find(name)

@@ -78,6 +78,8 @@ class Guest:
 
     async def _run(self, home: Home) -> None:
         if not home.claim(self):
+            if self.future.done():  # cancelled on the way here; else it has moved to another home
+                self._coroutine.close()
             return
         current.set(self)
         try:

@@ -1,0 +1,19 @@
+"""A cancel reaches everything under it: one terminal event, and nothing after it."""
+
+from __future__ import annotations
+
+import pytest
+
+from .trees import Forest
+
+
+@pytest.mark.parametrize("first", range(0, 40, 10))
+def test_a_tree_that_is_cancelled_at_any_instant_ends_once_and_at_once(first):
+    forest = Forest()
+    try:
+        for seed in range(first, first + 10):
+            forest.cancel_one(seed)
+    finally:
+        counts = forest.close()
+    assert counts["trees"] == 10
+    assert counts["cancelled"] > 10, counts
