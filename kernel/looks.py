@@ -10,7 +10,7 @@ import msgspec
 
 from retinue.actors.roster import Entry
 from retinue.actors.scheduler import AskScheduler, WhyWaiting
-from retinue.actors.tasks import Task, run_view, task_view
+from retinue.actors.tasks import ENDED_STATES, OPEN_STATES, Task, run_view, task_view
 from retinue.bus.errors import InvalidInput
 from retinue.bus.messages import SchedulerConfigured
 from retinue.bus.views import AgentView, RunView, StatusView, TaskView
@@ -19,7 +19,7 @@ from .tree import Tree
 
 __all__ = ["agent_view", "run_list", "run_one", "status", "task_list", "task_one"]
 
-STATES = ("submitted", "queued", "scheduled", "running", "succeeded", "failed", "cancelled")
+STATES = (*OPEN_STATES, *ENDED_STATES)
 
 
 def task_list(

@@ -10,6 +10,7 @@ from typing import Any
 from text import prose
 
 from retinue.kernel import AsyncKernel, Kernel, TaskHandle
+from retinue.kernel.letters import Letters
 from retinue.plugins import Context, Plugin, SyncContext, ToolContext, agent, tool
 
 _HEAD = """\
@@ -27,6 +28,7 @@ _WIDE = 90
 _USED: list[Callable[..., Any]] = [
     Kernel,
     TaskHandle,
+    Letters,
     AsyncKernel,
     agent,
     Context,

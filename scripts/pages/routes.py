@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from text import fields, prose
 
-from retinue.kernel.api import agents, elements, status, tasks
+from retinue.kernel.api import agents, asking, elements, status, tasks
 from retinue.kernel.api.events import Cursor
 from retinue.kernel.api.router import Body, Nothing, Query, Route
 
@@ -28,6 +28,7 @@ $ curl --unix-socket ~/.local/state/retinue/main/retinue.sock http://localhost/v
 def page() -> str:
     """The whole page."""
     table = [*status.routes(lambda _: None), *tasks.ROUTES, *agents.ROUTES, *elements.ROUTES]
+    table += asking.ROUTES
     return _HEAD.format(routes="\n\n".join([*map(_entry, table), _events()]))
 
 
