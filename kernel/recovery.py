@@ -12,7 +12,7 @@ from retinue.actors.task_table import TaskTable
 from retinue.bus.errors import RetinueError
 from retinue.bus.journal import EventStore, MemoryStore
 from retinue.bus.messages import AgentFailed, KernelRecovered
-from retinue.plugins import AgentSpec
+from retinue.plugins import AgentSpec, Tool
 
 from .agents import spawn
 from .config import Config
@@ -73,7 +73,9 @@ def _spawn_again(tree: Tree, record: AgentRecord) -> None:
     """One agent that cannot be had must not keep the kernel from starting: its tasks wait."""
     try:
         spec = AgentSpec.load(record.reference)
-        spawn(tree, record.name, spec, record.isolation, record.tools, record.model or None)
+        own = {tool.name: tool for tool in spec.tools if isinstance(tool, Tool)}
+        tools = [own.get(name, name) for name in record.tools]
+        spawn(tree, record.name, spec, record.isolation, tools, record.model or None)
     except (RetinueError, ImportError) as error:
         kind = type(error).__name__
         tree.say(AgentFailed(kind, str(error), "not spawned again; its tasks wait"), record.name)
