@@ -63,9 +63,14 @@ class WriterLock:
 
 
 def make_private(path: Path) -> None:
-    """Create the file with mode 0600 unless it is there; SQLite gives its log the same mode."""
+    """Create the file unless it is there, with mode 0600; SQLite gives its log the same mode."""
     try:
-        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+        file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            if os.fstat(file).st_mode & 0o077:
+                os.fchmod(file, 0o600)
+        finally:
+            os.close(file)
     except OSError as error:
         raise os_fault(error, path) from error
 

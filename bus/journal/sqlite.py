@@ -21,6 +21,10 @@ from .store import Filter
 
 __all__ = ["SqliteStore"]
 
+# One aggregate each: SQLite looks up a lone min or max, and scans the table for two at once.
+_BOUNDS = """SELECT (SELECT min(seq) FROM events), coalesce(
+  (SELECT max(seq) FROM events), (SELECT value FROM meta WHERE key = 'trimmed'), 0)"""
+
 
 class SqliteStore:
     """An ``EventStore`` in a file that any ``sqlite3`` shell reads, and one process writes.
@@ -214,10 +218,7 @@ class SqliteStore:
             raise
 
     def _load(self) -> None:
-        first, last = self._writer.execute(
-            "SELECT min(seq), coalesce(max(seq), (SELECT value FROM meta WHERE key = 'trimmed'), 0)"
-            " FROM events"
-        ).fetchone()
+        first, last = self._writer.execute(_BOUNDS).fetchone()
         self._head = _head(self._writer)
         if last != self._head.last:
             what = f"its events end at {last}, but their hash chain at {self._head.last}"

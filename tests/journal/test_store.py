@@ -158,6 +158,13 @@ def test_the_files_of_a_journal_are_private(opened, path):
     )
 
 
+def test_a_journal_that_others_could_read_is_made_private_when_it_is_opened(filled, opened, path):
+    filled()
+    path.chmod(0o644)
+    opened()
+    assert path.stat().st_mode & 0o777 == 0o600
+
+
 def test_durability_is_full_unless_normal_was_asked_for(path):
     for options, level in (({}, 2), ({"synchronous": "NORMAL"}, 1)):
         store = SqliteStore(path, **options)
