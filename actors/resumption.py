@@ -30,11 +30,18 @@ class Resumed(msgspec.Struct, frozen=True):
 
 
 def plan(table: TaskTable, effects: Effects, due: Mapping[str, float], now: float) -> list[Resumed]:
-    """For every open task, children before their parents, so that no end cancels what has one."""
-    open_tasks = [task for task in table.tasks.values() if task.open]
-    return [
-        _decide(task, effects.unknown(task.run, task.id), due, now) for task in reversed(open_tasks)
+    """What becomes of every open task, in the order in which it is to be carried out.
+
+    First those that end, children before their parents, so that no end cancels what has one of
+    its own; then the others, the longest waiting first.
+    """
+    decided = [
+        _decide(task, effects.unknown(task.run, task.id), due, now)
+        for task in table.tasks.values()
+        if task.open
     ]
+    ends = [one for one in decided if one.what == "end"]
+    return [*reversed(ends), *(one for one in decided if one.what != "end")]
 
 
 def unknown_ending(effect: Effect) -> Ending:
