@@ -9,6 +9,7 @@ from retinue.bus.messages import SubmitTask
 from .journal import JournalHealth
 from .roster import Entry, Roster
 from .scheduling.policies import check_priority
+from .secrecy import Secrecy
 from .task_table import TaskTable
 from .tasks import Task
 
@@ -19,11 +20,17 @@ class Admission:
     """The rules. Nothing is changed by a refusal, so nothing is lost by one."""
 
     def __init__(
-        self, roster: Roster, health: JournalHealth, input_bytes: int, open_tasks: int
+        self,
+        roster: Roster,
+        health: JournalHealth,
+        secrecy: Secrecy,
+        input_bytes: int,
+        open_tasks: int,
     ) -> None:
         """``input_bytes`` bounds one input as JSON, ``open_tasks`` all tasks that have not ended."""
         self._roster = roster
         self._health = health
+        self._secrecy = secrecy
         self._input_bytes = input_bytes
         self._open_tasks = open_tasks
         self.closing = ""
@@ -40,9 +47,11 @@ class Admission:
         self._check_room(table)
         entry = self._roster.find(envelope.agent)
         parent = self._check_parent(entry, body, table)
-        entry.spec.check(bytes(body.input))
+        spec = entry.spec
+        _, held = self._secrecy.checked(spec.secrets, bytes(body.input), spec.check)
         deadline = self._deadline(body, parent, now)
-        attempts = max(body.attempts, entry.spec.attempts)
+        attempts = max(body.attempts, spec.attempts)
+        self._secrecy.hold(envelope.task, held)
         return Task(
             envelope.task,
             envelope.run,
@@ -53,7 +62,7 @@ class Admission:
             body.fairness,
             body.key,
             attempts,
-            body.attempt_timeout or entry.spec.attempt_timeout,
+            body.attempt_timeout or spec.attempt_timeout,
             deadline,
             now,
             envelope.trace,

@@ -162,9 +162,10 @@ class Agent(KernelActor):
         except InvalidInput as error:
             return Outcome(kind="InvalidInput", cause=str(error), retry=False)
         scribe = self._services.scribe
-        event = AgentState(msgspec.Raw(body))
-        scribe.append([scribe.write(event, turn.run, turn.task, self._name)])
-        self._state = msgspec.json.decode(body)
+        event = scribe.write(AgentState(msgspec.Raw(body)), turn.run, turn.task, self._name)
+        scribe.append([event])
+        # What was committed, so that no secret outlives its task in here and is told later.
+        self._state = msgspec.json.decode(decode(event.body, AgentState).state)
         self._remember(self._name, self._state)
         return outcome
 

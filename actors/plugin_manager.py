@@ -19,6 +19,7 @@ from .base import KernelActor
 from .runtime import Future
 from .runtime.future import VALUE
 from .scribe import Scribe
+from .secrecy import Secrecy
 from .steps import Mirrored, Steps
 from .toolbox import Toolbox
 
@@ -106,7 +107,7 @@ class PluginManager(KernelActor):
             if error is None:
                 reply.settle(VALUE, done.result())
             else:
-                reply.fail(error if isinstance(error, RetinueError) else RuntimeError(repr(error)))
+                reply.fail(_told(error, self._scribe.secrecy))
 
         call.add_done_callback(ended)
         return reply
@@ -131,6 +132,13 @@ class _Operator:
     def effect_id(self, tool: str, args: bytes) -> str:
         """An operator's call is made once, by hand: there is no other attempt."""
         return ""
+
+
+def _told(error: BaseException, secrecy: Secrecy) -> BaseException:
+    """The error as the operator gets it."""
+    if isinstance(error, RetinueError):
+        return secrecy.scrubbed(error)
+    return RuntimeError(secrecy.text(repr(error)))
 
 
 def _tool_view(tool: Tool) -> dict[str, Any]:

@@ -11,13 +11,17 @@ from retinue.bus.clock import Clock
 from retinue.bus.codec import encode
 from retinue.bus.envelope import Envelope, Event
 from retinue.bus.ids import Ids
-from retinue.bus.messages import Message, type_of
+from retinue.bus.messages import InvokeTool, Message, RunTask, SubmitTask, type_of
 
 from .runtime import ActorRef
+from .secrecy import Secrecy
 
 __all__ = ["Append", "Scribe"]
 
 Committed = Callable[[Sequence[Event]], object]
+
+CONFIDENTIAL = frozenset({SubmitTask, RunTask, InvokeTool})
+"""Commands that bring an input to the code it is for: they stay in memory, secrets and all."""
 
 
 class Append(msgspec.Struct, frozen=True, gc=False):
@@ -35,11 +39,15 @@ class Append(msgspec.Struct, frozen=True, gc=False):
 class Scribe:
     """Makes envelopes and hands events to the journal. Any thread may use it."""
 
-    def __init__(self, ids: Ids, clock: Clock, journal: ActorRef[Any]) -> None:
-        """``journal`` is the JournalActor."""
+    def __init__(
+        self, ids: Ids, clock: Clock, journal: ActorRef[Any], secrecy: Secrecy | None = None
+    ) -> None:
+        """``journal`` is the JournalActor; what ``secrecy`` knows of is never written."""
         self.ids = ids
         self.clock = clock
         self._tell = journal.tell
+        self.secrecy = secrecy or Secrecy()
+        self.secrets = self.secrecy.secrets
         self._types: dict[type[Message], str] = {}
 
     def write(
@@ -52,21 +60,24 @@ class Scribe:
         trace: str = "",
         at: float | None = None,
     ) -> Envelope:
-        """The body in an envelope of its type, encoded.
+        """The body in an envelope of its type, encoded, with each secret replaced.
 
-        ``at`` is the moment that the body was made for: a decision reads the clock once, so that a
-        replay can read it again.
+        Only the commands in ``CONFIDENTIAL`` keep theirs. ``at`` is the moment that the body was
+        made for: a decision reads the clock once, so that a replay can read it again.
         """
         kind = type(body)
         try:
             name = self._types[kind]
         except KeyError:
             name = self._types[kind] = type_of(kind)
+        encoded = encode(body)
+        if self.secrets.any and kind not in CONFIDENTIAL:
+            encoded = self.secrecy.redact(encoded)
         return Envelope(
             self.ids.make("e"),
             name,
             self.clock.time() if at is None else at,
-            encode(body),
+            encoded,
             run,
             task,
             agent,

@@ -7,11 +7,12 @@ from collections.abc import Callable, Sequence
 
 from retinue.bus.envelope import Envelope, Event
 from retinue.bus.errors import KernelClosed, MailboxFull
-from retinue.bus.messages import Message
+from retinue.bus.messages import AgentText, Message
 
 from .runtime import Future
 from .runtime.future import VALUE
 from .scribe import Scribe
+from .speech import Speech
 
 __all__ = ["MAX_UNCOMMITTED", "Mirrored", "Steps"]
 
@@ -27,7 +28,7 @@ class Steps:
 
     __slots__ = (
         "_agent", "_cause", "_closed", "_committed", "_emitted", "_lock", "_mirrored", "_run",
-        "_scribe", "_task", "_trace", "discarded",
+        "_scribe", "_speech", "_task", "_trace", "discarded",
     )  # fmt: skip
 
     def __init__(
@@ -50,6 +51,7 @@ class Steps:
         self._closed = False
         self._emitted = 0
         self._committed = 0
+        self._speech: Speech | None = None
 
     def write(self, body: Message) -> Envelope:
         """The body in an envelope with this turn's names."""
@@ -58,8 +60,14 @@ class Steps:
         )
 
     def emit(self, body: Message) -> None:
-        """Have the step committed. Raises ``MailboxFull`` when the turn floods the journal."""
-        self._append(self.write(body), self._count)
+        """Have the step committed. Raises ``MailboxFull`` when the turn floods the journal.
+
+        Of a text the end may be held back until more of it comes, while there are secrets.
+        """
+        if body.__class__ is AgentText and (self._scribe.secrets.any or self._speech):
+            self._say(body)
+        else:
+            self._append(self.write(body), self._count)
 
     def remark(self, body: Message) -> None:
         """Have committed what the kernel itself says of the turn; nothing once it is over."""
@@ -84,8 +92,21 @@ class Steps:
 
     def close(self) -> None:
         """Discard, and count, whatever is still emitted by code that did not stop."""
+        if self._speech is not None:
+            try:
+                self._speech.end()
+            except MailboxFull:  # the turn ends because it floods the journal
+                self.discarded += 1
         with self._lock:
             self._closed = True
+
+    def _say(self, text: AgentText) -> None:
+        with self._lock:
+            speech = self._speech = self._speech or Speech(self._scribe.secrets, self._spoken)
+        speech.add(text.delta)
+
+    def _spoken(self, text: AgentText) -> None:
+        self._append(self.write(text), self._count)
 
     def _append(self, event: Envelope, then: Callable[[Sequence[Event]], None]) -> bool:
         with self._lock:

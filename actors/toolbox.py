@@ -25,6 +25,7 @@ from retinue.plugins.tools import ToolContext
 
 from .effects import Effect, Effects
 from .resumption import unknown_ending
+from .secrecy import Secrecy
 
 __all__ = ["Caller", "Toolbox"]
 
@@ -60,12 +61,17 @@ class Toolbox:
     """All tools by name. The PluginManager writes it; turns on the agents' loop read it."""
 
     def __init__(
-        self, make_id: Callable[[str], str], monotonic: Callable[[], float], effects: Effects
+        self,
+        make_id: Callable[[str], str],
+        monotonic: Callable[[], float],
+        effects: Effects,
+        secrecy: Secrecy,
     ) -> None:
         """``make_id`` makes the ids that join a call to its return."""
         self._effects = effects
         self._make_id = make_id
         self._monotonic = monotonic
+        self._secrecy = secrecy
         self._tools: dict[str, Tool] = {}
 
     def add(self, tools: Iterable[Tool]) -> None:
@@ -111,9 +117,21 @@ class Toolbox:
     ) -> Any:
         """Call a tool for an agent that was ``given`` these, or for an operator, who has all."""
         tool = self._find(caller, name, given)
-        checked = tool.check(args)
+        checked, held = self._secrecy.checked(tool.secrets, args, tool.check)
+        if not held:
+            return await self._called(caller, tool, args, checked)
+        self._secrecy.hold(caller.task, held if caller.task else ())
+        with self._secrecy.secrets.held(held):
+            return await self._called(caller, tool, args, checked)
+
+    async def _called(
+        self, caller: Caller, tool: Tool, args: Mapping[str, Any], checked: Mapping[str, Any]
+    ) -> Any:
+        """Write the call down, unless its effect took place in an earlier attempt, and make it."""
+        name = tool.name
         body = encode_value(dict(args), f"the arguments of {name}")
-        effect = caller.effect_id(name, body) if tool.effect == "once" else ""
+        once = tool.effect == "once"
+        effect = caller.effect_id(name, self._secrecy.value(body)) if once else ""
         if effect:
             known = self._effects.find(caller.run, effect)
             if known is not None and known.known != "failed":
@@ -144,12 +162,11 @@ class Toolbox:
             unknown = bool(effect) and isinstance(error, _CUT_OFF)
             if effect and not unknown:
                 self._effects.note(caller.run, Effect(effect, caller.task, name, "failed"))
+            told = self._line(error)
             caller.emit(
-                ToolReturned(
-                    call, name, ok=False, seconds=seconds, error=_line(error), unknown=unknown
-                )
+                ToolReturned(call, name, ok=False, seconds=seconds, error=told, unknown=unknown)
             )
-            raise _for_agent(name, error) from error
+            raise _for_agent(name, error, told) from error
         if effect:
             self._effects.note(caller.run, Effect(effect, caller.task, name, "returned", encoded))
         given = msgspec.json.decode(encoded)
@@ -164,6 +181,10 @@ class Toolbox:
             )
         )
         return given
+
+    def _line(self, error: BaseException) -> str:
+        """The error on one line. Secrets go first: a cut would leave the half of one."""
+        return _line(error, self._secrecy.text)
 
     def _find(self, caller: Caller, name: str, given: Mapping[str, Tool] | None) -> Tool:
         tool = (self._tools if given is None else given).get(name)
@@ -239,16 +260,16 @@ def _settle(arrived: asyncio.Future[Any], result: Any, error: BaseException | No
         arrived.set_exception(ToolError(_line(error)))
 
 
-def _for_agent(name: str, error: BaseException) -> BaseException:
+def _for_agent(name: str, error: BaseException, told: str) -> BaseException:
     """What the agent gets: errors of ours and cancellation as they are, all others as one kind."""
     if isinstance(error, (RetinueError, asyncio.CancelledError)):
         return error
-    return ToolError(f"{name}: {_line(error)}")
+    return ToolError(f"{name}: {told}")
 
 
-def _line(error: BaseException) -> str:
+def _line(error: BaseException, told: Callable[[str], str] = str) -> str:
     try:
-        text = " ".join(str(error).split())[:2_000]
+        text = " ".join(told(str(error)).split())[:2_000]
     except Exception:  # noqa: BLE001 - a broken __str__ must not hide the error itself
         text = ""
     return f"{type(error).__name__}: {text}" if text else type(error).__name__

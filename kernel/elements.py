@@ -35,8 +35,10 @@ class Elements:
     def create(self, content: Any, metadata: Mapping[str, Any] | None = None) -> Element:
         """Keep a JSON value as an element; committed on return."""
         tree = self._tree
-        element = Element.create(content, metadata, ids=tree.ids, clock=tree.clock)
-        body = encode_value(element.content, "the element's content")
+        body = tree.secrecy.value(encode_value(content, "the element's content"))
+        about = tree.secrecy.value(encode_value(dict(metadata or {}), "the element's metadata"))
+        kept, known = msgspec.json.decode(body), msgspec.json.decode(about)
+        element = Element.create(kept, known, ids=tree.ids, clock=tree.clock)
         commit(
             tree, ElementCreated(element.id, element.created, msgspec.Raw(body), element.metadata)
         )

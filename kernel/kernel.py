@@ -11,6 +11,7 @@ from typing import Any, Self
 
 import msgspec
 
+from retinue.actors.secrecy import Secrecy
 from retinue.bus.clock import Clock, SystemClock
 from retinue.bus.codec import encode_value
 from retinue.bus.errors import ConfigError, KernelClosed
@@ -21,6 +22,7 @@ from retinue.bus.messages import (
     KernelStarted,
     SchedulerConfigured,
 )
+from retinue.bus.redact import Secrets
 from retinue.bus.views import AgentView
 from retinue.plugins import AgentSpec, Plugin, Tool
 from retinue.plugins.llm.model import ChatModel
@@ -30,6 +32,7 @@ from .cancelling import cancel
 from .config import Config
 from .elements import Elements, Progressions, commit
 from .handles import TaskHandle
+from .known_secrets import register_known
 from .letters import Letters
 from .model_choice import factories
 from .plugging import adopt, load_system_plugins
@@ -68,17 +71,21 @@ class Kernel(Reads):
         plugins: Sequence[Plugin] = (),
         clock: Clock | None = None,
         store: EventStore | None = None,
+        secrets: Secrets | None = None,
     ) -> None:
         """What is given here wins over ``config``; raises ``ConfigError``.
 
         ``models`` adds language models by name, or replaces ``auto``, the default; ``plugins``
         adds plugins of the program's own to those that are installed. ``store`` keeps the events
-        instead of the state folder or memory; the kernel closes it.
+        instead of the state folder or memory; the kernel closes it. ``secrets`` is a registry that
+        the program has already, for its own log perhaps.
         """
         self.config = _with(config or Config(), name, redis, state_dir)
         self.name = self.config.name
         self.state_dir = Path(self.config.state_dir) if self.config.state_dir else None
         self.clock = clock or SystemClock()
+        self.secrets = Secrets() if secrets is None else secrets
+        register_known(self.secrets, self.config, os.environ)
         self._models = factories(self.config, os.environ, models or {})
         self._plugins = tuple(plugins)
         self._store = store
@@ -109,7 +116,8 @@ class Kernel(Reads):
                 raise KernelClosed(f"kernel {self.name!r} is {self._state}: make a new one")
             store = self._store or open_store(self.config)
             state = folded_from(store, self.config.limits.ended_tasks)
-            self._tree = tree = Tree(self.config, self.clock, self._models, store, state)
+            secrecy = Secrecy(self.secrets)
+            self._tree = tree = Tree(self.config, self.clock, self._models, store, state, secrecy)
             tree.start()
             self._state = "running"
         self.elements = Elements(tree)

@@ -4,19 +4,31 @@ from __future__ import annotations
 
 from typing import Any
 
-__all__ = ["masked"]
+__all__ = ["is_secret", "masked", "password_in"]
 
 _WORDS = ("password", "secret", "token", "api_key", "apikey", "credential")
 
 
 def masked(name: str, value: Any) -> Any:
     """The value as it may be shown. A setting that ends in ``_env`` only names a variable."""
-    last = name.rpartition(".")[2].lower()
-    if any(word in last for word in _WORDS) and not last.endswith("_env"):
+    if is_secret(name):
         return "***"
     if isinstance(value, str) and "://" in value:
         return _without_password(value)
     return value
+
+
+def is_secret(name: str) -> bool:
+    """Whether a setting's name says that its value is a secret."""
+    last = name.rpartition(".")[2].lower()
+    return any(word in last for word in _WORDS) and not last.endswith("_env")
+
+
+def password_in(url: str) -> str:
+    """The password of a URL as it stands there, or an empty string."""
+    _, _, rest = url.partition("://")
+    user, at, _ = rest.partition("/")[0].rpartition("@")
+    return user.partition(":")[2] if at else ""
 
 
 def _without_password(url: str) -> str:

@@ -30,6 +30,7 @@ from retinue.actors.scheduler import Desk, Scheduler
 from retinue.actors.scheduling.line import Line
 from retinue.actors.scheduling.policies import make_policy
 from retinue.actors.scribe import Scribe
+from retinue.actors.secrecy import Secrecy
 from retinue.actors.supervisor import Supervisor
 from retinue.actors.toolbox import Toolbox
 from retinue.actors.turn import Services
@@ -65,10 +66,12 @@ class Tree:
         models: Mapping[str, Callable[[], ChatModel]],
         store: EventStore,
         state: Folded,
+        secrecy: Secrecy,
     ) -> None:
         """No actor runs until ``start``; ``state`` is what ``store`` tells, and outlives restarts."""
         self.config = config
         self.clock = clock
+        self.secrecy = secrecy
         limits = config.limits
         self.ids = Ids(random_boot(secrets.randbits))
         self.store = store
@@ -78,9 +81,11 @@ class Tree:
         self.table = state.table
         self.roster = Roster()
         self.health = JournalHealth()
-        self.admission = Admission(self.roster, self.health, limits.input_bytes, limits.open_tasks)
+        self.admission = Admission(
+            self.roster, self.health, secrecy, limits.input_bytes, limits.open_tasks
+        )
         self.effects = state.effects
-        self.toolbox = Toolbox(self.ids.make, clock.monotonic, self.effects)
+        self.toolbox = Toolbox(self.ids.make, clock.monotonic, self.effects, secrecy)
         self.models = Models(
             models,
             config.models.default,
@@ -112,7 +117,7 @@ class Tree:
             name="journal",
         )
         self.journal.monitor(self._broken)
-        self.scribe = Scribe(self.ids, self.clock, self.journal)
+        self.scribe = Scribe(self.ids, self.clock, self.journal, self.secrecy)
         self.services = self._services()
         children = [self._scheduler(), self._orchestrator(), self._manager(), self._watchdog()]
         if self.mirror is not None and self.mirror[1] is not None:
@@ -171,7 +176,7 @@ class Tree:
 
     def _listeners(self) -> tuple[Callable[..., None], ...]:
         """Who is told of each commit, in this order."""
-        told = [self.completions.committed, self.feed.committed]
+        told = [self.completions.committed, self.feed.committed, self.secrecy.committed]
         if self.mirror is not None and self.mirror[1] is not None:
             told.append(self.mirror[1].offer)
         return tuple(told)

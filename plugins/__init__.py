@@ -18,6 +18,7 @@ from retinue.bus.errors import (
 from .agents import AgentSpec, agent
 from .context import Context, SyncContext
 from .plugin import Plugin
+from .secret import Secret
 from .tools import Tool, ToolContext, tool
 
 __all__ = [
@@ -29,6 +30,7 @@ __all__ = [
     "NotFound",
     "Plugin",
     "RetinueError",
+    "Secret",
     "SyncContext",
     "TaskCancelled",
     "TaskFailed",

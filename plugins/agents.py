@@ -13,6 +13,7 @@ from .body import Body
 from .docstrings import describe
 from .references import find, reference_of
 from .runner import Runner
+from .secret import SecretFields
 from .tools import Tool, check_name, check_seconds
 
 if TYPE_CHECKING:
@@ -80,6 +81,11 @@ class AgentSpec:
     def schema(self) -> dict[str, Any]:
         """JSON Schema of the agent's input."""
         return self._body.parameters.schema
+
+    @property
+    def secrets(self) -> SecretFields:
+        """Which parts of the input are marked ``Secret``."""
+        return self._body.parameters.secrets
 
     @cached_property
     def reference(self) -> str | None:

@@ -15,6 +15,7 @@ from retinue.bus.codec import encode_value
 from retinue.bus.errors import InvalidInput
 
 from .docstrings import describe_parameters
+from .secret import Secret, SecretFields, marked, without_defaults
 
 __all__ = ["Parameters"]
 
@@ -75,13 +76,18 @@ class Parameters:
                 part.setdefault("description", described[name])
         if self._free is not None:
             schema["additionalProperties"] = msgspec.json.schema(self._free_type) or True
-        return schema | ({"$defs": parts} if parts else {})
+        whole = schema | ({"$defs": parts} if parts else {})
+        return without_defaults(whole) if marked(whole) else whole
+
+    @cached_property
+    def secrets(self) -> SecretFields:
+        """Which of the parameters, or parts of them, are marked ``Secret``."""
+        return SecretFields(self.schema)
 
     def __str__(self) -> str:
         """For example ``text: str, times: int = 1``."""
-        return (
-            ", ".join(_shown(p) for p in [*self._named, *filter(None, [self._free])]) or "no input"
-        )
+        every = [*self._named, *filter(None, [self._free])]
+        return ", ".join(_shown(p, hidden=self._is_secret(p)) for p in every) or "no input"
 
     @cached_property
     def _decoder(self) -> msgspec.json.Decoder[Any]:
@@ -139,6 +145,14 @@ class Parameters:
             ) from error
         return kind
 
+    def _is_secret(self, parameter: inspect.Parameter) -> bool:
+        if parameter.default is _EMPTY or parameter.default in (None, "", 0):
+            return False  # there is nothing to hide
+        try:
+            return marked(msgspec.json.schema(self._type(parameter)))
+        except InvalidInput:
+            return True
+
     @property
     def _globals(self) -> dict[str, Any]:
         function = getattr(self._function, "func", self._function)
@@ -150,7 +164,8 @@ def _refuse_unfillable(parameter: inspect.Parameter, what: str) -> None:
         raise InvalidInput(f"{what}: parameter '{parameter.name}' {_REFUSED[parameter.kind]}")
 
 
-def _shown(parameter: inspect.Parameter) -> str:
+def _shown(parameter: inspect.Parameter, *, hidden: bool = True) -> str:
+    """As in a signature; without its default when that is ``hidden``."""
     stars = "**" if parameter.kind is parameter.VAR_KEYWORD else ""
     note = parameter.annotation
     kind = (
@@ -158,5 +173,6 @@ def _shown(parameter: inspect.Parameter) -> str:
         if note is _EMPTY
         else f": {note if isinstance(note, str) else inspect.formatannotation(note)}"
     )
-    default = "" if parameter.default is _EMPTY else f" = {parameter.default!r}"
-    return f"{stars}{parameter.name}{kind}{default}"
+    shown = "…" if hidden else repr(parameter.default)
+    default = "" if parameter.default is _EMPTY else f" = {shown}"
+    return f"{stars}{parameter.name}{kind.replace(repr(Secret), 'Secret')}{default}"

@@ -13,6 +13,7 @@ from retinue.bus.errors import InvalidInput
 
 from .docstrings import describe
 from .parameters import Parameters
+from .secret import SecretFields
 
 __all__ = ["Effect", "Tool", "ToolContext", "check_name", "check_seconds", "name_of", "tool"]
 
@@ -95,6 +96,11 @@ class Tool:
     def schema(self) -> dict[str, Any]:
         """JSON Schema of the arguments."""
         return self._parameters.schema
+
+    @property
+    def secrets(self) -> SecretFields:
+        """Which arguments are marked ``Secret``."""
+        return self._parameters.secrets
 
     def check(self, args: bytes | Mapping[str, Any]) -> dict[str, Any]:
         """The arguments, typed and complete; raises ``InvalidInput`` that names tool and path."""

@@ -1,4 +1,4 @@
-r"""Undoing escapes, one level at a time: ``\n``, ``\"``, ``\u0041``, ``\x41`` and ``%41``. Pure.
+r"""Undoing escapes, one level at a time: ``\n``, ``\"``, ``\u0041``, ``\x41``, or ``%41``. Pure.
 
 JSON inside a string of JSON takes two levels, an URL inside that a third; a value that was
 escaped only here and there is found all the same, since a level undoes whatever it meets.
@@ -8,38 +8,51 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_right
+from collections.abc import Iterator
 
-__all__ = ["LEVELS", "Unescaped", "unescape"]
+__all__ = ["BACKSLASH", "LEVELS", "Unescaped", "meanings", "readings"]
 
 LEVELS = 3
 """How often escapes may be nested in each other, over and above those of the body itself."""
 
-_ESCAPE = re.compile(
+BACKSLASH = re.compile(
     rb"\\u([dD][89abAB][0-9a-fA-F]{2})\\u([dD][c-fC-F][0-9a-fA-F]{2})"
-    rb"|\\u([0-9a-fA-F]{4})|\\x([0-9a-fA-F]{2})|\\(.)|%([0-9a-fA-F]{2})",
+    rb"|\\u([0-9a-fA-F]{4})|\\x([0-9a-fA-F]{2})|\\(.)",
     re.DOTALL,
 )
+_PERCENT = re.compile(rb"%([0-9a-fA-F]{2})")
 _CONTROL = {b"b": b"\b", b"f": b"\f", b"n": b"\n", b"r": b"\r", b"t": b"\t"}
 
 
-def unescape(data: bytes) -> bytes:
-    """The bytes with one level of escapes undone; what is no escape stays."""
-    return _ESCAPE.sub(_meant, data)
+def meanings(data: bytes, levels: int = 1 + LEVELS) -> Iterator[bytes]:
+    """All that ``data`` comes to when some levels of its escapes are undone."""
+    for pattern in readings(data) if levels else ():
+        meant = pattern.sub(_meant, data)
+        if meant != data:
+            yield meant
+            yield from meanings(meant, levels - 1)
+
+
+def readings(data: bytes) -> list[re.Pattern[bytes]]:
+    """The kinds of escapes that ``data`` may hold. They are undone apart, in each order.
+
+    A value with a ``%41`` of its own that JSON escaped would not come out of both at once.
+    """
+    kinds = ((b"\\", BACKSLASH), (b"%", _PERCENT))
+    return [pattern for mark, pattern in kinds if mark in data]
 
 
 class Unescaped:
-    """``data`` as ``unescape`` gives it, and where each of its bytes came from."""
+    """The source with the escapes of one kind undone, and where each of its bytes came from."""
 
-    def __init__(self, source: bytes, *, percent: bool = True) -> None:
-        """Without ``percent``, only backslashes escape: what a string of JSON itself means."""
+    def __init__(self, source: bytes, pattern: re.Pattern[bytes]) -> None:
+        """``data`` holds what is meant."""
         parts: list[bytes] = []
         self._starts = [0]
         self._origins = [0]
         self._literal = [True]
         size = end = 0
-        for found in _ESCAPE.finditer(source):
-            if found[6] is not None and not percent:
-                continue
+        for found in pattern.finditer(source):
             parts += (source[end : found.start()], meant := _meant(found))
             size += found.start() - end
             self._note(size, found.start(), literal=False)
@@ -70,11 +83,11 @@ class Unescaped:
 
 
 def _meant(found: re.Match[bytes]) -> bytes:
-    high, low, unit, byte, char, percent = found.groups()
+    if found.re is _PERCENT:
+        return bytes.fromhex(found[1].decode())
+    high, low, unit, byte, char = found.groups()
     if char is not None:
         return _CONTROL.get(char, char)
-    if percent is not None:
-        return bytes.fromhex(percent.decode())
     if byte is not None:
         return chr(int(byte, 16)).encode()
     if unit is not None:

@@ -13,8 +13,6 @@ from urllib.parse import quote, quote_plus
 
 import msgspec
 
-from .escapes import unescape
-
 __all__ = ["LEAST", "Form", "forms_of", "streamed_forms"]
 
 LEAST = 6
@@ -63,7 +61,6 @@ def streamed_forms(value: bytes) -> frozenset[bytes]:
 
 def _plain(value: bytes) -> Iterator[bytes]:
     yield value
-    yield unescape(value)
     yield b" ".join(value.split())
     yield value.replace(b" ", b"+")
     lines = value.splitlines()

@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from .escapes import LEVELS, Unescaped
+from .escapes import BACKSLASH, LEVELS, Unescaped, readings
 from .forms import Form
 from .secrets import Secret, Secrets
 
@@ -41,7 +41,14 @@ class Redactor:
         if not self._secrets.any:
             return body
         suspects = self._secrets.suspects(body)
-        return _redacted(body, suspects) if suspects else body
+        return _redacted(body, suspects, 0) if suspects else body
+
+    def value(self, body: bytes) -> bytes:
+        """The same for the JSON text of a value that is no message: all its keys count."""
+        if not self._secrets.any:
+            return body
+        suspects = self._secrets.suspects(body)
+        return _redacted(body, suspects, 1) if suspects else body
 
     def text(self, text: str) -> str:
         """The text with each secret in it replaced."""
@@ -56,8 +63,8 @@ class Redactor:
 def ranges_in(data: bytes, suspects: Sequence[Secret], levels: int = LEVELS) -> list[Range]:
     """Where the secrets stand, in order; ranges do not overlap."""
     found = [one for secret in suspects for one in _literal(data, secret)]
-    if levels and (b"\\" in data or b"%" in data):
-        inner = Unescaped(data)
+    for pattern in readings(data) if levels else ():
+        inner = Unescaped(data, pattern)
         if inner.data != data:
             for start, end, shown in ranges_in(inner.data, suspects, levels - 1):
                 found.append(Range(*inner.origin(start, end), shown))
@@ -75,9 +82,10 @@ def replaced(data: bytes, ranges: Sequence[Range]) -> bytes:
     return b"".join(parts)
 
 
-def _redacted(body: bytes, suspects: Sequence[Secret]) -> bytes:
+def _redacted(body: bytes, suspects: Sequence[Secret], depth: int) -> bytes:
+    """What stands at depth 1 are the keys of a message, and what belongs to them."""
     parts: list[bytes] = []
-    end = depth = 0
+    end = 0
     key = b""
     for found in _TOKEN.finditer(body):
         token, start = found[0], found.start()
@@ -103,7 +111,7 @@ def _string(token: bytes, suspects: Sequence[Secret]) -> bytes:
     if b"\\" not in content:
         found = ranges_in(content, suspects)
     else:
-        inner = Unescaped(content, percent=False)
+        inner = Unescaped(content, BACKSLASH)
         within = ranges_in(inner.data, suspects)
         found = [Range(*inner.origin(one.start, one.end), one.shown) for one in within]
     return b'"' + replaced(content, found) + b'"' if found else token

@@ -14,7 +14,7 @@ import msgspec
 
 from retinue.bus.errors import InvalidInput
 
-from .escapes import LEVELS, unescape
+from .escapes import meanings
 from .forms import LEAST, Form, forms_of, streamed_forms
 
 __all__ = ["Held", "Secret", "Secrets", "StreamIndex"]
@@ -140,12 +140,8 @@ class Secrets:
                 return []
         found = self._in(data)
         if hidden:
-            level = data
-            for _ in range(1 + LEVELS):
-                before, level = level, unescape(level)
-                if level == before:
-                    break
-                found += self._in(level)
+            for meant in meanings(data):
+                found += self._in(meant)
         return list(dict.fromkeys(found))
 
     def stream_index(self) -> StreamIndex:

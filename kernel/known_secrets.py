@@ -1,0 +1,50 @@
+"""The secrets that a kernel gets to know by its configuration and environment."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+from urllib.parse import unquote
+
+import msgspec
+
+from retinue.bus.redact import Secrets
+from retinue.bus.redact.forms import LEAST
+
+from .config import Config
+from .masking import is_secret, password_in
+
+__all__ = ["register_known"]
+
+
+def register_known(secrets: Secrets, config: Config, environ: Mapping[str, str]) -> None:
+    """Register the API keys of models, passwords in URLs, and settings whose names say secret.
+
+    What is too short to be told apart from other text, such as a key ``none``, is left out.
+    """
+    for name, value in (*_keys(config, environ), *_settings("", msgspec.to_builtins(config))):
+        if len(value.strip()) >= LEAST:
+            secrets.register(value, name)
+
+
+def _keys(config: Config, environ: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+    named = {endpoint.api_key_env for endpoint in config.models.endpoints.values()}
+    for name in sorted({"OPENAI_API_KEY", *named}):
+        yield name[:64], environ.get(name, "")
+    yield "password", unquote(password_in(environ.get("OPENAI_BASE_URL", "")))
+
+
+def _settings(name: str, value: Any) -> Iterator[tuple[str, str]]:
+    """Each text below ``value``, if its own name or one above it says that it is secret."""
+    if isinstance(value, Mapping):
+        for key, part in value.items():
+            yield from _settings(f"{name}.{key}" if name else str(key), part)
+    elif isinstance(value, list):
+        for part in value:
+            yield from _settings(name, part)
+    elif isinstance(value, str):
+        if is_secret(name):
+            yield "setting", value
+        elif password := password_in(value):
+            yield "password", unquote(password)
+            yield "password", password
