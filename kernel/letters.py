@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import msgspec
+
 from retinue.actors.runtime import ActorRef
+from retinue.actors.task_messages import work
 from retinue.bus.codec import decode
 from retinue.bus.envelope import Envelope
 from retinue.bus.errors import InvalidInput, Unavailable
@@ -50,7 +53,9 @@ class Letters:
             commit(self._tree, MessageRedriven(id, to))
             return to
         message = envelope_of(self._tree.store, letter)
-        reader = self._reader(letter, message)
+        reader = self._reader(letter)
+        if message.type == "RunTask":
+            message = self._attempt(letter, message)
         commit(self._tree, MessageRedriven(id, reader.name))  # first: it is sent once at most
         reader.tell(message)
         return reader.name
@@ -68,7 +73,7 @@ class Letters:
             )
         return letter
 
-    def _reader(self, letter: Letter, message: Envelope) -> ActorRef[object]:
+    def _reader(self, letter: Letter) -> ActorRef[object]:
         found = self._tree.system.find(letter.recipient)
         if found is None:
             agent = letter.recipient.removeprefix("agent:")
@@ -79,12 +84,10 @@ class Letters:
                 f"{letter.id} cannot be sent again: '{letter.recipient}' is not there; {start}, or "
                 f"`retinue dead purge {letter.id}`"
             )
-        if message.type == "RunTask":
-            self._check_attempt(letter, message)
         return found
 
-    def _check_attempt(self, letter: Letter, message: Envelope) -> None:
-        """An attempt that the kernel no longer waits for would run for nothing, or twice."""
+    def _attempt(self, letter: Letter, message: Envelope) -> Envelope:
+        """The command with its input; one whose attempt is over would run for nothing, or twice."""
         task = self._tree.table.tasks.get(message.task)
         attempt = decode(message.body, RunTask).attempt
         if task is None or not task.open or task.attempt != attempt:
@@ -92,3 +95,5 @@ class Letters:
                 f"{letter.id} cannot be sent again: attempt {attempt} of {message.task} is over; "
                 f"`retinue tasks retry {message.task}` does the task anew"
             )
+        command = self._tree.scribe.write(work(task))
+        return msgspec.structs.replace(message, body=command.body)

@@ -108,8 +108,9 @@ class MessageDead(Event, frozen=True, tag="message.dead"):
     """A message found no reader: its type, for whom, and why.
 
     From ``id`` on it is the message itself, so that it can be sent again; ``sent`` is seconds since
-    the epoch. ``id`` is empty for what only the sender's memory could hold. The run and the task are
-    here and not in the event's header: nothing follows the end of a run, and this may come later.
+    the epoch. ``id`` is empty for what only the sender's memory could hold. What a task or a tool was
+    given is left out of ``body``, as it may hold secrets. The run and the task are here and not in
+    the event's header: nothing follows the end of a run, and this may come later.
     """
 
     message: str

@@ -16,7 +16,18 @@ from retinue.bus.messages import COMMANDS, EVENTS, MessageDead
 from .records import Letter
 from .source import Source
 
-__all__ = ["LETTER_TYPES", "Opened", "envelope_of", "letter_of", "letters", "opened"]
+__all__ = [
+    "CONFIDENTIAL",
+    "LETTER_TYPES",
+    "Opened",
+    "envelope_of",
+    "letter_of",
+    "letters",
+    "opened",
+]
+
+CONFIDENTIAL = {"RunTask": "input", "SubmitTask": "input", "InvokeTool": "args"}
+"""Commands whose dead letters leave this field out: it is not redacted in memory."""
 
 LETTER_TYPES = ("message.*", "task.failed", "task.outcome_unknown")
 
@@ -72,12 +83,20 @@ def opened(source: Source, id: str) -> Opened:
 
 
 def envelope_of(source: Source, letter: Letter) -> Envelope:
-    """The dead message itself, to be sent again; raises ``InvalidInput`` when it cannot be."""
+    """The dead message itself, to be sent again; raises ``InvalidInput`` when it cannot be.
+
+    A ``RunTask`` comes without its input: the kernel has that.
+    """
     dead = decode(_event(source, letter).envelope.body, MessageDead)
     if not dead.id or (dead.message not in COMMANDS and dead.message not in EVENTS):
         raise InvalidInput(
             f"{letter.id} cannot be sent again: a {dead.message} carries what is only in the memory "
             f"of the kernel that sent it; `retinue dead purge {letter.id}` takes it off the list"
+        )
+    if dead.message in ("SubmitTask", "InvokeTool"):
+        raise InvalidInput(
+            f"{letter.id} cannot be sent again: what a {dead.message} was given is not written down; "
+            f"its sender was told of the failure, and sends it anew"
         )
     body = bytes(dead.body)
     names = (dead.run, dead.task, dead.agent, dead.sender, dead.cause, dead.trace)

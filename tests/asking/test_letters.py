@@ -171,6 +171,54 @@ def test_what_only_memory_held_is_refused_and_can_be_purged(kernel, wait_until):
     assert kernel.letters.list() == []
 
 
+def test_what_a_task_was_given_is_not_in_its_dead_letter(kernel, wait_until):
+    """It may hold secrets, and once the task has ended nobody could redact them any more."""
+    from retinue.bus.messages import InvokeTool, RunTask, SubmitTask
+
+    given = msgspec.Raw(b'{"password":"hunter2hunter2"}')
+    for number, command in enumerate(
+        [RunTask(given), SubmitTask(given), InvokeTool("world.pay", given)]
+    ):
+        kernel.spawn("quiet", quiet)
+        message = kernel._tree.scribe.write(command, task=f"t-{number}")
+        dead = died(kernel, wait_until, "agent:quiet", message)
+        assert kernel.letters.open(dead).payload["type"] == type(command).__name__
+        kernel.letters.purge(dead, "seen")
+    written = b"".join(event.envelope.body for event in kernel.feed.store.read())
+    assert b"SubmitTask" in written
+    assert b"hunter2" not in written
+
+
+@pytest.mark.parametrize("kind", ["SubmitTask", "InvokeTool"])
+def test_a_command_whose_input_was_not_written_down_is_not_sent_again(book, kind):
+    from retinue.kernel.asking.letters import envelope_of
+
+    dead = book.write(MessageDead(kind, "orchestrator", "stopped", "e-9", msgspec.Raw(b"{}")))
+    with pytest.raises(InvalidInput, match="is not written down"):
+        envelope_of(book.store, opened(book.store, dead).letter)
+
+
+def test_an_attempt_that_nobody_got_is_made_once_its_agent_is_there(kernel, wait_until):
+    """The letter has no input; the kernel still has it."""
+    from retinue.actors.task_messages import work
+
+    @agent
+    async def echoing(ctx, text: str) -> str:
+        return text
+
+    kernel.configure_scheduler(paused=True)
+    kernel.spawn("quiet", quiet)
+    kernel.spawn("echoing", echoing)
+    task = kernel.submit("echoing", {"text": "still here"})
+    record = kernel._tree.table.tasks[task.id]
+    command = kernel._tree.scribe.write(work(record), task.run, task.id, "echoing")
+    dead = died(kernel, wait_until, "agent:quiet", command)
+    assert kernel.letters.open(dead).payload["input"] is None
+    kernel.letters._reader = lambda _: kernel._tree.system.find("agent:echoing")
+    assert kernel.letters.redrive(dead) == "agent:echoing"
+    assert task.result(timeout=30) == "still here"
+
+
 def test_an_attempt_that_is_over_is_not_run_again_by_a_letter(kernel, wait_until):
     from retinue.bus.messages import RunTask
 
@@ -199,7 +247,7 @@ def test_a_letter_is_marked_before_its_message_is_sent(kernel, wait_until):
             marked.append(listed(kernel.feed.store, dealt=True))
             ref.tell(message)
 
-    kernel.letters._reader = lambda *_: Watching()
+    kernel.letters._reader = lambda _: Watching()
     kernel.letters.redrive(dead)
     assert marked == [[(dead, "redriven as agent:quiet")]]
 
