@@ -11,6 +11,7 @@ import threading
 
 import pytest
 
+from retinue.bus.clock import ManualClock
 from retinue.bus.errors import TaskFailed
 from retinue.kernel import Config, Kernel
 from retinue.kernel.config import WatchdogConfig
@@ -130,6 +131,28 @@ def test_an_agent_that_swallows_its_cancellation_is_cut_off(kernel):
     task.cancel("now")
     assert [e.type for e in task.events(timeout=10)][-1] == "run.cancelled"
     assert ended.wait(10), "its run is over, and it goes on"
+
+
+def test_a_task_that_nobody_can_reach_is_declared_ended_a_second_after_its_cancel():
+    clock, release = ManualClock(), threading.Event()
+
+    @agent
+    async def blocks(ctx) -> None:
+        ctx.thought("here")
+        release.wait(30)
+
+    with Kernel(clock=clock) as kernel:
+        kernel.spawn("blocks", blocks)
+        task = kernel.submit("blocks")
+        for event in task.events(timeout=10):
+            if event.type == "agent.thought":
+                break
+        task.cancel("now")
+        clock.advance(1.0)
+        try:
+            assert [e.type for e in task.events(timeout=10)][-1] == "run.cancelled"
+        finally:
+            release.set()
 
 
 def test_what_a_cut_off_agent_still_says_is_discarded(kernel):
