@@ -13,9 +13,11 @@ from typing import TYPE_CHECKING, Any
 from loguru import logger
 
 from retinue.bus.errors import RetinueError, Unavailable
+from retinue.bus.redact import Secrets
 
 from . import logs
 from .folder import StateFolder, folder_of
+from .known_secrets import register_known
 from .systemd import notify
 from .text import duration
 from .unix_socket import listen
@@ -40,6 +42,9 @@ class Daemon:
 
     def __init__(self, config: Config, environ: Mapping[str, str] = os.environ) -> None:
         """Nothing happens before ``run``."""
+        self.secrets = Secrets()
+        """What the log, and whatever else shows anything of this process, must not show."""
+        register_known(self.secrets, config, environ)
         self._config = config
         self._environ = environ
         self._folder = StateFolder(folder_of(config, environ))
@@ -69,7 +74,10 @@ class Daemon:
         from .kernel import Kernel
 
         server = _server_class()
-        kernel = Kernel(self._config.name, state_dir=self._folder.path, config=self._config)
+        config = self._config
+        kernel = Kernel(
+            config.name, state_dir=self._folder.path, config=config, secrets=self.secrets
+        )
         listener = stack.enter_context(listen(self._folder.socket))
         stack.callback(kernel.close, drain=0.0, reason="the daemon could not start")
         kernel.start()

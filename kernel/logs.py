@@ -18,6 +18,7 @@ from loguru import logger
 
 from retinue.bus.envelope import Event
 from retinue.bus.journal import Filter
+from retinue.bus.redact import Redactor, Secrets
 
 from .text import log_data, one_line, painted
 
@@ -51,13 +52,19 @@ def level_of(event_type: str) -> str:
 
 
 def configure(
-    level: str, form: Literal["human", "json"], stream: TextIO, *, color: bool = False
+    level: str,
+    form: Literal["human", "json"],
+    stream: TextIO,
+    *,
+    color: bool = False,
+    secrets: Secrets | None = None,
 ) -> None:
     """Send what loguru and the standard library log to ``stream``; for a process of our own only.
 
-    Tracebacks never show the values of variables, which may be secrets.
+    ``secrets`` are replaced. Tracebacks never show the values of variables, which may be some.
     """
-    write = _json_sink(stream) if form == "json" else _human_sink(stream, color=color)
+    hide = Redactor(Secrets() if secrets is None else secrets)
+    write = _json_sink(stream, hide) if form == "json" else _human_sink(stream, hide, color=color)
     logger.remove()
     logger.add(write, level=level.upper(), format="{message}", backtrace=False, diagnose=False)
     logging.basicConfig(handlers=[_ToLoguru()], level=logging.WARNING, force=True)
@@ -106,19 +113,19 @@ def _log(event: Event) -> None:
     bound.log(level.upper(), "{}", told.rstrip())
 
 
-def _human_sink(stream: TextIO, *, color: bool) -> Callable[[Message], None]:
+def _human_sink(stream: TextIO, hide: Redactor, *, color: bool) -> Callable[[Message], None]:
     def write(message: Message) -> None:
         record = message.record
         level = record["level"].name.lower()
         shown = painted(f"{level:<7}", _STYLES.get(level, "bold"), color=color)
         head = f"{record['time']:%H:%M:%S.%f}"[:12]
-        stream.write(f"{head} {shown} {_said(record)}\n")
+        stream.write(f"{head} {shown} {hide.text(_said(record))}\n")
         stream.flush()
 
     return write
 
 
-def _json_sink(stream: TextIO) -> Callable[[Message], None]:
+def _json_sink(stream: TextIO, hide: Redactor) -> Callable[[Message], None]:
     def write(message: Message) -> None:
         record = message.record
         line = {
@@ -127,7 +134,7 @@ def _json_sink(stream: TextIO) -> Callable[[Message], None]:
             "message": _said(record),
             **record["extra"],
         }
-        stream.write(msgspec.json.encode(line, enc_hook=str).decode() + "\n")
+        stream.write(hide.redact(msgspec.json.encode(line, enc_hook=str)).decode() + "\n")
         stream.flush()
 
     return write

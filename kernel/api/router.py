@@ -12,6 +12,7 @@ from starlette.responses import Response
 from starlette.routing import Route as StarletteRoute
 
 from retinue.bus.errors import InvalidInput, MailboxFull
+from retinue.bus.redact import Redactor
 
 from .problems import MEDIA_TYPE, Problem, problem_of
 
@@ -118,16 +119,18 @@ def problem_response(error: BaseException, status: int | None = None) -> Respons
 def _endpoint(
     route: Route, kernel: Kernel, max_body: int, lanes: Callable[[], Lanes]
 ) -> Callable[[Request], Awaitable[Response]]:
+    hide = Redactor(kernel.secrets).redact
+
     async def answer(request: Request) -> Response:
         try:
             body = _parsed_body(await _read(request, max_body), route.body)
             call = Call(kernel, request.path_params, parsed_query(request, route.query), body)
             result = await lanes().run(route.lane, route.handler, call)
-            return _response(result)
         except ClientDisconnect:
             return Response(status_code=400)
         except Exception as error:  # noqa: BLE001  the client gets it, whatever it is
-            return problem_response(error)
+            result = problem_of(error)
+        return _response(result, hide)
 
     return answer
 
@@ -168,8 +171,9 @@ def parsed_query(request: Request, kind: type[Q]) -> Q:
         raise InvalidInput(f"the request's query: {error}") from error
 
 
-def _response(result: Any) -> Response:
+def _response(result: Any, hide: Callable[[bytes], bytes] = bytes) -> Response:
+    """``hide`` replaces the secrets in an answer: what a tool returned to us may hold some."""
     if isinstance(result, Problem):
-        return Response(msgspec.json.encode(result), result.status, media_type=MEDIA_TYPE)
+        return Response(hide(msgspec.json.encode(result)), result.status, media_type=MEDIA_TYPE)
     status, body = (result.status, result.body) if isinstance(result, Answer) else (200, result)
-    return Response(msgspec.json.encode(body), status, media_type="application/json")
+    return Response(hide(msgspec.json.encode(body)), status, media_type="application/json")

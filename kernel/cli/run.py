@@ -38,11 +38,15 @@ def command(cli: Cli, log_level: str | None, log_format: str | None, **flags: An
     """
     from .. import logs
     from ..daemon import Daemon
+    from ..guarded import guard_output
 
     config, _ = cli.settings(**{"log.level": log_level, "log.format": log_format}, **flags)
     color = color_wanted(os.environ, sys.stderr)
-    logs.configure(config.log.level, config.log.format, sys.stderr, color=color)
-    Daemon(config).run(lambda about: _ready(cli, about))
+    daemon = Daemon(config)
+    guard_output(daemon.secrets)
+    log = config.log
+    logs.configure(log.level, log.format, sys.stderr, color=color, secrets=daemon.secrets)
+    daemon.run(lambda about: _ready(cli, about))
 
 
 def _ready(cli: Cli, about: dict[str, Any]) -> None:
