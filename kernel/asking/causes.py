@@ -112,6 +112,11 @@ def _stalled(body: dict[str, Any]) -> str:
     return f"no progress in {body['what']} for {duration(body['seconds'])}: {body['action']}"
 
 
+def _cancel_requested(body: dict[str, Any]) -> str:
+    by = f" by {body['by']}" if body.get("by") else ""
+    return f"a cancel was asked for{by}: {body['reason']}"
+
+
 def _failed(body: dict[str, Any]) -> str:
     return f"failed after {body.get('attempts', 1)} attempt(s): {body['kind']}: {body['cause']}"
 
@@ -124,7 +129,7 @@ _TELLERS: dict[str, Callable[[dict[str, Any]], str]] = {
     "task.running": lambda body: f"the agent began attempt {body.get('attempt', 1)}",
     "task.attempt_failed": _attempt_failed,
     "task.stalled": _stalled,
-    "task.cancel_requested": lambda body: f"a cancel was asked for: {body['reason']}",
+    "task.cancel_requested": _cancel_requested,
     "task.succeeded": lambda body: f"succeeded after {duration(body.get('seconds', 0.0))}",
     "task.failed": _failed,
     "task.cancelled": lambda body: f"cancelled: {body['reason']}",

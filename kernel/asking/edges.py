@@ -91,9 +91,10 @@ def _ending(history: History, task: TaskRecord, now: float) -> Edge | None:
     above: TaskRecord | None = task
     while above is not None:
         if above.cancel is not None:
-            reason, since = above.cancel
+            reason, since, by = above.cancel
             whose = "its end" if above is task else f"its end with {above.id}"
-            text = f"{whose}: a cancel was asked for{_ago(since, now)} ({reason})"
+            whom = f" by {by}" if by else ""
+            text = f"{whose}: a cancel was asked for{whom}{_ago(since, now)} ({reason})"
             return Edge("ending", task.id, text, since)
         above = history.tasks.get(above.parent)
     return None

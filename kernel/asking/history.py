@@ -128,7 +128,7 @@ def _cancel_requested(history: History, event: Event) -> None:
     body = event.data
     task = history.tasks.get(event.task)
     if task is not None and task.cancel is None:
-        task.cancel = (body["reason"], event.time)
+        task.cancel = (body["reason"], event.time, body.get("by", ""))
 
 
 def _ended(history: History, event: Event) -> None:

@@ -41,7 +41,11 @@ class CallRecord(msgspec.Struct):
 
 
 class TaskRecord(msgspec.Struct):
-    """One task; ``cancel`` is a reason and a time, ``stalled`` what, since when, and the action."""
+    """One task.
+
+    ``cancel`` is a reason, a time and the task that asked for it, if one did; ``stalled`` is what
+    made no progress, since when, and the action.
+    """
 
     id: str
     run: str
@@ -56,7 +60,7 @@ class TaskRecord(msgspec.Struct):
     attempts: list[Attempt] = []
     calls: list[CallRecord] = []
     children: list[str] = []
-    cancel: tuple[str, float] | None = None
+    cancel: tuple[str, float, str] | None = None
     stalled: tuple[str, float, str] | None = None
     ended: float | None = None
     kind: str = ""

@@ -168,13 +168,18 @@ def _ended(history: History, task: TaskRecord) -> str:
 
 
 def _above(history: History, task: TaskRecord) -> str:
-    """Who was cancelled first, when it was not the task itself."""
-    above = history.tasks.get(task.parent)
-    while above is not None and task.cancel is None:
-        if above.cancel is not None:
-            return f" (asked for {above.id}, above it)"
+    """Who asked for it, and for which task above it when it was not for this one."""
+    above: TaskRecord | None = task
+    while above is not None and above.cancel is None:
         above = history.tasks.get(above.parent)
-    return ""
+    if above is None or above.cancel is None:
+        return ""
+    by = f" by {above.cancel[2]}" if above.cancel[2] else ""
+    if above is task:
+        return f" (asked for{by})" if by else ""
+    return (
+        f" (asked for{by} for {above.id}, above it)" if by else f" (asked for {above.id}, above it)"
+    )
 
 
 def _below(history: History, task: TaskRecord) -> str:

@@ -208,6 +208,24 @@ def it_was_cancelled_with_its_parent(stage):
     return kernel, named["child"], {"parent": parent}
 
 
+@plant(words=["was cancelled after", "not needed", "(asked for by {by})"])
+def another_task_cancelled_it(stage):
+    @agent
+    async def fickle(ctx) -> str:
+        child = await ctx.submit("idle")
+        await child.cancel("not needed")
+        return child.id
+
+    kernel = stage.kernel()
+    kernel.spawn("fickle", fickle)
+    kernel.spawn("idle", agents.idle)
+    task = kernel.submit("fickle")
+    child = task.result(timeout=30)
+    stage.until(lambda: kernel.task(child).ended)
+    stage.see(kernel, child, "task.cancelled")
+    return kernel, child, {"by": task.id}
+
+
 @plant(words=["failed after", "1 of 1 attempt(s)", "its child {child} of agent 'broken' failed"])
 def its_child_failed_first(stage):
     kernel = stage.kernel()
