@@ -4,16 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from .trees import Forest
+from . import trees
 
 
 @pytest.mark.parametrize("first", range(0, 40, 10))
 def test_a_tree_that_is_cancelled_at_any_instant_ends_once_and_at_once(first):
-    forest = Forest()
-    try:
-        for seed in range(first, first + 10):
-            forest.cancel_one(seed)
-    finally:
-        counts = forest.close()
+    counts = trees.run(range(first, first + 10))
     assert counts["trees"] == 10
     assert counts["cancelled"] > 10, counts
