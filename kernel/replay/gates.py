@@ -1,0 +1,75 @@
+"""What waits for its moment in a replay: each is opened when the record calls for it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any, Literal, TypeAlias
+
+import msgspec
+
+__all__ = ["Gate", "Gates", "Kind"]
+
+Kind: TypeAlias = Literal[
+    "ack",  # a call was written down: its turn goes on
+    "reply",  # the Orchestrator answered: the turn that asked goes on
+    "result",  # a child has ended: its parent's turn goes on
+    "piece",  # the next piece of a model's answer
+    "answer",  # a tool's answer, or how far it is
+    "given",  # the end of a turn whose code is not here
+    "submit",  # a turn's command for the Orchestrator, which has not got it yet
+    "cancel",
+    "ended",
+    "run",  # the Scheduler's command for an agent, which has not got it yet
+    "stop",
+    "resume",  # the kernel started again: what was open goes on
+    "retry",  # the end of a back-off
+]
+
+
+class Gate(msgspec.Struct, eq=False):
+    """``task`` says whose turn or end it is; ``ref`` tells gates of a kind apart."""
+
+    kind: Kind
+    task: str
+    ref: str
+    open: Callable[[], None]
+    message: Any = None
+
+
+class Gates:
+    """All that wait, in the order in which they came."""
+
+    def __init__(self) -> None:
+        """None."""
+        self._waiting: list[Gate] = []
+
+    def add(
+        self,
+        kind: Kind,
+        task: str,
+        open: Callable[[], None],
+        ref: str = "",
+        message: Any = None,
+    ) -> None:
+        """One more."""
+        self._waiting.append(Gate(kind, task, ref, open, message))
+
+    def find(
+        self, kinds: Iterable[Kind], task: str | None = None, ref: str | None = None
+    ) -> list[Gate]:
+        """Those of these kinds; of any task, or any ``ref``, where none is given."""
+        wanted = frozenset(kinds)
+        return [
+            gate
+            for gate in self._waiting
+            if gate.kind in wanted and task in (None, gate.task) and ref in (None, gate.ref)
+        ]
+
+    def open(self, gate: Gate) -> None:
+        """Let it through; once."""
+        self._waiting.remove(gate)
+        gate.open()
+
+    def clear(self) -> None:
+        """Nobody waits any more."""
+        self._waiting.clear()

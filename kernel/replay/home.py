@@ -1,0 +1,82 @@
+"""The agents' loop of a replay, and the executor that starts turns on it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from functools import partial
+from threading import Lock, get_ident
+from typing import Any
+
+import msgspec
+
+from retinue.actors.execution.executor import Done, Outcome, Running, Turn
+from retinue.actors.execution.home import Home, Tenant
+from retinue.actors.execution.shared_turn import SharedTurn
+
+from .lockstep import Lockstep
+from .virtual_loop import VirtualLoop
+
+__all__ = ["ReplayHome"]
+
+GRACE = 0.5
+"""Seconds, as the kernel's executors give to a turn that was told to stop."""
+
+CLOSED = Outcome(kind="KernelClosed", cause="the kernel was closed while the turn ran")
+
+
+class ReplayHome(Home):
+    """A ``Home`` on a loop that has no thread, and an ``Executor`` for turns of every isolation."""
+
+    def __init__(self, loop: VirtualLoop) -> None:
+        """Turns of plain functions get a thread, in step with the loop."""
+        self.live: dict[Tenant, Callable[[Outcome], None]] = {}
+        self.fresh: set[Tenant] = set()
+        self.told: dict[Tenant, float | None] = {}
+        self.lock = Lock()
+        self.thread: Any = _OnLoop(loop)
+        self._instances = None
+        self._report = _unheard
+
+    def start(self, turn: Turn, done: Done) -> Running:
+        """As ``Executor.start``."""
+        if not turn.spec.is_async:
+            runner = turn.runner or turn.spec.instance()
+            turn = msgspec.structs.replace(turn, runner=Lockstep(runner, turn.port))
+        running = SharedTurn(turn, self, GRACE)
+        self.add(running, done)
+        self.thread.post(partial(running.begin, self))
+        return running
+
+    def forget(self, agent: str, runner: Any = None, isolation: str = "shared") -> None:
+        """The agent is gone; what it would do last is no part of a run."""
+
+    def end_turns(self) -> None:
+        """The kernel is closed, or killed: every turn ends without a decision."""
+        for tenant in list(self.live):
+            tenant.dismiss(CLOSED)
+            if tenant.root is not None:
+                tenant.root.cancel()
+        for task in asyncio.all_tasks(self.thread.loop):
+            task.cancel()
+
+
+class _OnLoop:
+    """What a turn asks of a ``LoopThread``."""
+
+    def __init__(self, loop: VirtualLoop) -> None:
+        self.loop = loop
+
+    @property
+    def ident(self) -> int:
+        return get_ident()
+
+    def post(self, callback: Callable[[], object]) -> bool:
+        self.loop.call_soon(callback)
+        return True
+
+    wake = post
+
+
+def _unheard(agent: str, text: str) -> None:
+    """What an executor would log."""

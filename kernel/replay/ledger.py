@@ -1,0 +1,188 @@
+"""Two columns: the events that were recorded, and those that are made anew. Pure bookkeeping."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import msgspec
+
+from retinue.bus.codec import decode
+from retinue.bus.envelope import Envelope, Event
+from retinue.bus.messages import TERMINAL_TASK, AttemptFailed
+
+from .divergence import ABSENT, Divergence, difference, shown
+from .recording import Producer, Recording, producer_of
+
+__all__ = ["Entry", "Ledger"]
+
+Stream = tuple[Producer, str, int]
+"""Events that one maker makes in an order of its own: for a turn, with the attempt's number."""
+
+INTERRUPTED = "Interrupted"
+
+
+class Entry(msgspec.Struct):
+    """One recorded event, and what stands beside it."""
+
+    index: int
+    event: Event
+    stream: Stream
+    made: Envelope | None = None
+    appended: bool = False
+    then: list[Callable[[], None]] = []
+
+    @property
+    def producer(self) -> Producer:
+        """Who makes it."""
+        return self.stream[0]
+
+
+class Ledger:
+    """The run's recorded events in order; each is claimed by the one that is made anew."""
+
+    def __init__(self, recording: Recording) -> None:
+        """Nothing is claimed yet."""
+        self.entries: list[Entry] = []
+        self.divergence: Divergence | None = None
+        self._complete = recording.complete
+        self._streams: dict[Stream, list[Entry]] = {}
+        self._by_id: dict[str, Entry] = {}
+        self._turns: dict[str, int] = {}
+        self._strands: dict[tuple[Stream, int], int] = {}
+        self._unclaimed = 0
+        self._cut = _cut_off(recording)
+        self._fill(recording.events)
+
+    def current(self) -> Event | None:
+        """The first event that nobody made yet: the one whose moment it is."""
+        while self._unclaimed < len(self.entries):
+            entry = self.entries[self._unclaimed]
+            if entry.made is None:
+                return entry.event
+            self._unclaimed += 1
+        return None
+
+    def following(self, producer: Producer, task: str, *types: str) -> Event | None:
+        """The next event of a maker about a task, of one of these types if any, not made yet."""
+        for entry in self._streams.get(self._stream(producer, task), ()):
+            if entry.made is None and (not types or entry.event.type in types):
+                return entry.event
+        return None
+
+    def claim(
+        self,
+        producer: Producer,
+        task: str,
+        make: Callable[[Event], Envelope],
+        blank: Callable[[], Envelope],
+        strand: int = 0,
+    ) -> Entry | None:
+        """Put what is made anew beside the recorded event that it stands for.
+
+        ``make`` builds it with that event's id and moment, ``blank`` without. ``strand`` tells
+        branches of one turn apart, which may overtake each other. ``None`` when it stands for
+        nothing: that is a divergence, unless the record broke off there.
+        """
+        stream = self._stream(producer, task)
+        open_entries = [e for e in self._streams.get(stream, ()) if e.made is None]
+        after = self._strands.get((stream, strand), -1)
+        chosen = _fitting(open_entries, after, make, strict=producer != "turn")
+        if chosen is None:
+            self._refuse(stream, open_entries, make, blank)
+            return None
+        entry, entry.made = chosen
+        self._strands[stream, strand] = entry.index
+        self._by_id[entry.event.id] = entry
+        if entry.event.type == "task.running":
+            self._turns[task] = self._turns.get(task, 0) + 1
+        return entry
+
+    def entry_of(self, made: Envelope) -> Entry | None:
+        """The entry that an envelope was claimed for."""
+        return self._by_id.get(made.id)
+
+    def diverge(self, event: Event, field: str, recorded: str, replayed: str) -> None:
+        """Note that an event differs, unless one before it did."""
+        if self.divergence is None:
+            self.divergence = Divergence(
+                event.seq, event.type, event.task, field, recorded, replayed
+            )
+
+    def _fill(self, events: Sequence[Event]) -> None:
+        turns: dict[str, int] = {}
+        for index, event in enumerate(events):
+            producer = producer_of(event.type)
+            turn = turns.get(event.task, 0) if producer == "turn" else 0
+            entry = Entry(index, event, (producer, event.task, turn))
+            self.entries.append(entry)
+            self._streams.setdefault(entry.stream, []).append(entry)
+            if event.type == "task.running":
+                turns[event.task] = turns.get(event.task, 0) + 1
+
+    def _stream(self, producer: Producer, task: str) -> Stream:
+        return producer, task, self._turns.get(task, 0) if producer == "turn" else 0
+
+    def _refuse(
+        self,
+        stream: Stream,
+        open_entries: list[Entry],
+        make: Callable[[Event], Envelope],
+        blank: Callable[[], Envelope],
+    ) -> None:
+        """What was made stands for nothing: say what stood there instead."""
+        if open_entries:
+            event = open_entries[0].event
+            found = difference(event.envelope, make(event))
+            if found is not None:
+                self.diverge(event, found.field, found.recorded, found.replayed)
+        elif not (stream[0] == "turn" and stream in self._cut) and (
+            self._complete or stream[0] == "turn"
+        ):
+            self._surplus(stream, blank())
+
+    def _surplus(self, stream: Stream, made: Envelope) -> None:
+        current = self.current()
+        body = shown(msgspec.json.decode(made.body))
+        if self.divergence is not None:
+            return
+        if current is None:
+            self.divergence = Divergence(0, made.type, made.task, "", ABSENT, body)
+        else:
+            self.diverge(current, "", f"{current.type} next", f"{made.type} {body} before it")
+
+
+def _fitting(
+    entries: list[Entry], after: int, make: Callable[[Event], Envelope], *, strict: bool
+) -> tuple[Entry, Envelope] | None:
+    """The first entry that is what was made; only the very first one when ``strict``."""
+    for entry in entries[:1] if strict else entries:
+        if entry.index > after:
+            made = make(entry.event)
+            if made == entry.event.envelope:
+                return entry, made
+    return None
+
+
+def _cut_off(recording: Recording) -> frozenset[Stream]:
+    """Turns that the record breaks off: by a crash, or because it ends before they do."""
+    open_turns: dict[str, int] = {}
+    cut: set[Stream] = set()
+    turns: dict[str, int] = {}
+    for event in recording.timeline:
+        if event.type == "task.running" and event.run == recording.run:
+            turns[event.task] = open_turns[event.task] = turns.get(event.task, 0) + 1
+        elif event.type == "kernel.started":
+            cut.update(("turn", task, turn) for task, turn in open_turns.items())
+            open_turns.clear()
+        elif event.type in TERMINAL_TASK or _ends_attempt(event):
+            open_turns.pop(event.task, None)
+    cut.update(("turn", task, turn) for task, turn in open_turns.items())
+    return frozenset(cut)
+
+
+def _ends_attempt(event: Any) -> bool:
+    return (
+        event.type == "task.attempt_failed"
+        and decode(event.envelope.body, AttemptFailed).kind != INTERRUPTED
+    )

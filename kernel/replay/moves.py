@@ -1,0 +1,186 @@
+"""What can have led to the recorded event that is next: in the order in which it is tried."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import TypeAlias
+
+import msgspec
+
+from retinue.bus.codec import decode
+from retinue.bus.envelope import Event
+from retinue.bus.messages import CancelRequested, ToolProgress, ToolReturned
+
+from .answers import is_cut_off
+from .gates import Gate, Kind
+from .ledger import Entry
+from .stage import Stage
+
+__all__ = ["Move", "moves"]
+
+Move: TypeAlias = Callable[[], None]
+
+_GOES_ON: tuple[Kind, ...] = ("ack", "reply", "result", "piece", "submit", "cancel")
+"""What lets a turn go on."""
+
+_FOREIGN = frozenset({"AgentHung", "AgentLoopLost", "ProcessDied", "KernelClosed"})
+"""Ends of attempts that were done to a turn, not by it."""
+
+
+def moves(stage: Stage, entry: Entry) -> list[Move]:
+    """The likeliest first; none when nothing in the replay can lead there any more."""
+    event = entry.event
+    resumed = _open(stage, stage.gates.find(["resume"]))
+    if entry.producer == "outside":
+        return [partial(stage.take, entry)]
+    if resumed and entry.producer != "turn":
+        return resumed
+    special = _SPECIAL.get(event.type)
+    if special is not None:
+        return special(stage, event)
+    if entry.producer == "orchestrator":
+        return _decision(stage, event)
+    if entry.producer == "turn" and event.agent in stage.stubbed:
+        return [partial(stage.take, entry)]
+    return _step(stage, event)
+
+
+def _submitted(stage: Stage, event: Event) -> list[Move]:
+    task = next(iter(stage.recording.submitted)) if event.type == "run.started" else event.task
+    was = stage.recording.submitted[task]
+    if not was.parent or stage.agent_of(was.parent) in stage.stubbed:
+        asked = next(e for e in stage.recording.events if e.task == task)
+        return [partial(stage.submit, asked)]
+    held = stage.gates.find(["submit"], was.parent, str(was.ordinal))
+    return _open(stage, held[:1]) or _turn(stage, was.parent, event)
+
+
+def _cancelled(stage: Stage, event: Event) -> list[Move]:
+    by = decode(event.envelope.body, CancelRequested).by
+    if not by or stage.agent_of(by) in stage.stubbed:
+        return [partial(stage.cancel, event)]
+    return _open(stage, stage.gates.find(["cancel"], by, event.task)) or _turn(stage, by, event)
+
+
+def _scheduled(stage: Stage, event: Event) -> list[Move]:
+    if stage.line.waits(event.task):
+        return [partial(stage.schedule, event)]
+    return _open(stage, stage.gates.find(["retry"], event.task))
+
+
+def _running(stage: Stage, event: Event) -> list[Move]:
+    return _open(stage, stage.gates.find(["run"], event.task))
+
+
+def _state(stage: Stage, event: Event) -> list[Move]:
+    """The agent's state is committed at the end of a turn."""
+    end = stage.ledger.following("orchestrator", event.task)
+    given = [] if end is None else _give(stage, event.task, end)
+    return given or _turn(stage, event.task, event)
+
+
+def _progress(stage: Stage, event: Event) -> list[Move]:
+    if event.agent in stage.stubbed:
+        return _taken(stage, event)
+    held = stage.gates.find(["answer"], ref=decode(event.envelope.body, ToolProgress).call)
+    if held:
+        return [partial(stage.progress, event, held[0].message)]
+    return _turn(stage, event.task, event)
+
+
+def _returned(stage: Stage, event: Event) -> list[Move]:
+    if event.agent in stage.stubbed:
+        return _taken(stage, event)
+    body = decode(event.envelope.body, ToolReturned)
+    held = [] if is_cut_off(body) else stage.gates.find(["answer"], ref=body.call)
+    return _open(stage, held) or _turn(stage, event.task, event)
+
+
+_SPECIAL: dict[str, Callable[[Stage, Event], list[Move]]] = {
+    "run.started": _submitted,
+    "task.submitted": _submitted,
+    "task.cancel_requested": _cancelled,
+    "task.scheduled": _scheduled,
+    "task.running": _running,
+    "agent.state": _state,
+    "tool.progress": _progress,
+    "tool.returned": _returned,
+}
+
+
+def _decision(stage: Stage, event: Event) -> list[Move]:
+    """The end of an attempt or of a task: its turn's, its parents', a deadline's or an operator's."""
+    own = stage.gates.find(["ended", "run"], event.task)
+    above = [gate for task in _above(stage, event.task) for gate in stage.gates.find(["ended"], task)]
+    ends = _open(stage, own) + _open(stage, above)
+    kind = _kind(event)
+    stopped = _open(stage, stage.gates.find(["stop"], event.task))
+    foreign = _fail(stage, event, kind)
+    given = _give(stage, event.task, event)
+    stops = [partial(stage.stop_agent, name, reason) for name, reason in stage.stops(event)]
+    if kind in _FOREIGN:
+        return ends + foreign
+    if kind == "AgentStopped":
+        return ends + stopped + stops + _turn(stage, event.task, event)
+    if event.type == "task.cancelled" or kind == "DeadlineExceeded":
+        return ends + stopped + _timers(stage, event) + given + _turn(stage, event.task, event) + stops
+    return ends + given + _turn(stage, event.task, event) + foreign
+
+
+def _step(stage: Stage, event: Event) -> list[Move]:
+    return _turn(stage, event.task, event)
+
+
+def _turn(stage: Stage, task: str, event: Event) -> list[Move]:
+    """What lets the turn of ``task`` go on, or stops it; then what could do so by way of others."""
+    own = _open(stage, stage.gates.find(_GOES_ON, task))
+    stop = _open(stage, stage.gates.find(["stop"], task))
+    others = [gate for gate in stage.gates.find([*_GOES_ON, "stop", "ended"]) if gate.task != task]
+    closing: list[Move] = [stage.close_turns] if stage.closing else []
+    early = stage.loop.due()
+    timer: list[Move] = [] if early is None else [stage.loop.fire]
+    in_time = early is not None and early <= event.time
+    first, last = (timer, []) if in_time else ([], timer)
+    return own + first + stop + closing + _open(stage, others) + last
+
+
+def _timers(stage: Stage, event: Event) -> list[Move]:
+    due = stage.loop.due()
+    return [stage.loop.fire] if due is not None and due <= event.time else []
+
+
+def _fail(stage: Stage, event: Event, kind: str) -> list[Move]:
+    """The turn came to an end from outside: its process died, it was cut off."""
+    working = stage.turns.get(event.task)
+    if working is None or working.running is None or not kind:
+        return []
+    cause = msgspec.json.decode(event.envelope.body).get("cause", "")
+    return [partial(working.running.cancel, cause, kind)]
+
+
+def _give(stage: Stage, task: str, end: Event) -> list[Move]:
+    """The end of a turn whose code is not here, as the event tells it."""
+    waiting = stage.stubs.get(task)
+    if waiting is None or waiting.done() or end.type.startswith("run."):
+        return []
+    return [partial(waiting.set_result, end)]
+
+
+def _taken(stage: Stage, event: Event) -> list[Move]:
+    return [partial(stage.take, stage.entry(event))]
+
+
+def _open(stage: Stage, gates: list[Gate]) -> list[Move]:
+    return [partial(stage.gates.open, gate) for gate in gates]
+
+
+def _above(stage: Stage, task: str) -> list[str]:
+    return [above.id for above in stage.table.lineage(task) if above.id != task]
+
+
+def _kind(event: Event) -> str:
+    if event.type not in ("task.failed", "task.attempt_failed"):
+        return ""
+    kind: str = msgspec.json.decode(event.envelope.body)["kind"]
+    return kind

@@ -1,0 +1,139 @@
+"""What a journal tells of one run, and of what it was among. Read once; nothing is changed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from functools import cached_property
+from typing import Literal, TypeAlias
+
+from retinue.bus.codec import decode
+from retinue.bus.envelope import Event
+from retinue.bus.errors import NotFound
+from retinue.bus.journal import Filter
+from retinue.bus.messages import (
+    TERMINAL_RUN,
+    AgentStopped,
+    LlmReturned,
+    TaskSubmitted,
+    ToolReturned,
+)
+
+from ..asking.source import Source
+
+__all__ = ["Producer", "Recording", "producer_of"]
+
+Producer: TypeAlias = Literal["orchestrator", "scheduler", "agent", "turn", "outside"]
+"""Who makes an event anew; what comes from ``outside`` is taken as it was recorded."""
+
+CONTEXT = (
+    "kernel.started",
+    "kernel.stopping",
+    "kernel.recovered",
+    "agent.spawned",
+    "agent.stopped",
+    "agent.state",
+)
+_ORCHESTRATOR = frozenset(
+    {
+        "task.submitted",
+        "task.queued",
+        "task.attempt_failed",
+        "task.cancel_requested",
+        "task.succeeded",
+        "task.failed",
+        "task.cancelled",
+        "task.outcome_unknown",
+        "run.started",
+        *TERMINAL_RUN,
+    }
+)
+_OUTSIDE = ("task.stalled", "agent.failed", "message.", "security.", "approval.", "plugin.")
+
+
+class Recording:
+    """The events of a run, in order, and those around it that it depends on.
+
+    ``events`` are the run's; ``timeline`` has the others' among them: agents that came and went,
+    the states that other runs left them with, and the kernel's stops and starts.
+    """
+
+    def __init__(self, run: str, events: Iterable[Event], context: Iterable[Event]) -> None:
+        """``context`` may hold more than is needed; raises ``NotFound`` for a run without events."""
+        self.run = run
+        self.events = list(events)
+        if not self.events:
+            raise NotFound(f"no run {run!r} is in the journal: see `retinue runs list`")
+        around = [event for event in context if event.run != run]
+        self.last = self.events[-1].seq
+        self.timeline = sorted([*self.events, *around], key=lambda event: event.seq)
+
+    @classmethod
+    def read(cls, source: Source, run: str) -> Recording:
+        """From a journal, or whatever reads like one; raises ``NotFound``."""
+        events = list(source.read(0, Filter(run=run)))
+        return cls(run, events, source.read(0, Filter(types=CONTEXT)) if events else ())
+
+    @classmethod
+    def of(cls, events: Iterable[Event], run: str) -> Recording:
+        """From all of a kernel's events, or those that matter of them."""
+        every = list(events)
+        return cls(
+            run,
+            (event for event in every if event.run == run),
+            (event for event in every if event.type in CONTEXT),
+        )
+
+    @property
+    def complete(self) -> bool:
+        """Whether the run has ended."""
+        return self.events[-1].type in TERMINAL_RUN
+
+    @cached_property
+    def submitted(self) -> dict[str, TaskSubmitted]:
+        """By task."""
+        found = (event for event in self.events if event.type == "task.submitted")
+        return {event.task: decode(event.envelope.body, TaskSubmitted) for event in found}
+
+    @cached_property
+    def returned(self) -> dict[str, ToolReturned]:
+        """The answers of tools, by call."""
+        found = (event for event in self.events if event.type == "tool.returned")
+        bodies = (decode(event.envelope.body, ToolReturned) for event in found)
+        return {body.call: body for body in bodies}
+
+    @cached_property
+    def answered(self) -> dict[str, LlmReturned]:
+        """The answers of models, by call."""
+        found = (event for event in self.events if event.type == "llm.returned")
+        bodies = (decode(event.envelope.body, LlmReturned) for event in found)
+        return {body.call: body for body in bodies}
+
+    @cached_property
+    def mute(self) -> frozenset[str]:
+        """Agents that had an answer of a model which was not recorded."""
+        return frozenset(
+            event.agent
+            for event in self.events
+            if event.type == "llm.returned"
+            and decode(event.envelope.body, LlmReturned).pieces is None
+        )
+
+    def agents(self) -> frozenset[str]:
+        """The agents that the run's tasks were for."""
+        return frozenset(event.agent for event in self.events if event.agent)
+
+    def stops(self) -> list[tuple[int, str, str]]:
+        """Agents that were stopped: when, which, and why."""
+        found = (event for event in self.timeline if event.type == "agent.stopped")
+        return [(e.seq, e.agent, decode(e.envelope.body, AgentStopped).reason) for e in found]
+
+
+def producer_of(type: str) -> Producer:
+    """Whose decision an event of a run is."""
+    if type in _ORCHESTRATOR:
+        return "orchestrator"
+    if type == "task.scheduled":
+        return "scheduler"
+    if type in ("task.running", "agent.state"):
+        return "agent"
+    return "outside" if type.startswith(_OUTSIDE) else "turn"
