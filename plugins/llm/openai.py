@@ -123,8 +123,8 @@ class OpenAIModel:
         )
 
     def _clean(self, message: str) -> str:
-        """Endpoints repeat the key they refuse."""
-        return message[:500].replace(self._key, "[key]") if self._key else message[:500]
+        """Endpoints repeat the key they refuse: it goes before the cut, which could halve it."""
+        return (message.replace(self._key, "[key]") if self._key else message)[:500]
 
 
 def _import() -> None:
