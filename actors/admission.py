@@ -34,13 +34,16 @@ class Admission:
         self._input_bytes = input_bytes
         self._open_tasks = open_tasks
         self.closing = ""
-        """Why no new run is taken any more; children of running tasks still are."""
+        """Why no new run is taken any more; children of running tasks still are.
+
+        They are as well while the journal is in trouble: what was accepted waits, and is not failed.
+        """
 
     def admit(self, envelope: Envelope, body: SubmitTask, table: TaskTable, now: float) -> Task:
         """The task that the command asks for; raises the error that says why not."""
         if self.closing and not body.parent:
             raise KernelClosed(f"the kernel takes no new work: {self.closing}")
-        if self._health.trouble:
+        if self._health.trouble and not body.parent:
             raise Unavailable(f"the kernel takes no new work: {self._health.trouble}")
         check_priority(body.priority)
         self._check_input(envelope, body)

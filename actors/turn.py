@@ -39,6 +39,10 @@ if TYPE_CHECKING:
 __all__ = ["KernelTurn", "Services", "outcome_of"]
 
 
+PATIENCE = 86_400.0
+"""Seconds. A full disk may hold a command of a turn up for long; the turn's own deadline ends it."""
+
+
 class Services(msgspec.Struct, frozen=True):
     """What turns need of the kernel."""
 
@@ -124,7 +128,8 @@ class KernelTurn:
         command = msgspec.structs.replace(
             command, task=self._services.scribe.ids.make("t"), agent=agent
         )
-        accepted: str = await self._services.orchestrator().ask(command, block=False)
+        orchestrator = self._services.orchestrator()
+        accepted: str = await orchestrator.ask(command, block=False, timeout=PATIENCE)
         return accepted
 
     async def result(self, task: str) -> Any:
@@ -148,7 +153,7 @@ class KernelTurn:
         command = msgspec.structs.replace(
             self.steps.write(CancelTask(reason, self.task)), task=task
         )
-        await self._services.orchestrator().ask(command, block=False)
+        await self._services.orchestrator().ask(command, block=False, timeout=PATIENCE)
 
     def model(self, name: str | None = None) -> ChatModel:
         """The agent's model, or the named one; its calls become events of this turn."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 import stat
@@ -16,6 +17,7 @@ from .unix_socket import is_answered
 
 __all__ = ["FolderInUse", "FolderNotOurs", "StateFolder", "folder_of"]
 
+_UNWRITABLE = frozenset({errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT})
 _TRIES, _PAUSE = 5, 0.05  # seconds
 
 
@@ -24,7 +26,7 @@ class FolderInUse(RetinueError):
 
 
 class FolderNotOurs(RetinueError, PermissionError):
-    """The folder belongs to another user, or others may enter it."""
+    """The folder belongs to another user, or may not be written."""
 
 
 def folder_of(config: Config, environ: Mapping[str, str] = os.environ) -> Path:
@@ -56,10 +58,19 @@ class StateFolder:
 
         Raises ``FolderInUse``, ``FolderNotOurs``, ``ConfigError`` (not a folder), ``OSError``.
         """
-        _make(self.path)
-        self._lock = self._locked()
-        stale = self._remove_files()
-        self.pid_file.write_text(f"{os.getpid()}\n")
+        try:
+            _make(self.path)
+            self._lock = self._locked()
+            stale = self._remove_files()
+            self.pid_file.write_text(f"{os.getpid()}\n")
+        except OSError as error:
+            self._let_go()
+            if error.errno not in _UNWRITABLE:  # none for our own FolderNotOurs
+                raise
+            raise FolderNotOurs(
+                f"the state folder {self.path} cannot be written ({error.strerror}): "
+                "make it writable, or choose another --state-dir"
+            ) from error
         return stale
 
     def release(self) -> None:
@@ -67,8 +78,7 @@ class StateFolder:
         if self._lock is None:
             return
         self._remove_files()
-        os.close(self._lock)  # the lock file stays: removing it would let two daemons lock
-        self._lock = None
+        self._let_go()
 
     def pid(self) -> int | None:
         """The pid that is written there, whether or not it still runs."""
@@ -99,6 +109,11 @@ class StateFolder:
             os.close(lock)
             raise FolderInUse(self._in_use())
         return lock
+
+    def _let_go(self) -> None:
+        if self._lock is not None:
+            os.close(self._lock)  # the lock file stays: removing it would let two daemons lock
+            self._lock = None
 
     def _in_use(self) -> str:
         state = "answers" if is_answered(self.socket) else "is starting or stopping"

@@ -15,19 +15,24 @@ from retinue.bus.views import TaskView
 from retinue.bus.wire import ObservedEvent
 from retinue.kernel.client import Client
 
-RETINUE = (sys.executable, "-P", "-c", "from retinue.kernel.cli import main; main()")
+MAIN = "from retinue.kernel.cli import main; main()"
+RETINUE = (sys.executable, "-P", "-c", MAIN)
 WORLD = Path(__file__).with_name("world.py")
 
 
 class Daemon:
     """One life of a daemon on ``folder``; the next one goes on where this one ends."""
 
-    def __init__(self, folder: Path, *arguments: str, **environ: str) -> None:
-        """Starts at once; ``ready`` waits for it. What it logs goes to a file beside the folder."""
+    def __init__(self, folder: Path, *arguments: str, before: str = "", **environ: str) -> None:
+        """Starts at once; ``ready`` waits for it. What it logs goes to a file beside the folder.
+
+        ``before`` is Python that its process runs first, to be less able than others.
+        """
         self.folder = folder
         self.client = Client(folder / "retinue.sock", timeout=20.0)
         self.log = folder.with_name(folder.name + ".log")
-        command = [*RETINUE, "run", "--json", "--state-dir", str(folder), "--redis", "none"]
+        start = [sys.executable, "-P", "-c", f"{before}\n{MAIN}"]
+        command = [*start, "run", "--json", "--state-dir", str(folder), "--redis", "none"]
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
                 [*command, *arguments],
@@ -44,6 +49,13 @@ class Daemon:
         assert line, f"the daemon did not start: {self.log.read_text()[-3000:]}"
         assert json.loads(line)["ready"]
         return self
+
+    def refused(self) -> str:
+        """The last line that it said, once it has ended by itself; raises when it goes on."""
+        out, _ = self.process.communicate(timeout=30)
+        assert not out, f"it started: {out}"
+        assert self.process.returncode > 0, f"exit code {self.process.returncode}"
+        return self.log.read_text().rstrip().rpartition("\n")[2]
 
     def kill(self) -> None:
         """SIGKILL, and wait until it is gone."""

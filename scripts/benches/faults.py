@@ -1,0 +1,89 @@
+"""The faults at full length, each counted: what was done to the kernel, and what it broke by it."""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "tests"))  # the short form of each fault is a test
+
+from faults import chaos, kills, storage, trees  # noqa: E402
+
+CHAOS, MESSAGES = 1_000, 10_000
+TREES, FOREST = 1_000, 50
+KILLS, CHAIN = 300, 10
+
+
+def run(report: Any) -> None:
+    """Every fault; ``report`` is a ``report.Report``."""
+    for fault in (_chaos, _trees, _kills, _storage):
+        fault(report, Tally(report))
+
+
+class Tally:
+    """Counts what a fault did, and how often a promise was broken by it."""
+
+    def __init__(self, report: Any) -> None:
+        self.report = report
+        self.counts: Counter[str] = Counter()
+        self.broken = 0
+
+    def add(self, work: Callable[[], Counter[str]]) -> None:
+        """Do the work; what it raises is told, and counted."""
+        try:
+            self.counts.update(work())
+        except AssertionError as broken:
+            self.broken += 1
+            self.report.progress(f"BROKEN: {broken}")
+
+    def close(self, fault: str, shown: dict[str, str], promise: str) -> None:
+        """A row for each figure of ``shown``, and the one that has to be 0."""
+        for name, unit in shown.items():
+            self.report.note(f"{fault}: {name}", self.counts[name], unit)
+        self.report.at_most(f"{fault}: {promise}", self.broken, 0, "broken")
+
+
+def _chaos(report: Any, tally: Tally) -> None:
+    runs = 10 if report.quick else CHAOS
+    for seed in range(runs):
+        if seed % 100 == 0:
+            report.progress(f"chaos, run {seed} of {runs}")
+        tally.add(lambda seed=seed: chaos.run(seed, MESSAGES) + Counter(runs=1))
+    shown = dict.fromkeys(("runs", "messages", "failed", "restarts", "lost", "asks"), "")
+    tally.close("chaos", shown, "every message accounted for, every ask answered")
+
+
+def _trees(report: Any, tally: Tally) -> None:
+    runs = 50 if report.quick else TREES
+    for first in range(0, runs, FOREST):
+        report.progress(f"cancelled trees, {first} of {runs}")
+        tally.add(lambda first=first: trees.run(range(first, first + FOREST)))
+    shown = dict.fromkeys(("trees", "tasks", "cancels", "cancelled", "events"), "")
+    tally.close("cancel", shown, "one end each within a second, nothing after it")
+
+
+def _kills(report: Any, tally: Tally) -> None:
+    points = CHAIN if report.quick else KILLS
+    with tempfile.TemporaryDirectory() as folder:
+        for first in range(0, points, CHAIN):
+            report.progress(f"kill -9, point {first} of {points}")
+            seeds = range(first, first + CHAIN)
+            tally.add(lambda seeds=seeds: kills.run(Path(folder), seeds))
+    shown = dict.fromkeys(
+        ("kills", "event", "instant", "uncommitted", "torn", "accepted", "effects", "unknown"), ""
+    )
+    tally.close("kill -9", shown, "ends as undisturbed, nothing lost, no effect twice")
+
+
+def _storage(report: Any, tally: Tally) -> None:
+    for name, fault in storage.FAULTS.items():
+        report.progress(f"storage, {name}")
+        with tempfile.TemporaryDirectory() as folder:
+            tally.add(lambda fault=fault, folder=folder: fault(Path(folder)))
+    shown = dict.fromkeys(("faults", "accepted", "refused"), "")
+    tally.close("storage", shown, "accepted work kept, new work refused, on again after it")
