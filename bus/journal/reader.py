@@ -26,7 +26,7 @@ MAX_IDLE = 4
 CHUNK_ROWS = 4_096
 CHUNK_BYTES = 4 << 20
 _FIRST_ROWS = 64  # then four times as many each: who wants one event does not wait for 4,096
-_STEP = 256
+_STEP = 32  # rows between two looks at their size: it overshoots by these at most
 _BODY = 1 + COLUMNS.index("body")
 
 
@@ -132,7 +132,6 @@ class JournalReader:
                 cursor, size = reached, min(size * 4, CHUNK_ROWS)
 
     def _spans(self, query: Query, after: int, last: int) -> Iterable[tuple[int, int]]:
-        after = max(after, self.first - 1)
         with self.connection() as connection:
             blocks = query.blocks(connection, block_of(after + 1))
         return [(after, last)] if blocks is None else spans(blocks, after, last)

@@ -8,7 +8,7 @@ import subprocess
 import sys
 import tempfile
 import threading
-from contextlib import closing
+from contextlib import ExitStack, closing
 from pathlib import Path
 
 import pytest
@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 
 from retinue.bus.errors import InvalidInput, JournalError, KernelClosed
 from retinue.bus.journal import Filter, blocks, chain, index_check
+from retinue.bus.journal.query import Query
 from retinue.bus.journal.reader import JournalReader
 from retinue.bus.journal.retention import Retention
 from retinue.bus.journal.sqlite import SqliteStore
@@ -199,17 +200,11 @@ def test_a_reader_that_stops_in_the_middle_does_not_keep_the_log_from_being_writ
 
 def test_large_bodies_are_read_in_chunks_of_bounded_size(opened):
     store = opened()
-    store.append([envelope(n, body=b'"' + b"x" * 1_000_000 + b'"') for n in range(12)])
-    reading = store.read(limit=1)
-    assert next(reading).seq == 1
-    first, rows, reached = store.reader._chunk(_everything(), 0, 12, 4_096)
-    assert (first, len(rows), reached) == (1, 12, 12)
-
-
-def _everything():
-    from retinue.bus.journal.query import Query
-
-    return Query(Filter())
+    store.append([envelope(n, body=b'"' + b"x" * 100_000 + b'"') for n in range(1, 201)])
+    first, rows, reached = store.reader._chunk(Query(Filter()), 0, 200, 4_096)
+    assert (first, reached) == (1, len(rows))
+    assert 40 <= len(rows) <= 80
+    assert [event.seq for event in store.read()] == list(range(1, 201))
 
 
 @pytest.mark.parametrize(
@@ -259,7 +254,18 @@ def test_a_reader_refuses_a_file_that_is_not_there(path):
     assert (caught.value.kind, path.exists()) == ("missing", False)
 
 
-def test_reads_from_many_threads_share_a_bounded_number_of_connections(opened):
+def test_a_reader_keeps_a_bounded_number_of_connections_and_none_once_closed(opened):
+    reader = opened().reader
+    with ExitStack() as taken:
+        connections = {id(taken.enter_context(reader.connection())) for _ in range(6)}
+    assert (len(connections), len(reader._idle)) == (6, 4)
+    reader.close()
+    with reader.connection():
+        pass
+    assert len(reader._idle) == 0
+
+
+def test_threads_that_read_at_once_each_see_everything(opened):
     store = opened()
     store.append(envelopes(1_000))
     counts = []
@@ -275,4 +281,3 @@ def test_reads_from_many_threads_share_a_bounded_number_of_connections(opened):
     for thread in threads:
         thread.join(30)
     assert counts == [1_000] * 12
-    assert len(store.reader._idle) <= 4
