@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import signal
+from contextlib import closing
+from sqlite3 import connect
 
 import pytest
 
@@ -132,34 +134,35 @@ def test_state_is_another_name_of_the_folder(start, tmp_path):
 
 
 def test_a_changed_byte_is_found_and_its_place_is_told(start):
+    daemon = _ended_daemon(start)
+    [event] = objects(daemon.retinue("log", "--type", "task.submitted", "--json"))
+    change = "UPDATE events SET body = replace(body, 'innocent', 'inn0cent') WHERE seq = ?"
+    _tamper(daemon, change, event["seq"])
+    done = daemon.retinue("verify")
+    assert done.returncode == 65
+    assert done.stdout.startswith(f"event {event['seq']}: body")
+    assert "the journal is broken" in done.stderr
+
+
+def test_an_audit_that_does_not_add_up_exits_65_and_says_where(start):
+    daemon = _ended_daemon(start)
+    _tamper(daemon, "DELETE FROM events WHERE type = 'task.submitted'")
+    done = daemon.retinue("audit")
+    assert done.returncode == 65
+    assert "does not add up: r-" in done.stderr
+    assert "was not open" in done.stderr
+
+
+def _ended_daemon(start):
     daemon = start()
     daemon.ready()
     daemon.retinue("submit", "echo", "--input", '{"text": "innocent"}', "--wait")
     daemon.signal(signal.SIGTERM)
     daemon.ended()
-    file = daemon.folder / "journal.db"
-    data = file.read_bytes()
-    assert b"innocent" in data
-    file.write_bytes(data.replace(b"innocent", b"inn0cent"))
-    done = daemon.retinue("verify")
-    assert done.returncode == 65
-    assert "body" in done.stdout
-    assert "the journal is broken" in done.stderr
+    return daemon
 
 
-def test_an_audit_that_does_not_add_up_exits_65_and_says_where(start):
-    """An event of a run is deleted, as somebody with the file could."""
-    from contextlib import closing
-    from sqlite3 import connect
-
-    daemon = start()
-    daemon.ready()
-    daemon.retinue("submit", "echo", "--input", '{"text": "hi"}', "--wait")
-    daemon.signal(signal.SIGTERM)
-    daemon.ended()
+def _tamper(daemon, statement, *values):
+    """As somebody could who may write the file."""
     with closing(connect(daemon.folder / "journal.db")) as journal, journal:
-        journal.execute("DELETE FROM events WHERE type = 'task.submitted'")
-    done = daemon.retinue("audit")
-    assert done.returncode == 65
-    assert "does not add up: r-" in done.stderr
-    assert "was not open" in done.stderr
+        assert journal.execute(statement, values).rowcount == 1
