@@ -25,4 +25,4 @@ def _live(tree: Tree) -> Live:
     steps = {task: working.turn.step for task, working in list(tree.turns.items())}
     queued = tuple(t.id for t in list(tree.table.tasks.values()) if t.state == "queued")[:MOST]
     waiting = tree.scheduler.ask(WhyWaiting(queued)) if queued else {}
-    return Live(True, scheduler.max_running, steps, waiting)
+    return Live(True, scheduler.max_running, steps, waiting, tree.health.trouble)

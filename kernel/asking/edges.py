@@ -15,7 +15,7 @@ __all__ = ["Edge", "Live", "edges"]
 class Edge(msgspec.Struct, frozen=True, omit_defaults=True):
     """One thing that is waited for. ``task`` is the one that waits.
 
-    ``kind`` is one of kernel, ending, letter, back-off, paused, agent, busy, cap, line, handed-over,
+    ``kind`` is one of kernel, journal, ending, letter, back-off, paused, agent, busy, cap, line, handed-over,
     child, tool, model, code. ``since`` and ``until`` are seconds since the epoch.
     """
 
@@ -30,13 +30,15 @@ class Live(msgspec.Struct, frozen=True):
     """What only a running kernel knows: the step of each turn, and how the scheduler is set.
 
     ``running`` is ``None`` when nobody could tell whether the kernel runs. ``steps`` maps a task to
-    what its turn is at; ``waiting`` to the scheduler's own words.
+    what its turn is at; ``waiting`` to the scheduler's own words. ``journal`` says why it takes no
+    events, and is empty when it does.
     """
 
     running: bool | None = None
     max_running: int = 0
     steps: dict[str, str] = {}
     waiting: dict[str, str] = {}
+    journal: str = ""
 
 
 def edges(history: History, task: TaskRecord, now: float, live: Live) -> list[Edge]:
@@ -44,6 +46,8 @@ def edges(history: History, task: TaskRecord, now: float, live: Live) -> list[Ed
     down = _kernel_down(history, task, live)
     if down is not None and task.open:
         return [down]
+    if live.journal and task.open:
+        return [Edge("journal", task.id, f"the journal, which takes no events: {live.journal}")]
     found: list[Edge] = []
     seen: set[str] = set()
     following: TaskRecord | None = task

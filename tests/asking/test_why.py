@@ -253,3 +253,11 @@ def test_only_open_runs_and_the_one_that_is_asked_for_are_read(book):
     events = list(relevant(book.store, "r-1"))
     assert {event.run for event in events} == {"", "r-1", "r-2"}
     assert [event.seq for event in events] == sorted({event.seq for event in events})
+
+
+def test_a_journal_that_takes_no_events_is_what_everything_waits_for(book):
+    book.kernel("clerk")
+    book.begun("t-1", "clerk")
+    answer = asked(book, "t-1", Live(running=True, journal="the disk is full"))
+    assert [edge.kind for edge in answer.edges] == ["journal"]
+    assert "waits for the journal, which takes no events: the disk is full" in answer.answer
