@@ -93,7 +93,7 @@ class Agent(KernelActor):
             self._say_ended(envelope, AttemptEnded(body.attempt, kind="Cancelled"))
             return
         now = scribe.clock.time()
-        deadline, timeout = _limits(body, now)
+        deadline = _deadline(body, now)
         turn = KernelTurn(
             self._services,
             envelope,
@@ -116,7 +116,7 @@ class Agent(KernelActor):
         working = self._turns[envelope.task] = Working(turn, scribe.clock.monotonic())
         self._mine.add(envelope.task)
         working.running = self._executor.start(
-            Turn(self._spec, self._runner, bytes(body.input), turn, timeout),
+            Turn(self._spec, self._runner, bytes(body.input), turn, body.timeout),
             _Done(self.actor_ref, turn),
         )
 
@@ -184,12 +184,14 @@ class _Done:
         self._ref.tell(TurnOver(self._turn.task, outcome))
 
 
-def _limits(body: RunTask, now: float) -> tuple[float | None, float | None]:
-    """The attempt's end in seconds since the epoch, and the seconds left until then."""
-    deadline = body.until
-    if body.timeout is not None:
-        deadline = now + body.timeout if deadline is None else min(deadline, now + body.timeout)
-    return deadline, None if deadline is None else max(0.0, deadline - now)
+def _deadline(body: RunTask, now: float) -> float | None:
+    """The attempt's end in seconds since the epoch, for the agent to read.
+
+    Not what ends it: the wall clock may jump. The Orchestrator and the executor have timers.
+    """
+    if body.timeout is None:
+        return body.until
+    return now + body.timeout if body.until is None else min(body.until, now + body.timeout)
 
 
 def _copy(state: Mapping[str, Any]) -> dict[str, Any]:

@@ -53,7 +53,7 @@ def work(task: Task) -> RunTask:
 
 def task_end(task: Task, now: float) -> EventBody:
     """The task has ended."""
-    seconds = now - task.submitted
+    seconds = max(0.0, now - task.submitted)  # the wall clock may have been set back
     if task.state == "succeeded":
         return TaskSucceeded(msgspec.Raw(task.result), task.attempt, seconds)
     if task.state == "failed":
@@ -65,7 +65,7 @@ def task_end(task: Task, now: float) -> EventBody:
 
 def run_end(run: Run, root: Task, now: float) -> EventBody:
     """The run has ended as its root task did."""
-    seconds = now - run.started
+    seconds = max(0.0, now - run.started)
     if root.state == "succeeded":
         return RunSucceeded(seconds)
     if root.state in ("failed", "outcome_unknown"):

@@ -10,6 +10,7 @@ from typing import Any, Protocol
 
 import msgspec
 
+from retinue.bus.clock import Clock
 from retinue.bus.codec import encode_value
 from retinue.bus.errors import (
     DeadlineExceeded,
@@ -66,12 +67,14 @@ class Toolbox:
         monotonic: Callable[[], float],
         effects: Effects,
         secrecy: Secrecy,
+        clock: Clock | None = None,
     ) -> None:
-        """``make_id`` makes the ids that join a call to its return."""
+        """``make_id`` makes the ids that join a call to its return; ``clock`` is for the tools."""
         self._effects = effects
         self._make_id = make_id
         self._monotonic = monotonic
         self._secrecy = secrecy
+        self._clock = clock
         self._tools: dict[str, Tool] = {}
 
     def add(self, tools: Iterable[Tool]) -> None:
@@ -207,7 +210,11 @@ class Toolbox:
             caller.emit(ToolProgress(call, tool.name, done, total, note))
 
         context = ToolContext(
-            progress, lambda: over.is_set() or caller.cancelled, caller.deadline, effect=effect
+            progress,
+            lambda: over.is_set() or caller.cancelled,
+            caller.deadline,
+            self._clock,
+            effect,
         )
         work: Awaitable[Any]
         if tool.is_async:

@@ -44,15 +44,16 @@ class ManualClock:
     def __init__(self, now: float = 1_000_000_000.0) -> None:
         """Start at ``now``, in seconds since the epoch."""
         self._now = now
+        self._off = 0.0
         self._lock = threading.Lock()
         self._watchers: list[Callable[[], None]] = []
 
     def time(self) -> float:
-        """The moment it was set to."""
-        return self._now
+        """The moment it was set to, and what it jumped since."""
+        return self._now + self._off
 
     def monotonic(self) -> float:
-        """The same moment: both readings move together."""
+        """The same moment without the jumps: it never goes back."""
         return self._now
 
     def advance(self, seconds: float) -> None:
@@ -64,6 +65,11 @@ class ManualClock:
             watchers = list(self._watchers)
         for moved in watchers:
             moved()
+
+    def jump(self, seconds: float) -> None:
+        """Set the wall clock forward or back, as an operator or NTP does; no time passes by it."""
+        with self._lock:
+            self._off += seconds
 
     def subscribe(self, moved: Callable[[], None]) -> Callable[[], None]:
         """Call ``moved`` after each ``advance`` until the returned function is called."""

@@ -16,7 +16,7 @@ __all__ = ["adopt", "load_system_plugins"]
 
 def load_system_plugins(tree: Tree, own: Sequence[Plugin]) -> None:
     """Take every installed plugin in, then the program's; a broken one is recorded, not fatal."""
-    found, errors = load_plugins(tree.config.plugins)
+    found, errors = load_plugins(tree.config.plugins, clock=tree.clock)
     for plugin in found:
         adopt(tree, plugin, "system")
     for error in errors:

@@ -85,7 +85,7 @@ class Tree:
             self.roster, self.health, secrecy, limits.input_bytes, limits.open_tasks
         )
         self.effects = state.effects
-        self.toolbox = Toolbox(self.ids.make, clock.monotonic, self.effects, secrecy)
+        self.toolbox = Toolbox(self.ids.make, clock.monotonic, self.effects, secrecy, clock)
         self.models = Models(
             models,
             config.models.default,
@@ -102,7 +102,10 @@ class Tree:
             config.name, clock=clock, on_dead_letter=self._dead, on_failure=self._failed
         )
         self.executors = Executors(
-            f"retinue-{config.name}-agents", report=self.report, stall_after=config.watchdog.loop
+            f"retinue-{config.name}-agents",
+            report=self.report,
+            stall_after=config.watchdog.loop,
+            clock=clock,
         )
 
     def start(self) -> None:

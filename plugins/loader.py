@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from importlib.metadata import EntryPoint, entry_points
+from inspect import signature
 from pathlib import Path
 from typing import Any
 
+from retinue.bus.clock import Clock
 from retinue.bus.errors import PluginError
 
 from .manifest import read_manifest
@@ -16,16 +18,19 @@ from .references import find
 __all__ = ["GROUP", "load_manifest", "load_plugins"]
 
 GROUP = "retinue.plugins"
-"""The entry point group; each entry names a factory ``(settings) -> Plugin``."""
+"""The entry point group; each entry names a factory ``(settings) -> Plugin``, or ``(settings, clock)``."""
 
 
 def load_plugins(
-    settings: Mapping[str, Mapping[str, Any]], found: Iterable[EntryPoint] | None = None
+    settings: Mapping[str, Mapping[str, Any]],
+    found: Iterable[EntryPoint] | None = None,
+    clock: Clock | None = None,
 ) -> tuple[list[Plugin], list[PluginError]]:
     """Every installed plugin, by name, and one error for each that cannot be had.
 
     ``settings`` maps a plugin's name to its settings; ``{"enabled": False}`` leaves it out.
-    ``found`` are the entry points, those of the group by default.
+    ``found`` are the entry points, those of the group by default. ``clock`` goes to factories that
+    take one.
     """
     plugins: dict[str, Plugin] = {}
     errors: list[PluginError] = []
@@ -36,7 +41,7 @@ def load_plugins(
             continue
         try:
             _refuse_twin(entry, plugins)
-            plugins[entry.name] = _make(entry.name, entry.value, entry.load, given)
+            plugins[entry.name] = _make(entry.name, entry.value, entry.load, given, clock)
         except PluginError as error:
             errors.append(error)
     errors += _unknown(settings, {e.name for e in entries})
@@ -58,10 +63,18 @@ def load_manifest(path: Path, settings: Mapping[str, Any]) -> Plugin:
     return plugin
 
 
-def _make(name: str, origin: str, load: Callable[[], Any], settings: Mapping[str, Any]) -> Plugin:
+def _make(
+    name: str,
+    origin: str,
+    load: Callable[[], Any],
+    settings: Mapping[str, Any],
+    clock: Clock | None = None,
+) -> Plugin:
     """Import the factory and call it; whatever that raises is this plugin's error."""
     try:
-        plugin = load()(settings)
+        factory = load()
+        timed = clock is not None and "clock" in signature(factory).parameters
+        plugin = factory(settings, clock=clock) if timed else factory(settings)
     except PluginError:
         raise
     except (Exception, SystemExit) as error:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import time
 from typing import Any
 
+from retinue.bus.clock import Clock, SystemClock
+
 from .executor import Done, Executor, Report, Running, Stall, Turn
 from .process import ProcessExecutor
 from .service import Service
@@ -25,14 +27,21 @@ class Executors:
         grace: float = 0.5,
         stall_after: float = 2.0,
         memory: int = 4 << 30,
+        clock: Clock = SystemClock(),  # noqa: B008 - stateless
     ) -> None:
         """No thread and no process until the first turn. ``name`` begins the threads' names.
+
+        ``clock`` is what the waits of async agents and tools go by, those in processes excepted.
 
         ``memory`` bounds each process's address space, in bytes; 0 for no bound.
         """
         self._service = Service(f"{name}-service", report)
-        self.shared = SharedExecutor(name, grace=grace, stall_after=stall_after, report=report)
-        self.threads = ThreadExecutor(self.shared.run, self._service, report, grace=grace)
+        self.shared = SharedExecutor(
+            name, grace=grace, stall_after=stall_after, report=report, clock=clock
+        )
+        self.threads = ThreadExecutor(
+            self.shared.run, self._service, report, grace=grace, clock=clock
+        )
         self.processes = ProcessExecutor(
             self.shared.run, self._service, report, grace=grace, memory=memory
         )

@@ -8,6 +8,8 @@ from contextvars import ContextVar
 from threading import Lock
 from typing import Any, Protocol
 
+from retinue.bus.clock import Clock, SystemClock
+
 from .executor import Outcome, Report, Turn
 from .loop import LoopThread
 from .strike import Strike, strike
@@ -50,8 +52,16 @@ class Home:
     or, when that is lost, whoever moves it to another.
     """
 
+    clock: Clock = SystemClock()
+
     def __init__(
-        self, name: str, report: Report, lost: Callable[[Home], None], *, first: bool
+        self,
+        name: str,
+        report: Report,
+        lost: Callable[[Home], None],
+        *,
+        first: bool,
+        clock: Clock = SystemClock(),  # noqa: B008 - stateless
     ) -> None:
         """``first``: no loop was lost before this one, so that agents' instances are sound."""
         self.live: dict[Tenant, Callable[[Outcome], None]] = {}
@@ -61,7 +71,8 @@ class Home:
         self._instances: dict[Any, Any] | None = None if first else {}
         self._report = report
         self._lost = lost
-        self.thread = LoopThread(name, self._escaped)
+        self.clock = clock
+        self.thread = LoopThread(name, self._escaped, clock)
         self.thread.loop.set_task_factory(_adopting)  # type: ignore[arg-type]
         self.thread.loop.set_exception_handler(self._loose_end)
 

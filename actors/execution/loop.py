@@ -10,7 +10,10 @@ from collections.abc import Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+from retinue.bus.clock import Clock, SystemClock
+
 from ..runtime.context import before_rest
+from .timekeeping import keep_time
 
 __all__ = ["LoopThread"]
 
@@ -27,8 +30,14 @@ class LoopThread:
     Blocking calls (``asyncio.to_thread``) get a pool that ends with the loop.
     """
 
-    def __init__(self, name: str, escaped: Callable[[BaseException], None]) -> None:
+    def __init__(
+        self,
+        name: str,
+        escaped: Callable[[BaseException], None],
+        clock: Clock = SystemClock(),  # noqa: B008 - stateless
+    ) -> None:
         self.loop = asyncio.new_event_loop()
+        self._back_in_time = keep_time(self.loop, clock)
         self._pool = ThreadPoolExecutor(_POOL, thread_name_prefix=f"{name}-blocking")
         self.loop.set_default_executor(self._pool)
         self._escaped = escaped
@@ -106,6 +115,7 @@ class LoopThread:
             self._escaped(error)
 
     def _wind_up(self) -> None:
+        self._back_in_time()  # the end has bounds that no clock of a test may stop
         wind_up(self.loop, self._guarded)
         _end_pool(self._pool)
 

@@ -12,6 +12,8 @@ from typing import Any
 
 from loguru import logger
 
+from retinue.bus.clock import Clock, SystemClock
+
 from .executor import (
     AgentLoopLost,
     Done,
@@ -55,13 +57,15 @@ class SharedExecutor:
         stall_after: float = 2.0,
         strike_after: float = 1.0,
         report: Report = log_report,
+        clock: Clock = SystemClock(),  # noqa: B008 - stateless
     ) -> None:
-        """The thread starts with the first turn."""
+        """The thread starts with the first turn. ``clock`` is what agents' waits go by."""
         self._name = name
         self._grace = grace
         self._stall_after = stall_after
         self._strike_after = strike_after
         self._report = report
+        self._clock = clock
         self._lock = Lock()
         self._home: Home | None = None
         self._old: list[Home] = []
@@ -158,7 +162,8 @@ class SharedExecutor:
         """A fresh loop; the caller holds the lock."""
         if self._closed:
             return None
-        self._home = Home(self._name, self._report, self._lost, first=not self._lost_one)
+        first = not self._lost_one
+        self._home = Home(self._name, self._report, self._lost, first=first, clock=self._clock)
         self._watch = LoopWatch(self._home.thread)
         return self._home
 

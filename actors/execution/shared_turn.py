@@ -109,7 +109,7 @@ class SharedTurn(BaseTurn):
             try:
                 turn = self._turn
                 params = turn.spec.check(turn.input)
-                value = await home.instance(turn).run(Context(turn.port), params)
+                value = await home.instance(turn).run(Context(turn.port, home.clock), params)
                 outcome = self._stop or Outcome(encode_value(value, "the agent's result"))
             except BaseException as error:  # noqa: BLE001 - SystemExit too ends here
                 outcome = self._verdict(error)

@@ -9,6 +9,7 @@ from contextlib import suppress
 from threading import get_ident
 from typing import Any, Protocol
 
+from retinue.bus.clock import Clock
 from retinue.bus.codec import encode_value
 from retinue.plugins.context import Context, SyncContext
 
@@ -28,6 +29,7 @@ class Office(Protocol):
     live: dict[ThreadTurn, Callable[[Outcome], None]]
     service: Service
     run: Run
+    clock: Clock
     grace: float
     strike_after: float
 
@@ -121,8 +123,8 @@ class ThreadTurn(BaseTurn):
         params = turn.spec.check(turn.input)
         runner = self._office.instance(turn)
         if not turn.spec.is_async:
-            return runner.run(SyncContext(turn.port, self.wait), params)
-        context = Context(BridgedPort(turn.port, self._office.run))
+            return runner.run(SyncContext(turn.port, self.wait, self._office.clock), params)
+        context = Context(BridgedPort(turn.port, self._office.run), self._office.clock)
         return worker.own_loop().run_until_complete(self._rooted(runner.run(context, params)))
 
     async def _rooted(self, awaitable: Any) -> Any:

@@ -6,6 +6,8 @@ import time
 from threading import Lock
 from typing import Any
 
+from retinue.bus.clock import Clock, SystemClock
+
 from .bridge import Run
 from .executor import Done, Outcome, Report, Running, Stall, Turn, failed_at_once
 from .service import Service
@@ -35,8 +37,12 @@ class ThreadExecutor:
         idle: float = 30.0,
         grace: float = 0.5,
         strike_after: float = 0.25,
+        clock: Clock = SystemClock(),  # noqa: B008 - stateless
     ) -> None:
-        """``run`` is where the port's coroutines are run: ``SharedExecutor.run``."""
+        """``run`` is where the port's coroutines are run: ``SharedExecutor.run``.
+
+        ``clock`` is what the waits of async agents go by.
+        """
         self.run = run
         self.service = service
         self.grace = grace
@@ -44,6 +50,7 @@ class ThreadExecutor:
         self.live: dict[ThreadTurn, Done] = {}
         self._report = report
         self._idle = idle
+        self.clock = clock
         self._lock = Lock()
         self._workers: dict[str, Worker] = {}
         self._left: list[Worker] = []
@@ -120,7 +127,7 @@ class ThreadExecutor:
         """The caller holds the lock."""
         worker = self._workers.get(agent)
         if worker is None:
-            worker = self._workers[agent] = Worker(agent, self._idle, self._retire)
+            worker = self._workers[agent] = Worker(agent, self._idle, self._retire, self.clock)
             # Thread.start waits for the thread to be there: not on the kernel's dispatcher.
             self.service.post(lambda: self._launch(worker))
         return worker

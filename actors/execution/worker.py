@@ -9,7 +9,10 @@ from contextlib import suppress
 from queue import Empty, SimpleQueue
 from typing import Protocol
 
+from retinue.bus.clock import Clock
+
 from .loop import wind_up
+from .timekeeping import keep_time
 
 __all__ = ["Work", "Worker"]
 
@@ -27,7 +30,9 @@ class Work(Protocol):
 class Worker:
     """Takes turns from its queue, one at a time, until it is idle for long or told to end."""
 
-    def __init__(self, agent: str, idle: float, retire: Callable[[Worker], bool]) -> None:
+    def __init__(
+        self, agent: str, idle: float, retire: Callable[[Worker], bool], clock: Clock
+    ) -> None:
         """``retire`` is asked after ``idle`` seconds without a turn; True lets the thread end."""
         self.agent = agent
         self.queue: SimpleQueue[Work | Callable[[], None] | None] = SimpleQueue()
@@ -35,12 +40,15 @@ class Worker:
         self.thread = threading.Thread(target=self._run, name=f"agent-{agent}", daemon=True)
         self._idle = idle
         self._retire = retire
+        self._clock = clock
+        self._back_in_time: Callable[[], None] | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
 
     def own_loop(self) -> asyncio.AbstractEventLoop:
         """For an async agent that asked for a thread; made when it is needed. This thread."""
         if self._loop is None:
             self._loop = asyncio.new_event_loop()
+            self._back_in_time = keep_time(self._loop, self._clock)
         return self._loop
 
     def _run(self) -> None:
@@ -48,7 +56,8 @@ class Worker:
             while not self.left and self._next():
                 pass
         finally:
-            if self._loop is not None:
+            if self._loop is not None and self._back_in_time is not None:
+                self._back_in_time()
                 wind_up(self._loop, _contained)
                 self._loop.close()
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import random
+import sys
 from collections import Counter, defaultdict
 from collections.abc import Iterable
 from typing import Any
@@ -96,7 +97,8 @@ class Forest:
         self._until(task, chance.randint(1, 4 * _size(plan) + 8))
         self._cancel(task, chance)
         if chance.random() < 0.5:
-            self.clock.advance(0.95)
+            self._until(task, sys.maxsize)  # those that are asked end by themselves
+        self.clock.advance(0.95)  # the others are made to
         try:
             *_, last = task.events(timeout=PATIENCE)
         except DeadlineExceeded as error:
