@@ -66,7 +66,7 @@ def rows_of(envelopes: Sequence[Envelope]) -> list[Row]:
     the table would give back something else than what was put in.
     """
     rows = list(map(astuple, envelopes))
-    if not b"\n".join([row[_BODY] for row in rows]).isascii():
+    if not b"".join([row[_BODY] for row in rows]).isascii():
         _refuse_non_text(rows)
     if any(deadline != deadline for deadline in {row[_DEADLINE] for row in rows}):  # noqa: PLR0124
         raise InvalidInput("a deadline is NaN; the journal takes seconds since the epoch, or None")

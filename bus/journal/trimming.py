@@ -18,9 +18,9 @@ def facts_of(
     """What the bounds are compared with; looks at ages only when there is a bound on them."""
     old_until = first - 1
     if bounds.max_age is not None:
-        sql = "SELECT min(seq) FROM (SELECT seq FROM events WHERE time >= ? ORDER BY seq LIMIT 1)"
-        (young,) = connection.execute(sql, (now - bounds.max_age,)).fetchone()
-        old_until = last if young is None else young - 1
+        sql = "SELECT seq FROM events WHERE time >= ? ORDER BY seq LIMIT 1"
+        young = connection.execute(sql, (now - bounds.max_age,)).fetchone()
+        old_until = last if young is None else young[0] - 1
     pages, free, size = (
         connection.execute(f"PRAGMA {name}").fetchone()[0]
         for name in ("page_count", "freelist_count", "page_size")
@@ -59,7 +59,6 @@ def remove(connection: sqlite3.Connection, cut: int) -> int:
     """Remove the events up to ``cut``; their last link stays, for the next to follow from."""
     removed = connection.execute("DELETE FROM events WHERE seq <= ?", (cut,)).rowcount
     connection.execute("DELETE FROM links WHERE last < ?", (cut,))
-    connection.execute("UPDATE links SET sums = x'' WHERE last = ?", (cut,))
     connection.execute("DELETE FROM blocks WHERE (block + 1) * ? <= ?", (BLOCK, cut))
     connection.execute("INSERT OR REPLACE INTO meta VALUES ('trimmed', ?)", (cut,))
     return removed

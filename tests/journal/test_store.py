@@ -85,7 +85,7 @@ filters = st.builds(Filter, run=names, task=names, types=st.lists(globs, max_siz
 @given(
     groups=st.lists(st.lists(said, max_size=12), max_size=12),
     only=st.none() | filters,
-    after=st.integers(0, 60),
+    after=st.just(0) | st.integers(0, 60),
     limit=st.none() | st.integers(0, 10),
     keep=st.none() | st.integers(1, 40),
     reopen=st.booleans(),
@@ -125,6 +125,66 @@ class SmallUnits:
 
     def __exit__(self, *error):
         self.patch.undo()
+
+
+@pytest.mark.parametrize(
+    "glob",
+    [
+        "tool.*",
+        "*",
+        "?ool.called",
+        "t[!x]*",
+        "t[^x]*",
+        "t[a-p]*",
+        "[tr]*",
+        "r[[]x]",
+        "r[x",
+        "T*",
+        "*.x\n",
+    ],
+)
+def test_globs_match_as_they_do_in_a_filter(opened, glob):
+    types = [
+        "tool.called",
+        "tool.returned",
+        "run.failed",
+        "r[x]",
+        "r[x",
+        "t^",
+        "tx",
+        "a.x\n",
+        "Tool",
+    ]
+    store = opened()
+    said = [envelope(n, type=kind) for n, kind in enumerate(types)]
+    store.append(said)
+    only = Filter(types=(glob,))
+    assert [e.type for e in store.read(only=only)] == [e.type for e in said if only.matches(e)]
+
+
+@pytest.mark.parametrize(
+    ("only", "blocks"),
+    [
+        (Filter(), None),
+        (Filter(run="rare"), [1]),
+        (Filter(task="rare-t"), [1]),
+        (Filter(agent="rare-a"), [1]),
+        (Filter(run="rare", task="t-1"), [1]),
+        (Filter(types=("security.*",)), [1]),
+        (Filter(types=("sec[u]rity.*", "none")), [1]),
+        (Filter(types=("task.*",)), [0, 1, 2]),
+        (Filter(task="t-1"), [0, 1, 2]),
+        (Filter(run="nobody's"), []),
+        (Filter(task="t-1", types=("security.*",)), [1]),
+    ],
+)
+def test_a_look_up_goes_only_into_the_blocks_that_have_the_name(opened, only, blocks):
+    store = opened()
+    store.append(envelopes(5_000))
+    store.append([envelope(0, run="rare", task="rare-t", agent="rare-a", type="security.denied")])
+    store.append(envelopes(3 * 4_096 - 5_001))
+    with store.reader.connection() as connection:
+        assert Query(only).blocks(connection, 0) == blocks
 
 
 def test_a_journal_goes_on_where_it_was_when_it_is_opened_again(opened):

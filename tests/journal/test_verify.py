@@ -202,6 +202,21 @@ def test_a_trimmed_journal_is_whole_and_its_remaining_front_is_still_guarded(
     assert found(path) == [("missing", 201, 201)]
 
 
+def test_a_journal_that_was_renumbered_as_a_whole_is_found(filled, tamper):
+    path = filled()
+    tamper(
+        path,
+        *(
+            f"UPDATE {table} SET {n} = -({n} + 10)"
+            for table, n in (("events", "seq"), ("links", "last"))
+        ),
+        *(f"UPDATE {table} SET {n} = -{n}" for table, n in (("events", "seq"), ("links", "last"))),
+        "INSERT INTO links VALUES (10, zeroblob(32), x'')",
+        "INSERT INTO meta VALUES ('trimmed', 10)",
+    )
+    assert not verify(path).ok
+
+
 def test_of_many_findings_the_first_hundred_are_listed_and_the_rest_counted(filled, tamper):
     path = filled()
     tamper(path, "UPDATE events SET agent = 'x' WHERE seq % 2")
