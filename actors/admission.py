@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import msgspec
+
 from retinue.bus.envelope import Envelope
 from retinue.bus.errors import DeadlockDetected, InvalidInput, KernelClosed, Unavailable
 from retinue.bus.messages import SubmitTask
+from retinue.bus.redact import is_withheld
 
 from .journal import JournalHealth
 from .roster import Entry, Roster
 from .scheduling.policies import check_priority
 from .secrecy import Secrecy
-from .task_table import TaskTable
+from .task_table import TaskTable, digest_of
 from .tasks import Task
 
 __all__ = ["Admission"]
@@ -55,6 +58,7 @@ class Admission:
         deadline = self._deadline(body, parent, now)
         attempts = max(body.attempts, spec.attempts)
         self._secrecy.hold(envelope.task, held)
+        shown = self._secrecy.value(bytes(body.input))
         return Task(
             envelope.task,
             envelope.run,
@@ -70,7 +74,13 @@ class Admission:
             now,
             envelope.trace,
             ordinal=body.ordinal,
+            digest=digest_of(shown) if body.ordinal else b"",
+            withheld=is_withheld(shown),
         )
+
+    def shown(self, agent: str, input: msgspec.Raw) -> bytes:
+        """The input as it is written down; raises ``UnknownAgent``."""
+        return self._secrecy.public(self._roster.find(agent).spec.secrets, bytes(input))
 
     def _check_input(self, envelope: Envelope, body: SubmitTask) -> None:
         size = len(bytes(body.input))

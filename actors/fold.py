@@ -86,6 +86,7 @@ def _submitted(folded: Folded, event: Envelope) -> None:
         event.trace,
         cause=event.id,
         ordinal=body.ordinal,
+        withheld=body.withheld,
     )
     folded.table.add(task)
 

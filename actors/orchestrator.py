@@ -126,7 +126,8 @@ class Orchestrator(KernelActor):
         if known is not None:
             return known
         if body.ordinal:
-            child = self._table.taken_up(body.parent, body.ordinal, envelope.agent, body.input)
+            shown = self._admission.shown(envelope.agent, body.input)
+            child = self._table.taken_up(body.parent, body.ordinal, envelope.agent, shown)
             if child is not None:
                 return child.id
         return self._admission.admit(envelope, body, self._table, self._clock.time())

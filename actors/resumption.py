@@ -54,11 +54,21 @@ def unknown_ending(effect: Effect) -> Ending:
     )
 
 
+_SECRET_LOST = Ending(
+    "failed",
+    "SecretLost",
+    "its input holds a secret, which is only kept in memory, and the kernel that had it ended: "
+    "submit it again",
+)
+
+
 def _decide(task: Task, unknown: Effect | None, due: Mapping[str, float], now: float) -> Resumed:
     if task.ending is not None:
         return Resumed(task, "end", task.ending)
     if unknown is not None:
         return Resumed(task, "end", unknown_ending(unknown))
+    if task.withheld:
+        return Resumed(task, "end", _SECRET_LOST)
     if task.state in ("scheduled", "running"):
         return Resumed(task, "interrupted")
     delay = due.get(task.id, 0.0) - now

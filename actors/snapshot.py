@@ -18,7 +18,7 @@ from .tasks import Run, Task
 
 __all__ = ["VERSION", "freeze", "thaw"]
 
-VERSION = 1
+VERSION = 2
 """Goes up with every change of what is folded: an older snapshot is then folded anew."""
 
 

@@ -34,6 +34,7 @@ def submitted(task: Task) -> TaskSubmitted:
         task.attempt_timeout,
         task.fairness,
         task.ordinal,
+        task.withheld,
     )
 
 

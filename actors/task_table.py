@@ -12,7 +12,7 @@ from retinue.bus.errors import NotFound
 
 from .tasks import ENDED_STATES, OPEN_STATES, Run, Task
 
-__all__ = ["TaskTable"]
+__all__ = ["TaskTable", "digest_of"]
 
 
 class TaskTable:
@@ -109,14 +109,14 @@ class TaskTable:
                 parent.children = []
             parent.children.append(task.id)
             if task.ordinal:
-                task.digest = _digest(task.input)
+                task.digest = task.digest or digest_of(task.input)
                 self.ordinals[task.parent, task.ordinal] = task.id
         return first
 
-    def taken_up(self, parent: str, ordinal: int, agent: str, input: msgspec.Raw) -> Task | None:
+    def taken_up(self, parent: str, ordinal: int, agent: str, input: bytes) -> Task | None:
         """The child that an earlier attempt submitted at this place, if it is or may still be good."""
         found = self.tasks.get(self.ordinals.get((parent, ordinal), ""))
-        if found is None or found.agent != agent or found.digest != _digest(input):
+        if found is None or found.agent != agent or found.digest != digest_of(input):
             return None
         good = found.state in ("succeeded", "outcome_unknown")
         good = good or (found.open and found.ending is None)
@@ -201,5 +201,6 @@ class TaskTable:
 _NO_INPUT = msgspec.Raw(b"null")
 
 
-def _digest(input: msgspec.Raw) -> bytes:
+def digest_of(input: bytes | msgspec.Raw) -> bytes:
+    """What tells one input from another, for as long as it takes to compare them."""
     return hashlib.blake2s(input, digest_size=8).digest()

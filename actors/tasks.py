@@ -26,7 +26,8 @@ class Task(msgspec.Struct, gc=False):
     """One task; ``cause`` is the id of the last event about it, the next one's cause.
 
     ``since`` is when it began to wait for the Scheduler, in seconds since the epoch: when it was
-    queued, or when its back-off ends.
+    queued, or when its back-off ends. ``withheld``: its input holds secrets, which the journal does
+    not. ``digest`` is of the input as it is written down.
     """
 
     id: str
@@ -58,6 +59,7 @@ class Task(msgspec.Struct, gc=False):
     spared: int = 0
     place: str = ""
     since: float = 0.0
+    withheld: bool = False
 
     @property
     def open(self) -> bool:

@@ -10,7 +10,7 @@ import msgspec
 from retinue.actors.runtime import Future
 from retinue.bus.codec import decode, encode_value
 from retinue.bus.envelope import Envelope
-from retinue.bus.errors import NotFound
+from retinue.bus.errors import InvalidInput, NotFound
 from retinue.bus.journal import Filter
 from retinue.bus.messages import SubmitTask, TaskSubmitted
 
@@ -100,6 +100,11 @@ def resubmission(tree: Tree, task: str) -> tuple[str, SubmitTask]:
     if event is None:
         raise NotFound(f"the input of task {task!r} is no longer kept: submit it anew")
     was = decode(event.envelope.body, TaskSubmitted)
+    if was.withheld:
+        raise InvalidInput(
+            f"task {task!r} cannot be done once more: its input held a secret, which is not kept "
+            "once it ended; submit it anew"
+        )
     return record.agent, SubmitTask(
         was.input, was.priority, None, "", "", was.attempts, was.attempt_timeout, was.fairness
     )

@@ -77,6 +77,7 @@ class SecretFields:
 
 
 _DEEPEST = 200
+_STAND_IN = re.compile(r"\[(secret(:[^\]]{1,64})?|\*\*\*)\]\Z")  # in a run that is replayed
 _ODD = re.compile(r"[^A-Za-z0-9_. -]")
 
 
@@ -105,7 +106,7 @@ def marked(schema: Any) -> bool:
 
 def _leaves(value: Any, name: str) -> Iterator[tuple[str, str]]:
     if isinstance(value, str):
-        if value.strip():
+        if value.strip() and not _STAND_IN.match(value.strip()):
             yield name, value
     elif isinstance(value, int | float) and not isinstance(value, bool):
         if value:

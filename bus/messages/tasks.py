@@ -150,7 +150,11 @@ class RunCancelled(Event, frozen=True, tag="run.cancelled"):
 
 
 class TaskSubmitted(Event, frozen=True, tag="task.submitted"):
-    """The task is accepted; see ``SubmitTask``. ``deadline`` is seconds since the epoch."""
+    """The task is accepted; see ``SubmitTask``. ``deadline`` is seconds since the epoch.
+
+    ``withheld`` says that the agent gets more than ``input`` shows: something stands in there for
+    secrets, which are only kept in memory. When its kernel ends first, the task cannot be resumed.
+    """
 
     input: Raw
     priority: int = 5
@@ -161,6 +165,7 @@ class TaskSubmitted(Event, frozen=True, tag="task.submitted"):
     attempt_timeout: float | None = None
     fairness: str = ""
     ordinal: int = 0
+    withheld: bool = False
 
 
 class TaskQueued(Event, frozen=True, tag="task.queued"):

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from .redactor import Redactor
+from .redactor import Redactor, is_withheld
 from .secrets import Held, Secrets
 from .stream import StreamRedactor
 
-__all__ = ["Held", "Redactor", "Secrets", "StreamRedactor"]
+__all__ = ["Held", "Redactor", "Secrets", "StreamRedactor", "is_withheld"]

@@ -10,11 +10,16 @@ from .escapes import BACKSLASH, LEVELS, Unescaped, readings
 from .forms import Form
 from .secrets import Secret, Secrets
 
-__all__ = ["Range", "Redactor", "ranges_in"]
+__all__ = ["Range", "Redactor", "is_withheld", "ranges_in"]
 
 _TOKEN = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"|[{}\[\]]|-?[0-9][0-9.eE+-]*', re.DOTALL)
 _KEY = re.compile(rb"\s*:")
 _BASE64 = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/-_")
+
+
+def is_withheld(data: bytes) -> bool:
+    """Whether something stands in for a secret there, put by a redactor or typed by somebody."""
+    return b"[secret" in data or b"[***]" in data
 
 
 class Range(NamedTuple):
