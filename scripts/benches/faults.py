@@ -12,7 +12,7 @@ from typing import Any
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tests"))  # the short form of each fault is a test
 
-from faults import chaos, kills, storage, trees  # noqa: E402
+from faults import chaos, demos, kills, storage, trees  # noqa: E402
 
 CHAOS, MESSAGES = 1_000, 10_000
 TREES, FOREST = 1_000, 50
@@ -21,7 +21,7 @@ KILLS, CHAIN = 300, 10
 
 def run(report: Any) -> None:
     """Every fault; ``report`` is a ``report.Report``."""
-    for fault in (_chaos, _trees, _kills, _storage):
+    for fault in (_chaos, _trees, _kills, _storage, _demos):
         fault(report, Tally(report))
 
 
@@ -87,3 +87,14 @@ def _storage(report: Any, tally: Tally) -> None:
             tally.add(lambda fault=fault, folder=folder: fault(Path(folder)))
     shown = dict.fromkeys(("faults", "accepted", "refused"), "")
     tally.close("storage", shown, "accepted work kept, new work refused, on again after it")
+
+
+def _demos(report: Any, tally: Tally) -> None:
+    if not demos.has_model():
+        report.progress("demo: left out, the local model is not installed")
+        return
+    for agent, kind in demos.POINTS[: 1 if report.quick else None]:
+        report.progress(f"the demo, killed at the {agent}'s {kind}")
+        with tempfile.TemporaryDirectory() as folder:
+            tally.add(lambda at=(agent, kind), folder=folder: demos.run(Path(folder), *at))
+    tally.close("demo", {"kills": ""}, "the question is answered")

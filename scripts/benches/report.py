@@ -127,9 +127,14 @@ def _cells(row: Row) -> tuple[str, ...]:
     met = "" if not row.target else "yes" if row.met else "NO"
     return (
         f"{row.bench}: {row.name}",
-        f"{row.ours:.4g} {row.unit}",
+        f"{_figure(row.ours)} {row.unit}",
         reference,
         ratio,
         row.target,
         met,
     )
+
+
+def _figure(value: float) -> str:
+    """Counts in full, measurements to four digits."""
+    return f"{value:,}" if isinstance(value, int) else f"{value:.4g}"
