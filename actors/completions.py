@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Sequence
 
 from retinue.bus.envelope import Event
@@ -15,42 +14,37 @@ __all__ = ["Completions"]
 
 
 class Completions:
-    """Futures by task, each resolved with the task's terminal event. Any thread may use it."""
+    """Futures by task, each resolved with the task's terminal event.
+
+    Any thread may use it, without a lock: each change is a single step of a dict.
+    """
 
     def __init__(self) -> None:
         """Start with nobody waiting."""
-        self._lock = threading.Lock()
         self._futures: dict[str, Future[Event]] = {}
 
     def watch(self, task: str) -> Future[Event]:
         """The future of a task that has not ended yet; the same one for all who ask."""
-        with self._lock:
-            future = self._futures.get(task)
-            if future is None:
-                future = self._futures[task] = Future()
-            return future
+        return self._futures.get(task) or self._futures.setdefault(task, Future())
 
     def forget(self, task: str) -> None:
         """Nobody waits for the task any more: it was never accepted, or had ended before."""
-        with self._lock:
-            self._futures.pop(task, None)
+        self._futures.pop(task, None)
 
     def committed(self, events: Sequence[Event]) -> None:
         """Resolve what ended; a listener of the journal."""
         for event in events:
             if event.envelope.type in TERMINAL_TASK:
-                with self._lock:
-                    future = self._futures.pop(event.envelope.task, None)
+                future = self._futures.pop(event.envelope.task, None)
                 if future is not None:
                     future.settle(VALUE, event)
 
     def abandon(self, error: Exception) -> None:
         """The kernel closes: answer everybody who still waits with ``error``."""
-        with self._lock:
-            left = list(self._futures.values())
-            self._futures.clear()
-        for future in left:
-            future.fail(error)
+        for task in list(self._futures):
+            future = self._futures.pop(task, None)
+            if future is not None:
+                future.fail(error)
 
     def __len__(self) -> int:
         """How many tasks somebody waits for."""

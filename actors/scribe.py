@@ -45,6 +45,7 @@ class Scribe:
         """``journal`` is the JournalActor; what ``secrecy`` knows of is never written."""
         self.ids = ids
         self.clock = clock
+        self._prefix, self._number, self._time = f"e-{ids.boot}-", ids.number, clock.time
         self._tell = journal.tell
         self.secrecy = secrecy or Secrecy()
         self.secrets = self.secrecy.secrets
@@ -74,9 +75,9 @@ class Scribe:
         if self.secrets.any and kind not in CONFIDENTIAL:
             encoded = self.secrecy.redact(encoded)
         return Envelope(
-            self.ids.make("e"),
+            f"{self._prefix}{self._number()}",
             name,
-            self.clock.time() if at is None else at,
+            self._time() if at is None else at,
             encoded,
             run,
             task,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Self
 
@@ -26,7 +27,7 @@ class TaskTable:
         self.ordinals: dict[tuple[str, int], str] = {}
         self.open = 0
         self._keep = keep
-        self._ended: dict[str, None] = {}
+        self._ended: deque[str] = deque()
         self._tally: dict[str, dict[str, int]] = {}
 
     @classmethod
@@ -51,7 +52,7 @@ class TaskTable:
                 table.open += 1
         for task in sorted(table.tasks.values(), key=lambda task: task.ended or 0.0):
             if not task.open:
-                table._ended[task.id] = None
+                table._ended.append(task.id)
         table._tally = {agent: dict(counts) for agent, counts in tally.items()}
         return table
 
@@ -139,7 +140,7 @@ class TaskTable:
             if known is not None:
                 self.ordinals.pop((task.id, known.ordinal), None)
         self.open -= 1
-        self._ended[task.id] = None
+        self._ended.append(task.id)
         run = self.runs[task.run]
         run.open -= 1
         if run.open == 0:
@@ -183,21 +184,27 @@ class TaskTable:
             return self._tally.setdefault(agent, dict.fromkeys((*OPEN_STATES, *ENDED_STATES), 0))
 
     def _forget(self) -> None:
-        """Drop the longest ended task whose run is over, with its key."""
-        for oldest in self._ended:
-            task = self.tasks[oldest]
+        """Drop the longest ended tasks, with their keys; those whose run is not over go to the end.
+
+        Looks at a few only, so that a long run with many ended tasks does not make each end slow.
+        """
+        for _ in range(_LOOKS):
+            if len(self._ended) <= self._keep:
+                return
+            task = self.tasks[self._ended.popleft()]
             run = self.runs[task.run]
             if run.open:
+                self._ended.append(task.id)
                 continue
-            del self._ended[oldest], self.tasks[oldest]
+            del self.tasks[task.id]
             if self.keys.get(task.key) == task.id:
                 del self.keys[task.key]
             run.tasks -= 1
             if run.tasks == 0:
                 del self.runs[task.run]
-            return
 
 
+_LOOKS = 8
 _NO_INPUT = msgspec.Raw(b"null")
 
 

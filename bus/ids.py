@@ -20,11 +20,11 @@ class Ids:
     def __init__(self, boot: str) -> None:
         """``boot`` names this start of the kernel; see ``random_boot``."""
         self.boot = boot
-        self._next = itertools.count(1).__next__
+        self.number = itertools.count(1).__next__
 
     def make(self, kind: str) -> str:
         """The next id, for example ``t-5x0c2k9d-17``."""
-        return f"{kind}-{self.boot}-{self._next()}"
+        return f"{kind}-{self.boot}-{self.number()}"
 
 
 def random_boot(randbits: Callable[[int], int]) -> str:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import gc
 import sys
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from retinue.bus.envelope import Event
 from retinue.bus.journal import Filter, MemoryStore, memory
 from retinue.bus.journal.testing import (
     BoundedStoreConformance,
@@ -73,6 +75,31 @@ def test_one_body_larger_than_the_bound_is_kept_until_the_next():
     assert (store.first, store.last) == (1, 1)
     store.append([envelope(2, body=b"x")])
     assert (store.first, store.last) == (2, 2)
+
+
+@pytest.mark.parametrize("max_events", [10, 1_000])
+def test_what_falls_out_is_let_go_of(max_events):
+    store = MemoryStore(max_events=max_events)
+    body = bytes(100)
+    before = sys.getrefcount(body)
+    store.append([envelope(1, body=body)])
+    assert sys.getrefcount(body) == before + 1
+    for number in range(2, max_events + 2):
+        store.append([envelope(number)])
+    assert store.first > 1
+    assert sys.getrefcount(body) == before
+
+
+def test_the_garbage_collector_passes_over_what_is_kept():
+    store = MemoryStore()
+    gc.collect()
+    before = len(gc.get_objects())
+    for start in range(1, 10_001, 10):
+        store.append(envelopes(10, start))
+    gc.collect()
+    seen = [thing for thing in gc.get_objects() if isinstance(thing, tuple | list | dict)]
+    assert max(sum(isinstance(part, Event) for part in list(thing)[:1_000]) for thing in seen) < 600
+    assert len(gc.get_objects()) - before < 100
 
 
 def test_what_was_recorded_stays_readable_after_close():
