@@ -110,6 +110,7 @@ class Agent(KernelActor):
             self._name,
             envelope.id,
             envelope.trace,
+            now,
         )
         scribe.append((running,))
         self._services.orchestrator().tell(running)

@@ -15,7 +15,7 @@ from retinue.plugins import Tool
 from retinue.plugins.llm.model import ChatModel, Delta, Message, ModelRefused, Schema, Usage
 from retinue.plugins.secret import SecretFields
 
-__all__ = ["AnsweredTool", "AnsweringModels", "Answers", "error_of", "is_cut_off", "pieces_of"]
+__all__ = ["AnsweredTool", "AnsweringModels", "Answers", "UncheckedTool", "error_of", "is_cut_off", "pieces_of"]
 
 _ERRORS: dict[str, type[Exception]] = {
     **{name: getattr(errors, name) for name in errors.__all__},
@@ -92,10 +92,12 @@ class _AnsweringModel:
     def __init__(self, answers: Answers, task: str) -> None:
         self._answers = answers
         self._task = task
+        self._name = ""
 
     @property
     def name(self) -> str:
-        return self._answers.model_name(self._task)
+        self._name = self._answers.model_name(self._task) or self._name
+        return self._name
 
     def stream(
         self, messages: Sequence[Message], *, schema: Schema | None = None, **options: Any

@@ -19,10 +19,14 @@ Kind: TypeAlias = Literal[
     "submit",  # a turn's command for the Orchestrator, which has not got it yet
     "cancel",
     "ended",
+    "notice",  # it has not heard yet that the task was scheduled, or runs
     "run",  # the Scheduler's command for an agent, which has not got it yet
     "stop",
+    "begin",  # a turn was started, and its code has not run yet
     "resume",  # the kernel started again: what was open goes on
     "retry",  # the end of a back-off
+    "deadline",  # of a task; ``message`` is when, in seconds since the epoch
+    "force",  # the time that a task has to end in, once it was told to
 ]
 
 

@@ -14,6 +14,7 @@ from retinue.actors.execution.executor import Done, Outcome, Running, Turn
 from retinue.actors.execution.home import Home, Tenant
 from retinue.actors.execution.shared_turn import SharedTurn
 
+from .gates import Gates
 from .lockstep import Lockstep
 from .virtual_loop import VirtualLoop
 
@@ -28,8 +29,9 @@ CLOSED = Outcome(kind="KernelClosed", cause="the kernel was closed while the tur
 class ReplayHome(Home):
     """A ``Home`` on a loop that has no thread, and an ``Executor`` for turns of every isolation."""
 
-    def __init__(self, loop: VirtualLoop) -> None:
+    def __init__(self, loop: VirtualLoop, gates: Gates) -> None:
         """Turns of plain functions get a thread, in step with the loop."""
+        self._gates = gates
         self.live: dict[Tenant, Callable[[Outcome], None]] = {}
         self.fresh: set[Tenant] = set()
         self.told: dict[Tenant, float | None] = {}
@@ -45,8 +47,11 @@ class ReplayHome(Home):
             turn = msgspec.structs.replace(turn, runner=Lockstep(runner, turn.port))
         running = SharedTurn(turn, self, GRACE)
         self.add(running, done)
-        self.thread.post(partial(running.begin, self))
+        self._gates.add("begin", turn.port.task, partial(self._begin, running))
         return running
+
+    def _begin(self, running: SharedTurn) -> None:
+        self.thread.post(partial(running.begin, self))
 
     def forget(self, agent: str, runner: Any = None, isolation: str = "shared") -> None:
         """The agent is gone; what it would do last is no part of a run."""

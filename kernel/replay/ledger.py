@@ -51,6 +51,7 @@ class Ledger:
         self._turns: dict[str, int] = {}
         self._strands: dict[tuple[Stream, int], int] = {}
         self._unclaimed = 0
+        self._ids = {event.id for event in recording.events}
         self._cut = _cut_off(recording)
         self._fill(recording.events)
 
@@ -69,6 +70,16 @@ class Ledger:
             if entry.made is None and (not types or entry.event.type in types):
                 return entry.event
         return None
+
+    def caused_later(self, task: str, cause: str) -> Event | None:
+        """What the Orchestrator wrote because of ``cause``, unless that is what it writes next."""
+        entries = self._streams.get(("orchestrator", task, 0), ())
+        events = [entry.event for entry in entries if entry.made is None]
+        return next((event for event in events[1:] if event.envelope.cause == cause), None)
+
+    def is_recorded(self, id: str) -> bool:
+        """Whether an event of the run has that id."""
+        return id in self._ids
 
     def claim(
         self,

@@ -17,12 +17,15 @@ from .gates import Gate, Kind
 from .ledger import Entry
 from .stage import Stage
 
-__all__ = ["Move", "moves"]
+__all__ = ["Move", "hasty_moves", "moves"]
 
 Move: TypeAlias = Callable[[], None]
 
-_GOES_ON: tuple[Kind, ...] = ("ack", "reply", "result", "piece", "submit", "cancel")
+_GOES_ON: tuple[Kind, ...] = ("begin", "ack", "reply", "result", "piece", "submit", "cancel")
 """What lets a turn go on."""
+
+SLACK = 0.001
+"""Seconds that a timer may come early by the clock of the events."""
 
 _FOREIGN = frozenset({"AgentHung", "AgentLoopLost", "ProcessDied", "KernelClosed"})
 """Ends of attempts that were done to a turn, not by it."""
@@ -36,6 +39,9 @@ def moves(stage: Stage, entry: Entry) -> list[Move]:
         return [partial(stage.take, entry)]
     if resumed and entry.producer != "turn":
         return resumed
+    heard = stage.gates.find(["notice"], event.task, event.id)
+    if heard:
+        return _open(stage, heard)
     special = _SPECIAL.get(event.type)
     if special is not None:
         return special(stage, event)
@@ -44,6 +50,15 @@ def moves(stage: Stage, entry: Entry) -> list[Move]:
     if entry.producer == "turn" and event.agent in stage.stubbed:
         return [partial(stage.take, entry)]
     return _step(stage, event)
+
+
+def hasty_moves(stage: Stage, entry: Entry) -> list[Move]:
+    """What may happen while turns still run: calls go ahead, and the answer comes that is next."""
+    event = entry.event
+    acks = stage.gates.find(["ack", "begin"])
+    answers = stage.gates.find(["answer"]) if event.type == "tool.returned" else []
+    call = decode(event.envelope.body, ToolReturned).call if answers else ""
+    return _open(stage, acks + [gate for gate in answers if gate.ref == call])
 
 
 def _submitted(stage: Stage, event: Event) -> list[Move]:
@@ -119,6 +134,9 @@ def _decision(stage: Stage, event: Event) -> list[Move]:
     foreign = _fail(stage, event, kind)
     given = _give(stage, event.task, event)
     stops = [partial(stage.stop_agent, name, reason) for name, reason in stage.stops(event)]
+    if event.type == "task.outcome_unknown":
+        begun = stage.gates.find(["ack"], event.task)
+        ends = _open(stage, [gate for gate in begun if _is_unanswered(stage, gate)]) + ends
     if kind in _FOREIGN:
         return ends + foreign
     if kind == "AgentStopped":
@@ -134,7 +152,9 @@ def _step(stage: Stage, event: Event) -> list[Move]:
 
 def _turn(stage: Stage, task: str, event: Event) -> list[Move]:
     """What lets the turn of ``task`` go on, or stops it; then what could do so by way of others."""
-    own = _open(stage, stage.gates.find(_GOES_ON, task))
+    going = stage.gates.find(_GOES_ON, task)
+    unanswered = [gate for gate in going if _is_unanswered(stage, gate)]
+    own = _open(stage, [gate for gate in going if gate not in unanswered])
     stop = _open(stage, stage.gates.find(["stop"], task))
     others = [gate for gate in stage.gates.find([*_GOES_ON, "stop", "ended"]) if gate.task != task]
     closing: list[Move] = [stage.close_turns] if stage.closing else []
@@ -142,12 +162,41 @@ def _turn(stage: Stage, task: str, event: Event) -> list[Move]:
     timer: list[Move] = [] if early is None else [stage.loop.fire]
     in_time = early is not None and early <= event.time
     first, last = (timer, []) if in_time else ([], timer)
-    return own + first + stop + closing + _open(stage, others) + last
+    told, untold = _deadlines(stage, event)
+    later = _open(stage, unanswered + others)
+    return own + told + first + stop + closing + later + last + untold
 
 
 def _timers(stage: Stage, event: Event) -> list[Move]:
+    """The deadlines that the record speaks of, then the next timer of an agent or a tool."""
     due = stage.loop.due()
-    return [stage.loop.fire] if due is not None and due <= event.time else []
+    told, _ = _deadlines(stage, event)
+    return told + ([stage.loop.fire] if due is not None and due <= event.time else [])
+
+
+def _deadlines(stage: Stage, event: Event) -> tuple[list[Move], list[Move]]:
+    """Deadlines of tasks that may have passed: those that the record speaks of, and others."""
+    end = stage.ledger.following("orchestrator", event.task)
+    said = event.envelope.body + (b"" if end is None else end.envelope.body)
+    gates = [
+        gate
+        for gate in stage.gates.find(["deadline", "force"])
+        if gate.message <= event.time + SLACK and _is_open(stage, gate.task)
+    ]
+    told = [gate for gate in gates if gate.kind == "deadline" and _tells(said, gate, event)]
+    return _open(stage, told), _open(stage, [gate for gate in gates if gate not in told])
+
+
+def _is_open(stage: Stage, task: str) -> bool:
+    found = stage.table.tasks.get(task)
+    return found is not None and found.open
+
+
+def _tells(said: bytes, gate: Gate, event: Event) -> bool:
+    if b"not done within" not in said:
+        return False
+    other = f"{gate.task} ended: not done within".encode()
+    return other in said or (gate.task == event.task and b" ended: not done" not in said)
 
 
 def _fail(stage: Stage, event: Event, kind: str) -> list[Move]:
@@ -165,6 +214,11 @@ def _give(stage: Stage, task: str, end: Event) -> list[Move]:
     if waiting is None or waiting.done() or end.type.startswith("run."):
         return []
     return [partial(waiting.set_result, end)]
+
+
+def _is_unanswered(stage: Stage, gate: Gate) -> bool:
+    """Whether the turn would begin a call that the record does not bring to an end."""
+    return gate.kind == "ack" and gate.ref not in stage.recording.returned
 
 
 def _taken(stage: Stage, event: Event) -> list[Move]:

@@ -15,6 +15,7 @@ from retinue.bus.messages import (
     AgentStopped,
     LlmReturned,
     TaskSubmitted,
+    ToolCalled,
     ToolReturned,
 )
 
@@ -32,6 +33,8 @@ CONTEXT = (
     "agent.spawned",
     "agent.stopped",
     "agent.state",
+    "plugin.loaded",
+    "plugin.unloaded",
 )
 _ORCHESTRATOR = frozenset(
     {
@@ -107,6 +110,12 @@ class Recording:
         found = (event for event in self.events if event.type == "llm.returned")
         bodies = (decode(event.envelope.body, LlmReturned) for event in found)
         return {body.call: body for body in bodies}
+
+    @cached_property
+    def caller(self) -> dict[str, str]:
+        """The task whose turn made a call of a tool, by call."""
+        found = (event for event in self.events if event.type == "tool.called")
+        return {decode(e.envelope.body, ToolCalled).call: e.task for e in found}
 
     @cached_property
     def mute(self) -> frozenset[str]:

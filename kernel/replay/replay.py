@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -17,13 +17,13 @@ from ..asking.source import Source
 from .code import Code
 from .divergence import ABSENT, Divergence, shown
 from .ledger import Entry
-from .moves import Move, moves
+from .moves import Move, hasty_moves, moves
 from .recording import Recording
-from .stage import Stage
+from .stage import Haste, Stage
 
 __all__ = ["Replay", "replay", "replay_recording"]
 
-MAX_TRIES = 64
+MAX_TRIES = 32
 MAX_MOVES = 20_000
 
 
@@ -90,32 +90,41 @@ def replay_recording(
     """
     given = plugins if isinstance(plugins, Mapping) else list(plugins or ()) or {}
     code = Code(agents or {}, given)
-    path: list[int] = []
-    best: _Pass | None = None
-    tries = 0
-    while tries < MAX_TRIES:
-        tries += 1
-        attempt = _Pass(recording, code, path)
+    tried: list[_Pass] = []
+    for attempt in _passes(recording, code):
         attempt.run()
-        if best is None or attempt.reached > best.reached:
-            best = attempt
-        if attempt.divergence is None or (following := attempt.other_path()) is None:
+        tried.append(attempt)
+        if attempt.divergence is None:
             break
-        path = following
-    assert best is not None  # noqa: S101 - there was one try
+    best = max(tried, key=lambda attempt: attempt.reached)
     return Replay(
-        recording.run, best.events, len(recording.events), best.divergence, code.missing, tries
+        recording.run, best.events, len(recording.events), best.divergence, code.missing, len(tried)
     )
+
+
+def _passes(recording: Recording, code: Code) -> Iterator[_Pass]:
+    """Ways to try, each once the one before has led elsewhere."""
+    for haste in Haste:
+        path: list[int] | None = []
+        for _ in range(MAX_TRIES):
+            attempt = _Pass(recording, code, path, haste=haste)
+            yield attempt
+            path = attempt.other_path()
+            if path is None:
+                break
 
 
 class _Pass:
     """One way through the recording; ``path`` says which move to take where several are possible."""
 
-    def __init__(self, recording: Recording, code: Code, path: Sequence[int]) -> None:
+    def __init__(
+        self, recording: Recording, code: Code, path: Sequence[int], *, haste: Haste
+    ) -> None:
+        self._haste = haste
         self._recording = recording
-        self._stage = Stage(recording, code)
         self._path = path
         self._choices: list[tuple[int, int]] = []
+        self._stage = Stage(recording, code, self._choose, haste)
         self._made: list[Event] = []
 
     @property
@@ -157,7 +166,7 @@ class _Pass:
         """Have the event made, and commit it; ``False`` when it is not what was recorded."""
         stage = self._stage
         self._bring_agents(entry.event)
-        stage.loop.run_ready()
+        self._run_on(entry)
         for _ in range(MAX_MOVES):
             if stage.ledger.divergence is not None:
                 return False
@@ -169,19 +178,32 @@ class _Pass:
             if not possible:
                 break
             self._take(possible)
-            stage.loop.run_ready()
+            self._run_on(entry)
         stage.ledger.diverge(entry.event, "", shown(entry.event.data), self._instead(entry))
         return False
 
-    def _take(self, possible: list[Move]) -> None:
-        if len(possible) == 1:
-            possible[0]()
+    def _run_on(self, entry: Entry) -> None:
+        """Let turns go on: until nothing more is to do, or, when in haste, no further than needed."""
+        if self._haste is Haste.NONE:
+            self._stage.loop.run_ready()
             return
+        while not entry.appended and self._stage.ledger.divergence is None:
+            hurried = hasty_moves(self._stage, entry)
+            for move in hurried:
+                move()
+            if not self._stage.loop.step() and not hurried:
+                return
+
+    def _take(self, possible: list[Move]) -> None:
+        possible[0 if len(possible) == 1 else self._choose(len(possible))]()
+
+    def _choose(self, possible: int) -> int:
+        """The first way, or the one that this pass is to try here."""
         place = len(self._choices)
         chosen = self._path[place] if place < len(self._path) else 0
-        chosen = min(chosen, len(possible) - 1)
-        self._choices.append((chosen, len(possible)))
-        possible[chosen]()
+        chosen = min(chosen, possible - 1)
+        self._choices.append((chosen, possible))
+        return chosen
 
     def _instead(self, entry: Entry) -> str:
         """What the replay did in the place of an event that it does not come to."""
@@ -207,6 +229,8 @@ class _Pass:
             stage.spawn(event)
         elif event.type == "agent.state":
             stage.recall(event)
+        elif event.type.startswith("plugin."):
+            stage.know_tools(event)
         elif event.type == "kernel.stopping":
             stage.closing = True
         elif event.type == "kernel.started" and self._made:

@@ -13,7 +13,7 @@ from retinue.bus.clock import Clock
 from retinue.bus.codec import decode, encode
 from retinue.bus.envelope import Envelope, Event
 from retinue.bus.ids import Ids
-from retinue.bus.messages import EventBody, Message, RunTask
+from retinue.bus.messages import TERMINAL_TASK, EventBody, Message, RunTask
 
 from .ledger import Entry, Ledger
 from .recording import producer_of
@@ -88,7 +88,7 @@ class ReplayScribe(Scribe):
         if not isinstance(body, RunTask):
             return draft
         begun = self._ledger.following("agent", draft.task, "task.running")
-        first = begun or self._ledger.following("orchestrator", draft.task)
+        first = begun or self._ledger.following("orchestrator", draft.task, *TERMINAL_TASK)
         return draft if first is None else _with_id(draft, first.envelope.cause)
 
     def _entry(self, envelope: Envelope) -> Entry | None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from collections.abc import Callable, Sequence
+from enum import Enum
 from functools import partial
 from typing import Any
 
@@ -40,11 +42,10 @@ from retinue.bus.messages import (
     SubmitTask,
     TaskScheduled,
     ToolCalled,
-    ToolProgress,
 )
 from retinue.plugins import AgentSpec
 
-from .answers import AnsweringModels, error_of, raised, value_of
+from .answers import AnsweringModels, UncheckedTool, error_of, is_cut_off, raised, value_of
 from .code import Code
 from .gates import Gates
 from .home import ReplayHome
@@ -60,12 +61,25 @@ __all__ = ["Stage"]
 
 NO_BOUND = 1 << 40
 
+AT_ONCE = 0.001
+"""Seconds within which a model's whole answer is taken to have come without a wait between."""
+
+
+class Haste(Enum):
+    """How soon calls go ahead: none of these times is in the record, only what came of them."""
+
+    NONE = "when the turn has nothing else to do"
+    SOME = "while the turn does something else"
+    MOST = "at once"
+
 
 class Stage:
     """Everything of one pass over a recording. What happens next is said by the ``gates``."""
 
-    def __init__(self, recording: Recording, code: Code) -> None:
-        """Nothing has happened; ``dispose`` it in the end."""
+    def __init__(
+        self, recording: Recording, code: Code, choose: Callable[[int], int], haste: Haste
+    ) -> None:
+        """Nothing has happened; ``dispose`` it in the end. ``choose(n)`` gives one of ``n`` ways."""
         self.recording = recording
         self.ledger = Ledger(recording)
         self.gates = Gates()
@@ -79,8 +93,11 @@ class Stage:
         self._post = Post()
         self._committed: list[Event] = []
         self._ends: dict[str, Event] = {}
-        self._acked = ""
+        self._acked: deque[str] = deque()
         self._opened: dict[str, str] = {}
+        self._at_once: dict[str, bool] = {}
+        self._choose = choose
+        self._haste = haste
         self._effect_kinds = _effect_kinds(recording)
         self._begin(Folded(TaskTable(), Effects()))
 
@@ -92,7 +109,7 @@ class Stage:
         self._shadow = Folded(self.table, self.effects)
         self.completions = _Watched()
         self.roster = Roster()
-        self.home = ReplayHome(self.loop)
+        self.home = ReplayHome(self.loop, self.gates)
         self.turns: dict[str, Working] = {}
         self.agents: dict[str, _RecalledAgent] = {}
         self.stubbed: set[str] = set()
@@ -152,6 +169,12 @@ class Stage:
             tools = self._code.tools(spec, body.tools, self._effect_kinds, self)
             self._place(name, spec, tools)
 
+    def know_tools(self, event: Event) -> None:
+        """A plugin's tools are there: an agent that asks for another one is told their names."""
+        names = event.data.get("tools", ())
+        if event.type == "plugin.loaded":
+            self.services.toolbox.add(UncheckedTool(name, "none", self) for name in names)
+
     def _place(self, name: str, spec: AgentSpec, tools: dict[str, Any]) -> None:
         ref: Any = Stand(f"agent:{name}", partial(self._to_agent, name))
         agent = Post.settle(
@@ -209,7 +232,16 @@ class Stage:
         elif kind == "AttemptEnded":
             self._hold(message, "ended", message.task, "", reply)
         else:
-            self._post.deliver(self.orchestrator, message, reply)
+            self._notice(message, reply)
+
+    def _notice(self, message: Any, reply: Future[Any] | None) -> None:
+        """Heard at once, unless what the Orchestrator wrote next shows that it came later."""
+        deliver = partial(self._post.deliver, self.orchestrator, message, reply)
+        told = self.ledger.caused_later(message.task, message.id)
+        if told is None:
+            deliver()
+        else:
+            self.gates.add("notice", message.task, deliver, told.id)
 
     def _to_agent(self, name: str, message: Any, reply: Future[Any] | None) -> None:
         kind = getattr(message, "type", "")
@@ -249,7 +281,11 @@ class Stage:
         self.gates.add("reply", task, hand_over)
 
     def _named(self, message: Envelope) -> Envelope:
-        """A child's submission, under the id that it was given then."""
+        """A turn's command, under the ids that it had then."""
+        if message.type == "CancelTask":
+            asked = self.ledger.following("orchestrator", message.task, "task.cancel_requested")
+            cause = message.id if asked is None else asked.envelope.cause
+            return msgspec.structs.replace(message, id=cause)
         if message.type != "SubmitTask":
             return message
         body = decode(message.body, SubmitTask)
@@ -279,12 +315,21 @@ class Stage:
         agent.recall(self.states.get(name, {}))
         self._post.deliver(agent, message)
 
-    def _after(self, seconds: float, ref: Any, message: Any) -> None:
+    def _after(self, seconds: float, ref: Any, message: Tell) -> None:
         deliver = partial(self._post.deliver, self.orchestrator, message)
-        if isinstance(message, Tell) and message.what == "retry":
-            self.gates.add("retry", message.task, deliver)
+        if message.what == "retry" and self._came_to_line(message.task):
+            deliver()
         else:
-            self.loop.call_later(seconds, deliver)
+            deadline = self.table.tasks[message.task].deadline or 0.0
+            due = deadline if message.what == "deadline" else self.loop.now + seconds
+            self.gates.add(message.what, message.task, deliver, "", due)
+
+    def _came_to_line(self, task: str) -> bool:
+        """Whether the task was in line again when it was ended, without a turn of its own."""
+        if self.ledger.following("scheduler", task) is not None:
+            return False
+        end = self.ledger.following("orchestrator", task, *TERMINAL_TASK)
+        return end is not None and not self.ledger.is_recorded(end.envelope.cause)
 
     def _random(self) -> float:
         """The jitter that gives the recorded delay."""
@@ -355,6 +400,9 @@ class Stage:
             entry.appended = True
         if then is None:
             return
+        if self._haste is Haste.MOST and entries and entries[0].event.type == "tool.called":
+            self._acknowledge(entries[0].event, partial(then, [entries[0].event]))
+            return
         if not entries:
             then(())
             return
@@ -375,7 +423,7 @@ class Stage:
             self.recall(event)
         for then in entry.then:
             if event.type == "tool.called":
-                self.gates.add("ack", event.task, partial(self._ack, event, then))
+                self._acknowledge(event, then)
             else:
                 then()
 
@@ -385,33 +433,52 @@ class Stage:
             decode(event.envelope.body, AgentState).state
         )
 
-    def _ack(self, event: Event, then: Callable[[], None]) -> None:
-        self._acked = decode(event.envelope.body, ToolCalled).call
+    def _acknowledge(self, event: Event, then: Callable[[], None]) -> None:
+        call = decode(event.envelope.body, ToolCalled).call
+        self.gates.add("ack", event.task, partial(self._ack, call, then), call)
+
+    def _ack(self, call: str, then: Callable[[], None]) -> None:
+        self._acked.append(call)
         then()
 
     # ------------------------------------------------------------------ answers
 
     async def tool(self, name: str, context: Any) -> Any:
         """As ``Answers.tool``."""
-        call = self._acked
+        call = self._acked.popleft()
+        if self._haste is Haste.MOST and self._answers_at_once(call, context):
+            return self._answer(call)
         arrived = self.loop.create_future()
 
         def answer() -> None:
-            returned = self.recording.returned[call]
-            if arrived.done():
-                return
-            if returned.ok:
-                arrived.set_result(value_of(returned))
-            else:
-                arrived.set_exception(raised(returned))  # type: ignore[arg-type]
+            if not arrived.done():
+                arrived.set_result(None)
 
         self.gates.add("answer", _task_of(context), answer, call, context)
-        return await arrived
+        await arrived
+        return self._answer(call)
+
+    def _answer(self, call: str) -> Any:
+        returned = self.recording.returned[call]
+        if not returned.ok:
+            raise raised(returned)
+        return value_of(returned)
+
+    def _answers_at_once(self, call: str, context: Any) -> bool:
+        """Whether the call's answer is what its turn wrote next; how far it is is told on the way."""
+        task = self.recording.caller[call]
+        while (event := self.ledger.following("turn", task)) is not None:
+            if event.data.get("call") != call:
+                return False
+            if event.type == "tool.returned":
+                return not is_cut_off(self.recording.returned[call])
+            self.progress(event, context)
+        return False
 
     def progress(self, event: Event, context: Any) -> None:
         """A tool says how far it is."""
-        body = decode(event.envelope.body, ToolProgress)
-        context.progress(body.done, body.total, body.note)
+        body = event.data  # not as ToolProgress: it would make floats of whole numbers
+        context.progress(body["done"], body.get("total", 0.0), body.get("note", ""))
 
     def model_name(self, task: str) -> str:
         """As ``Answers.model_name``."""
@@ -421,10 +488,16 @@ class Stage:
     def asked(self, task: str) -> tuple[str, LlmReturned | None]:
         """As ``Answers.asked``."""
         call = self._opened.get(task, "")
-        return call, self.recording.answered.get(call)
+        answer = self.recording.answered.get(call)
+        if answer is not None and call not in self._at_once:
+            likely = answer.seconds < AT_ONCE
+            self._at_once[call] = likely if self._choose(2) == 0 else not likely
+        return call, answer
 
     async def piece(self, task: str, call: str) -> None:
         """As ``Answers.piece``."""
+        if self._at_once.get(call):
+            return
         arrived = self.loop.create_future()
         self.gates.add("piece", task, lambda: arrived.done() or arrived.set_result(None), call)
         await arrived

@@ -37,6 +37,14 @@ class VirtualLoop(base_events.BaseEventLoop):
         """Run callbacks until none is ready."""
         self.run_forever()
 
+    def step(self) -> bool:
+        """Run what is ready now, and not what that makes ready; ``False`` when nothing was."""
+        if not self._ready:  # type: ignore[attr-defined]
+            return False
+        self.stop()
+        self.run_forever()
+        return True
+
     def call_at(  # type: ignore[override]
         self, when: float, callback: Callable[..., Any], *args: Any, context: Any = None
     ) -> asyncio.TimerHandle:
