@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 import threading
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from typing import Any, Protocol
+
+import msgspec
 
 from retinue.bus.errors import NotFound
 from retinue.bus.messages import EventBody, LlmCalled, LlmReturned
@@ -35,13 +38,18 @@ class Models:
         monotonic: Callable[[], float],
         *,
         record: bool = False,
+        public: Callable[[bytes], bytes] = bytes,
     ) -> None:
-        """``default`` is the model of an agent that asks for none; ``record`` keeps the answers."""
+        """``default`` is the model of an agent that asks for none; ``record`` keeps the answers.
+
+        ``public`` makes of a prompt as JSON what may be known of it.
+        """
         self._factories = dict(factories)
         self._default = default
         self._make_id = make_id
         self._monotonic = monotonic
         self._record = record
+        self._public = public
         self._lock = threading.Lock()
         self._made: dict[str, ChatModel] = {}
 
@@ -61,7 +69,8 @@ class Models:
     def for_turn(self, turn: Turn, which: str | ChatModel | None) -> ChatModel:
         """The model whose calls become events of the turn; ``None`` stands for the default."""
         model = self.find(which or self._default) if isinstance(which, str | None) else which
-        return RecordedModel(model, turn, self._make_id, self._monotonic, record=self._record)
+        recorded = self._public if self._record else None
+        return RecordedModel(model, turn, self._make_id, self._monotonic, recorded)
 
     def close(self) -> None:
         """Close those models that hold something; raises what the last failing one raised."""
@@ -90,15 +99,14 @@ class RecordedModel:
         turn: Turn,
         make_id: Callable[[str], str],
         monotonic: Callable[[], float],
-        *,
-        record: bool,
+        public: Callable[[bytes], bytes] | None,
     ) -> None:
-        """As ``Models``."""
+        """As ``Models``; with ``public`` answers are recorded."""
         self._model = model
         self._turn = turn
         self._make_id = make_id
         self._monotonic = monotonic
-        self._record = record
+        self._public = public
 
     @property
     def name(self) -> str:
@@ -110,7 +118,8 @@ class RecordedModel:
     ) -> AsyncGenerator[Delta, None]:
         """See ``ChatModel``."""
         call = self._make_id("l")
-        self._turn.emit(LlmCalled(call, self.name, len(messages), schema is not None))
+        prompt = self._digest(messages, schema, options)
+        self._turn.emit(LlmCalled(call, self.name, len(messages), schema is not None, prompt))
         before, self._turn.step = self._turn.step, f"model {self.name}"
         started = self._monotonic()
         inputs = outputs = 0
@@ -123,20 +132,29 @@ class RecordedModel:
                 if delta.usage is not None:
                     inputs, outputs = delta.usage.input_tokens, delta.usage.output_tokens
                 finish = delta.finish or finish
-                if self._record:
+                if self._public is not None:
                     said.append(delta.text)
                 yield delta
         except BaseException as raised:
             error = type(raised).__name__
-            cause = one_line(message_of(raised)) if self._record else ""
+            cause = one_line(message_of(raised)) if self._public is not None else ""
             raise
         finally:
             await stream.aclose()
             self._turn.step = before
             seconds = self._monotonic() - started
-            text, pieces = "".join(said), tuple(map(len, said)) if self._record else None
+            text, pieces = "".join(said), None if self._public is None else tuple(map(len, said))
             self._turn.emit(
                 LlmReturned(
                     call, self.name, seconds, inputs, outputs, finish, error, cause, text, pieces
                 )
             )
+
+    def _digest(
+        self, messages: Sequence[Message], schema: Schema | None, options: Mapping[str, Any]
+    ) -> str:
+        """What the model is asked, in sixteen digits; empty where answers are not recorded."""
+        if self._public is None:
+            return ""
+        asked = msgspec.json.encode([list(messages), schema, options], enc_hook=repr, order="sorted")
+        return hashlib.blake2s(self._public(asked), digest_size=8).hexdigest()

@@ -92,6 +92,7 @@ class Tree:
             self.ids.make,
             clock.monotonic,
             record=config.records_models,
+            public=secrecy.value,
         )
         self.plugins: dict[str, PluginView] = {}
         self.turns: dict[str, Working] = {}

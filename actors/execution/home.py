@@ -14,7 +14,7 @@ from .executor import Outcome, Report, Turn
 from .loop import LoopThread
 from .strike import Strike, strike
 
-__all__ = ["Home", "Tenant", "current"]
+__all__ = ["Home", "Tenant", "adopting", "current"]
 
 current: ContextVar[Tenant | None] = ContextVar("current", default=None)
 """The turn whose code is running; tasks that an agent starts inherit it."""
@@ -73,7 +73,7 @@ class Home:
         self._lost = lost
         self.clock = clock
         self.thread = LoopThread(name, self._escaped, clock)
-        self.thread.loop.set_task_factory(_adopting)  # type: ignore[arg-type]
+        self.thread.loop.set_task_factory(adopting)  # type: ignore[arg-type]
         self.thread.loop.set_exception_handler(self._loose_end)
 
     def add(self, tenant: Tenant, done: Callable[[Outcome], None]) -> None:
@@ -161,7 +161,7 @@ class Home:
         self._report(tenant.agent if tenant else "", f"{context.get('message')} {said}".strip())
 
 
-def _adopting(
+def adopting(
     loop: asyncio.AbstractEventLoop, coroutine: Coroutine[Any, Any, Any], **options: Any
 ) -> asyncio.Task[Any]:
     """Make a task that an agent asked for, and remember whose it is, so that it ends with it."""

@@ -8,12 +8,16 @@ __all__ = ["LlmCalled", "LlmReturned"]
 
 
 class LlmCalled(Event, frozen=True, tag="llm.called"):
-    """A model call begins. The prompt itself is not recorded here."""
+    """A model call begins. The prompt itself is not recorded here.
+
+    Where answers are recorded, ``prompt`` is a digest of all that the model was asked.
+    """
 
     call: str
     model: str
     messages: int
     structured: bool = False
+    prompt: str = ""
 
 
 class LlmReturned(Event, frozen=True, tag="llm.returned"):

@@ -26,6 +26,12 @@ _ERRORS: dict[str, type[Exception]] = {
     "RuntimeError": RuntimeError,
     "TimeoutError": TimeoutError,
     "OSError": OSError,
+    "ConnectionError": ConnectionError,
+    "PermissionError": PermissionError,
+    "FileNotFoundError": FileNotFoundError,
+    "IndexError": IndexError,
+    "LookupError": LookupError,
+    "ZeroDivisionError": ZeroDivisionError,
 }
 
 
@@ -83,7 +89,7 @@ class AnsweringModels(Models):
     def for_turn(self, turn: ModelTurn, which: str | ChatModel | None) -> ChatModel:
         """As ``Models.for_turn``."""
         model = _AnsweringModel(self._answers, turn.task)  # type: ignore[attr-defined]
-        return RecordedModel(model, turn, self._make_id, self._monotonic, record=True)
+        return RecordedModel(model, turn, self._make_id, self._monotonic, self._public)
 
 
 class _AnsweringModel:
@@ -143,14 +149,19 @@ def value_of(answer: ToolReturned) -> Any:
 
 def error_of(kind: str, cause: str) -> BaseException:
     """An error of that kind with that message: one of ours, a common one, or one by that name."""
-    known = _ERRORS.get(kind) or type(kind, (Exception,), {})
-    error = known.__new__(known)
+    known = _ERRORS.get(kind, Exception)
+    named = known if known.__name__ == kind and known is not KeyError else _named(kind, known)
+    # Not called: some take parts from which they would make another message.
+    error: BaseException = named.__new__(named)
     error.args = (cause,) if cause else ()
     if known is ModelRefused:
         error.__dict__.update(status=0, retry_after=None)
-    if known in (KeyError, OSError):  # their str() would quote the message
-        error = type(kind, (known,), {"__str__": lambda _: cause})()
     return error
+
+
+def _named(kind: str, base: type[Exception]) -> type[Exception]:
+    """A type of that name; ``str`` of a ``KeyError`` would quote its message."""
+    return type(kind, (base,), {"__str__": lambda self: str(self.args[0]) if self.args else ""})
 
 
 def is_cut_off(answer: ToolReturned) -> bool:

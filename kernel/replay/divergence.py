@@ -60,7 +60,7 @@ def shown(value: Any) -> str:
     """A value as JSON, cut where it is long."""
     if value is ABSENT:
         return ABSENT
-    text = msgspec.json.encode(value).decode()
+    text = str(msgspec.json.encode(value), "utf-8")
     return text if len(text) <= MAX_SHOWN else f"{text[:MAX_SHOWN]}… ({len(text)} characters)"
 
 

@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 
 from retinue.actors.execution.executor import Done, Outcome, Running, Turn
-from retinue.actors.execution.home import Home, Tenant
+from retinue.actors.execution.home import Home, Tenant, adopting
 from retinue.actors.execution.shared_turn import SharedTurn
 
 from .gates import Gates
@@ -38,6 +38,7 @@ class ReplayHome(Home):
         self.lock = Lock()
         self.thread: Any = _OnLoop(loop)
         self._instances = None
+        loop.set_task_factory(adopting)  # type: ignore[arg-type]
         self._report = _unheard
 
     def start(self, turn: Turn, done: Done) -> Running:

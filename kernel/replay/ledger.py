@@ -102,7 +102,8 @@ class Ledger:
         if chosen is None:
             self._refuse(stream, open_entries, make, blank)
             return None
-        entry, entry.made = chosen
+        entry, made = chosen
+        entry.made = made
         self._strands[stream, strand] = entry.index
         self._by_id[entry.event.id] = entry
         if entry.event.type == "task.running":

@@ -5,6 +5,8 @@ from __future__ import annotations
 import queue
 import threading
 from collections.abc import Coroutine
+from contextvars import copy_context
+from functools import partial
 from typing import Any
 
 from retinue.bus.errors import AgentHung
@@ -30,7 +32,8 @@ class Lockstep:
     async def run(self, _: Any, params: dict[str, Any]) -> Any:
         """One turn."""
         name = f"replay of {self._port.agent}"
-        threading.Thread(target=self._work, args=(params,), name=name, daemon=True).start()
+        work = partial(copy_context().run, self._work, params)
+        threading.Thread(target=work, name=name, daemon=True).start()
         while True:
             what, value = self._next()
             if what == "returned":
@@ -50,8 +53,10 @@ class Lockstep:
     async def _answer(self, coroutine: Coroutine[Any, Any, Any]) -> None:
         try:
             value = await coroutine
-        except BaseException as error:  # noqa: BLE001 - it is raised in the function
+        except BaseException as error:
             self._answered.put((None, error))
+            if isinstance(error, GeneratorExit):
+                raise
         else:
             self._answered.put((value, None))
 

@@ -42,40 +42,37 @@ def moves(stage: Stage, entry: Entry) -> list[Move]:
     heard = stage.gates.find(["notice"], event.task, event.id)
     if heard:
         return _open(stage, heard)
-    special = _SPECIAL.get(event.type)
-    if special is not None:
-        return special(stage, event)
-    if entry.producer == "orchestrator":
-        return _decision(stage, event)
     if entry.producer == "turn" and event.agent in stage.stubbed:
         return [partial(stage.take, entry)]
-    return _step(stage, event)
+    direct = _DIRECT.get(event.type)
+    if direct is not None:
+        return direct(stage, event) or _turn(stage, _maker(stage, event), event)
+    if entry.producer == "orchestrator":
+        return _decision(stage, event)
+    return _turn(stage, event.task, event)
 
 
 def hasty_moves(stage: Stage, entry: Entry) -> list[Move]:
-    """What may happen while turns still run: calls go ahead, and the answer comes that is next."""
-    event = entry.event
-    acks = stage.gates.find(["ack", "begin"])
-    answers = stage.gates.find(["answer"]) if event.type == "tool.returned" else []
-    call = decode(event.envelope.body, ToolReturned).call if answers else ""
-    return _open(stage, acks + [gate for gate in answers if gate.ref == call])
+    """What may happen while turns still run: calls go ahead, and what is next comes at once."""
+    direct = _DIRECT.get(entry.event.type)
+    gates = stage.gates.find(["begin", "ack", "reply"])
+    ahead = _open(stage, [gate for gate in gates if not _is_unanswered(stage, gate)])
+    return ahead + (direct(stage, entry.event) if direct is not None else [])
 
 
 def _submitted(stage: Stage, event: Event) -> list[Move]:
-    task = next(iter(stage.recording.submitted)) if event.type == "run.started" else event.task
-    was = stage.recording.submitted[task]
+    was = stage.recording.submitted[event.task]
     if not was.parent or stage.agent_of(was.parent) in stage.stubbed:
-        asked = next(e for e in stage.recording.events if e.task == task)
-        return [partial(stage.submit, asked)]
-    held = stage.gates.find(["submit"], was.parent, str(was.ordinal))
-    return _open(stage, held[:1]) or _turn(stage, was.parent, event)
+        first = next(e for e in stage.recording.events if e.task == event.task)
+        return [partial(stage.submit, first)]
+    return _open(stage, stage.gates.find(["submit"], was.parent, str(was.ordinal))[:1])
 
 
 def _cancelled(stage: Stage, event: Event) -> list[Move]:
     by = decode(event.envelope.body, CancelRequested).by
     if not by or stage.agent_of(by) in stage.stubbed:
         return [partial(stage.cancel, event)]
-    return _open(stage, stage.gates.find(["cancel"], by, event.task)) or _turn(stage, by, event)
+    return _open(stage, stage.gates.find(["cancel"], by, event.task))
 
 
 def _scheduled(stage: Stage, event: Event) -> list[Move]:
@@ -91,28 +88,20 @@ def _running(stage: Stage, event: Event) -> list[Move]:
 def _state(stage: Stage, event: Event) -> list[Move]:
     """The agent's state is committed at the end of a turn."""
     end = stage.ledger.following("orchestrator", event.task)
-    given = [] if end is None else _give(stage, event.task, end)
-    return given or _turn(stage, event.task, event)
+    return [] if end is None else _give(stage, event.task, end)
 
 
 def _progress(stage: Stage, event: Event) -> list[Move]:
-    if event.agent in stage.stubbed:
-        return _taken(stage, event)
     held = stage.gates.find(["answer"], ref=decode(event.envelope.body, ToolProgress).call)
-    if held:
-        return [partial(stage.progress, event, held[0].message)]
-    return _turn(stage, event.task, event)
+    return [partial(stage.progress, event, gate.message) for gate in held]
 
 
 def _returned(stage: Stage, event: Event) -> list[Move]:
-    if event.agent in stage.stubbed:
-        return _taken(stage, event)
     body = decode(event.envelope.body, ToolReturned)
-    held = [] if is_cut_off(body) else stage.gates.find(["answer"], ref=body.call)
-    return _open(stage, held) or _turn(stage, event.task, event)
+    return [] if is_cut_off(body) else _open(stage, stage.gates.find(["answer"], ref=body.call))
 
 
-_SPECIAL: dict[str, Callable[[Stage, Event], list[Move]]] = {
+_DIRECT: dict[str, Callable[[Stage, Event], list[Move]]] = {
     "run.started": _submitted,
     "task.submitted": _submitted,
     "task.cancel_requested": _cancelled,
@@ -122,6 +111,16 @@ _SPECIAL: dict[str, Callable[[Stage, Event], list[Move]]] = {
     "tool.progress": _progress,
     "tool.returned": _returned,
 }
+"""What leads to an event and to nothing else."""
+
+
+def _maker(stage: Stage, event: Event) -> str:
+    """The task whose turn asked for what the event tells, or whose step it is."""
+    if event.type == "task.submitted":
+        return stage.recording.submitted[event.task].parent
+    if event.type == "task.cancel_requested":
+        return decode(event.envelope.body, CancelRequested).by
+    return event.task
 
 
 def _decision(stage: Stage, event: Event) -> list[Move]:
@@ -135,8 +134,7 @@ def _decision(stage: Stage, event: Event) -> list[Move]:
     given = _give(stage, event.task, event)
     stops = [partial(stage.stop_agent, name, reason) for name, reason in stage.stops(event)]
     if event.type == "task.outcome_unknown":
-        begun = stage.gates.find(["ack"], event.task)
-        ends = _open(stage, [gate for gate in begun if _is_unanswered(stage, gate)]) + ends
+        ends = _open(stage, stage.gates.find(["ack"], event.task)) + ends
     if kind in _FOREIGN:
         return ends + foreign
     if kind == "AgentStopped":
@@ -144,10 +142,6 @@ def _decision(stage: Stage, event: Event) -> list[Move]:
     if event.type == "task.cancelled" or kind == "DeadlineExceeded":
         return ends + stopped + _timers(stage, event) + given + _turn(stage, event.task, event) + stops
     return ends + given + _turn(stage, event.task, event) + foreign
-
-
-def _step(stage: Stage, event: Event) -> list[Move]:
-    return _turn(stage, event.task, event)
 
 
 def _turn(stage: Stage, task: str, event: Event) -> list[Move]:
@@ -184,7 +178,16 @@ def _deadlines(stage: Stage, event: Event) -> tuple[list[Move], list[Move]]:
         if gate.message <= event.time + SLACK and _is_open(stage, gate.task)
     ]
     told = [gate for gate in gates if gate.kind == "deadline" and _tells(said, gate, event)]
+    below = {task.id for gate in told for task in stage.table.below(stage.table.tasks[gate.task])}
+    sooner = [gate for gate in gates if gate.task in below and _ends_by_its_own(stage, gate)]
+    told = [*reversed(sooner), *(gate for gate in told if gate not in sooner)]
     return _open(stage, told), _open(stage, [gate for gate in gates if gate not in told])
+
+
+def _ends_by_its_own(stage: Stage, gate: Gate) -> bool:
+    """Whether a task below one whose deadline passed was ended by its own, a moment before."""
+    end = stage.ledger.following("orchestrator", gate.task)
+    return gate.kind == "deadline" and end is not None and _tells(end.envelope.body, gate, end)
 
 
 def _is_open(stage: Stage, task: str) -> bool:
@@ -218,11 +221,10 @@ def _give(stage: Stage, task: str, end: Event) -> list[Move]:
 
 def _is_unanswered(stage: Stage, gate: Gate) -> bool:
     """Whether the turn would begin a call that the record does not bring to an end."""
-    return gate.kind == "ack" and gate.ref not in stage.recording.returned
-
-
-def _taken(stage: Stage, event: Event) -> list[Move]:
-    return [partial(stage.take, stage.entry(event))]
+    if gate.kind != "ack" or gate.ref in stage.recording.begun:
+        return False
+    end = stage.ledger.following("orchestrator", gate.task)
+    return end is None or end.type != "task.outcome_unknown"
 
 
 def _open(stage: Stage, gates: list[Gate]) -> list[Move]:

@@ -112,6 +112,12 @@ class Recording:
         return {body.call: body for body in bodies}
 
     @cached_property
+    def begun(self) -> frozenset[str]:
+        """Calls of tools that certainly went ahead: they told how far they are, or came to an end."""
+        found = (e for e in self.events if e.type in ("tool.progress", "tool.returned"))
+        return frozenset(event.data["call"] for event in found)
+
+    @cached_property
     def caller(self) -> dict[str, str]:
         """The task whose turn made a call of a tool, by call."""
         found = (event for event in self.events if event.type == "tool.called")

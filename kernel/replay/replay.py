@@ -105,13 +105,14 @@ def replay_recording(
 def _passes(recording: Recording, code: Code) -> Iterator[_Pass]:
     """Ways to try, each once the one before has led elsewhere."""
     for haste in Haste:
-        path: list[int] | None = []
+        path: list[int] = []
         for _ in range(MAX_TRIES):
             attempt = _Pass(recording, code, path, haste=haste)
             yield attempt
-            path = attempt.other_path()
-            if path is None:
+            other = attempt.other_path()
+            if other is None:
                 break
+            path = other
 
 
 class _Pass:

@@ -208,10 +208,6 @@ class Stage:
         found = self.table.tasks.get(task)
         return "" if found is None else found.agent
 
-    def entry(self, event: Event) -> Entry:
-        """The entry of a recorded event."""
-        return next(entry for entry in self.ledger.entries if entry.event is event)
-
     def stops(self, event: Event) -> list[tuple[str, str]]:
         """Agents of the run that were stopped not before this event."""
         after = [(name, reason) for seq, name, reason in self.recording.stops() if seq > event.seq]

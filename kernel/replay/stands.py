@@ -62,7 +62,7 @@ class Post:
     @staticmethod
     def settle(kind: type[Any], ref: Stand, *args: Any) -> Any:
         """An actor of that class, made as the runtime makes one, that answers to ``ref``."""
-        actor = kind.__new__(kind)
+        actor: Any = object.__new__(kind)
         actor.actor_cell = _Cell(ref)
         actor.__init__(*args)
         return actor
