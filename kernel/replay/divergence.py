@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import msgspec
 
 from retinue.bus.envelope import Envelope
 
-__all__ = ["ABSENT", "Divergence", "Difference", "difference", "shown"]
+__all__ = ["ABSENT", "Difference", "Divergence", "difference", "differences", "shown"]
 
 ABSENT = "(nothing)"
 """Stands for a value that one of the two sides does not have."""
@@ -64,32 +65,32 @@ def shown(value: Any) -> str:
     return text if len(text) <= MAX_SHOWN else f"{text[:MAX_SHOWN]}… ({len(text)} characters)"
 
 
+def differences(ours: Any, theirs: Any) -> list[Difference]:
+    """Every field in which two bodies differ, in the order of the first."""
+    return [Difference(path, shown(a), shown(b)) for path, a, b in _within(ours, theirs, "")]
+
+
 def _in_bodies(recorded: Envelope, replayed: Envelope) -> Difference | None:
     if recorded.body == replayed.body:
         return None
-    ours, theirs = _body(recorded), _body(replayed)
-    found = _within(ours, theirs, "")
+    found = next(_within(_body(recorded), _body(replayed), ""), None)
     if found is None:
         return None
-    path, here, there = found
-    return Difference(path, shown(here), shown(there))
+    path, ours, theirs = found
+    return Difference(path, shown(ours), shown(theirs))
 
 
-def _within(ours: Any, theirs: Any, path: str) -> tuple[str, Any, Any] | None:
-    """The first path at which two JSON values differ."""
+def _within(ours: Any, theirs: Any, path: str) -> Iterator[tuple[str, Any, Any]]:
+    """The paths at which two JSON values differ, with both values."""
     if isinstance(ours, dict) and isinstance(theirs, dict):
         for key in [*ours, *(key for key in theirs if key not in ours)]:
             inner = f"{path}.{key}" if path else key
-            found = _within(ours.get(key, ABSENT), theirs.get(key, ABSENT), inner)
-            if found is not None:
-                return found
-        return None
-    if isinstance(ours, list) and isinstance(theirs, list) and len(ours) == len(theirs):
-        pairs = enumerate(zip(ours, theirs, strict=True))
-        differing = (_within(a, b, f"{path}[{at}]") for at, (a, b) in pairs)
-        return next((found for found in differing if found is not None), None)
-    same = ours == theirs and type(ours) is type(theirs)
-    return None if same else (path, ours, theirs)
+            yield from _within(ours.get(key, ABSENT), theirs.get(key, ABSENT), inner)
+    elif isinstance(ours, list) and isinstance(theirs, list) and len(ours) == len(theirs):
+        for at, (a, b) in enumerate(zip(ours, theirs, strict=True)):
+            yield from _within(a, b, f"{path}[{at}]")
+    elif ours != theirs or type(ours) is not type(theirs):
+        yield path, ours, theirs
 
 
 def _body(envelope: Envelope) -> Any:

@@ -42,7 +42,7 @@ def moves(stage: Stage, entry: Entry) -> list[Move]:
     heard = stage.gates.find(["notice"], event.task, event.id)
     if heard:
         return _open(stage, heard)
-    if entry.producer == "turn" and event.agent in stage.stubbed:
+    if entry.producer == "turn" and stage.is_given(event.agent):
         return [partial(stage.take, entry)]
     direct = _DIRECT.get(event.type)
     if direct is not None:
@@ -62,22 +62,22 @@ def hasty_moves(stage: Stage, entry: Entry) -> list[Move]:
 
 def _submitted(stage: Stage, event: Event) -> list[Move]:
     was = stage.recording.submitted[event.task]
-    if not was.parent or stage.agent_of(was.parent) in stage.stubbed:
+    if not was.parent or stage.is_given(stage.agent_of(was.parent)):
         first = next(e for e in stage.recording.events if e.task == event.task)
-        return [partial(stage.submit, first)]
+        return [partial(stage.couriers.submit, first)]
     return _open(stage, stage.gates.find(["submit"], was.parent, str(was.ordinal))[:1])
 
 
 def _cancelled(stage: Stage, event: Event) -> list[Move]:
     by = decode(event.envelope.body, CancelRequested).by
-    if not by or stage.agent_of(by) in stage.stubbed:
-        return [partial(stage.cancel, event)]
+    if not by or stage.is_given(stage.agent_of(by)):
+        return [partial(stage.couriers.cancel, event)]
     return _open(stage, stage.gates.find(["cancel"], by, event.task))
 
 
 def _scheduled(stage: Stage, event: Event) -> list[Move]:
     if stage.line.waits(event.task):
-        return [partial(stage.schedule, event)]
+        return [partial(stage.couriers.schedule, event)]
     return _open(stage, stage.gates.find(["retry"], event.task))
 
 
@@ -93,7 +93,7 @@ def _state(stage: Stage, event: Event) -> list[Move]:
 
 def _progress(stage: Stage, event: Event) -> list[Move]:
     held = stage.gates.find(["answer"], ref=decode(event.envelope.body, ToolProgress).call)
-    return [partial(stage.progress, event, gate.message) for gate in held]
+    return [partial(stage.world.progress, event, gate.message) for gate in held]
 
 
 def _returned(stage: Stage, event: Event) -> list[Move]:
@@ -132,7 +132,7 @@ def _decision(stage: Stage, event: Event) -> list[Move]:
     stopped = _open(stage, stage.gates.find(["stop"], event.task))
     foreign = _fail(stage, event, kind)
     given = _give(stage, event.task, event)
-    stops = [partial(stage.stop_agent, name, reason) for name, reason in stage.stops(event)]
+    stops = [partial(stage.couriers.stop_agent, name, why) for name, why in _stops(stage, event)]
     if event.type == "task.outcome_unknown":
         ends = _open(stage, stage.gates.find(["ack"], event.task)) + ends
     if kind in _FOREIGN:
@@ -213,10 +213,15 @@ def _fail(stage: Stage, event: Event, kind: str) -> list[Move]:
 
 def _give(stage: Stage, task: str, end: Event) -> list[Move]:
     """The end of a turn whose code is not here, as the event tells it."""
-    waiting = stage.stubs.get(task)
-    if waiting is None or waiting.done() or end.type.startswith("run."):
-        return []
-    return [partial(waiting.set_result, end)]
+    ready = stage.stubs.waits(task) and not end.type.startswith("run.")
+    return [partial(stage.stubs.end, task, end)] if ready else []
+
+
+def _stops(stage: Stage, event: Event) -> list[tuple[str, str]]:
+    """The next agent of the run that was stopped, not before this event."""
+    concerned = stage.recording.agents()
+    later = [(name, why) for seq, name, why in stage.recording.stops() if seq > event.seq]
+    return [(name, why) for name, why in later if name in concerned][:1]
 
 
 def _is_unanswered(stage: Stage, gate: Gate) -> bool:

@@ -133,6 +133,13 @@ class Recording:
             and decode(event.envelope.body, LlmReturned).pieces is None
         )
 
+    @cached_property
+    def effects(self) -> dict[str, str]:
+        """What each tool that was called has for an effect."""
+        found = (event for event in self.events if event.type == "tool.called")
+        bodies = (decode(event.envelope.body, ToolCalled) for event in found)
+        return {body.tool: body.effect for body in bodies}
+
     def agents(self) -> frozenset[str]:
         """The agents that the run's tasks were for."""
         return frozenset(event.agent for event in self.events if event.agent)

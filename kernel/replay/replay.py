@@ -19,7 +19,8 @@ from .divergence import ABSENT, Divergence, shown
 from .ledger import Entry
 from .moves import Move, hasty_moves, moves
 from .recording import Recording
-from .stage import Haste, Stage
+from .stage import Stage
+from .world import Haste
 
 __all__ = ["Replay", "replay", "replay_recording"]
 
@@ -173,7 +174,8 @@ class _Pass:
                 return False
             if entry.appended and entry.made is not None:
                 self._made.append(Event(entry.event.seq, entry.made))
-                stage.commit(entry)
+                stage.loop.now = max(stage.loop.now, entry.event.time)
+                stage.commits.commit(entry)
                 return True
             possible = moves(stage, entry)
             if not possible:
@@ -211,7 +213,7 @@ class _Pass:
         ended = self._stage.gates.find(["ended"], entry.event.task)
         if not ended:
             return ABSENT
-        body = ended[0].message[0].body
+        body = ended[0].message.body
         return f"the end of the attempt {shown(msgspec.json.decode(body))}"
 
     def _bring_agents(self, event: Event) -> None:

@@ -1,0 +1,118 @@
+"""The world of a replay: tools and models that answer as they did, each in its turn."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from enum import Enum
+from typing import Any
+
+from retinue.bus.codec import decode
+from retinue.bus.envelope import Event
+from retinue.bus.messages import LlmCalled, LlmReturned
+
+from .answers import is_cut_off, raised, value_of
+from .gates import Gates
+from .ledger import Ledger
+from .recording import Recording
+from .virtual_loop import VirtualLoop
+
+__all__ = ["Haste", "World"]
+
+AT_ONCE = 0.001
+"""Seconds within which a model's whole answer is taken to have come without a wait between."""
+
+
+class Haste(Enum):
+    """How soon calls go ahead: none of these times is in the record, only what came of them."""
+
+    NONE = "when the turn has nothing else to do"
+    SOME = "while the turn does something else"
+    MOST = "at once"
+
+
+class World:
+    """Implements ``Answers``."""
+
+    def __init__(
+        self,
+        recording: Recording,
+        ledger: Ledger,
+        gates: Gates,
+        loop: VirtualLoop,
+        choose: Callable[[int], int],
+        haste: Haste,
+    ) -> None:
+        """``choose(n)`` gives one of ``n`` ways that the record leaves open."""
+        self.haste = haste
+        self._recording = recording
+        self._ledger = ledger
+        self._gates = gates
+        self._loop = loop
+        self._choose = choose
+        self._going_ahead: deque[str] = deque()
+        self._opened: dict[str, str] = {}
+        self._at_once: dict[str, bool] = {}
+
+    def opened(self, task: str, call: str) -> None:
+        """The turn of ``task`` has just written down that it makes the call."""
+        self._opened[task] = call
+
+    def goes_ahead(self, call: str) -> None:
+        """The turn is told that its call is written down: it makes it next."""
+        self._going_ahead.append(call)
+
+    async def tool(self, name: str, context: Any) -> Any:
+        """As ``Answers.tool``."""
+        call = self._going_ahead.popleft()
+        if self.haste is not Haste.MOST or not self._answers_at_once(call, context):
+            await self._wait("answer", "", call, context)
+        answer = self._recording.returned[call]
+        if not answer.ok:
+            raise raised(answer)
+        return value_of(answer)
+
+    def progress(self, event: Event, context: Any) -> None:
+        """A tool says how far it is."""
+        body = event.data  # not as ToolProgress: that would make floats of whole numbers
+        context.progress(body["done"], body.get("total", 0.0), body.get("note", ""))
+
+    def model_name(self, task: str) -> str:
+        """As ``Answers.model_name``."""
+        event = self._ledger.following("turn", task, "llm.called")
+        return "" if event is None else decode(event.envelope.body, LlmCalled).model
+
+    def asked(self, task: str) -> tuple[str, LlmReturned | None]:
+        """As ``Answers.asked``."""
+        call = self._opened.get(task, "")
+        answer = self._recording.answered.get(call)
+        if answer is not None and call not in self._at_once:
+            likely = answer.seconds < AT_ONCE
+            self._at_once[call] = likely if self._choose(2) == 0 else not likely
+        return call, answer
+
+    async def piece(self, task: str, call: str) -> None:
+        """As ``Answers.piece``."""
+        if not self._at_once.get(call):
+            await self._wait("piece", task, call, None)
+
+    async def _wait(self, kind: Any, task: str, call: str, context: Any) -> None:
+        arrived: Any = self._loop.create_future()
+
+        def arrive() -> None:
+            if not arrived.done():
+                arrived.set_result(None)
+
+        self._gates.add(kind, task, arrive, call, context)
+        await arrived
+
+    def _answers_at_once(self, call: str, context: Any) -> bool:
+        """Whether the call's answer is what its turn wrote next; how far it is is told on the way."""
+        task = self._recording.caller[call]
+        while (event := self._ledger.following("turn", task)) is not None:
+            if event.data.get("call") != call:
+                return False
+            if event.type == "tool.returned":
+                return not is_cut_off(self._recording.returned[call])
+            self.progress(event, context)
+        return False
