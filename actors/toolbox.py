@@ -6,6 +6,7 @@ import asyncio
 import threading
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from fnmatch import fnmatchcase
+from functools import partial
 from typing import Any, Protocol
 
 import msgspec
@@ -27,6 +28,7 @@ from retinue.plugins.tools import ToolContext
 from .effects import Effect, Effects
 from .resumption import unknown_ending
 from .secrecy import Secrecy
+from .tool_threads import ToolThreads, line_of
 
 __all__ = ["Caller", "Toolbox"]
 
@@ -75,6 +77,9 @@ class Toolbox:
         self._monotonic = monotonic
         self._secrecy = secrecy
         self._clock = clock
+        self.threads = ToolThreads()
+        self.calls = 0
+        """How many calls were begun so far."""
         self._tools: dict[str, Tool] = {}
 
     def add(self, tools: Iterable[Tool]) -> None:
@@ -187,7 +192,7 @@ class Toolbox:
 
     def _line(self, error: BaseException) -> str:
         """The error on one line. Secrets go first: a cut would leave the half of one."""
-        return _line(error, self._secrecy.text)
+        return line_of(error, self._secrecy.text)
 
     def _find(self, caller: Caller, name: str, given: Mapping[str, Tool] | None) -> Tool:
         tool = (self._tools if given is None else given).get(name)
@@ -203,6 +208,7 @@ class Toolbox:
     async def _run(
         self, caller: Caller, tool: Tool, checked: Mapping[str, Any], call: str, effect: str
     ) -> Any:
+        self.calls += 1
         seconds = tool.timeout or DEFAULT_TIMEOUT
         over = threading.Event()
 
@@ -220,7 +226,7 @@ class Toolbox:
         if tool.is_async:
             work = tool.call(checked, context)
         else:
-            work = _in_thread(lambda: tool.call(checked, context), f"tool {tool.name}")
+            work = self.threads.call(partial(tool.call, checked, context), f"tool {tool.name}")
         limit = asyncio.timeout(seconds)
         try:
             async with limit:
@@ -233,53 +239,11 @@ class Toolbox:
             over.set()
 
 
-async def _in_thread(function: Callable[[], Any], name: str) -> Any:
-    """Run a plain function on a thread of its own.
-
-    A pool would be cheaper by 60 µs and would stop when each of its threads hangs; a daemon
-    thread that hangs is left behind alone, and the interpreter can still end.
-    """
-    loop = asyncio.get_running_loop()
-    arrived: asyncio.Future[Any] = loop.create_future()
-
-    def run() -> None:
-        try:
-            result, error = function(), None
-        except BaseException as raised:  # noqa: BLE001 - SystemExit of a tool is the tool's own
-            result, error = None, raised
-        try:
-            loop.call_soon_threadsafe(_settle, arrived, result, error)
-        except RuntimeError:  # the loop is closed: the kernel is gone, and so is the caller
-            return
-
-    threading.Thread(target=run, name=f"retinue {name}", daemon=True).start()
-    return await arrived
-
-
-def _settle(arrived: asyncio.Future[Any], result: Any, error: BaseException | None) -> None:
-    if arrived.done():
-        return
-    if error is None:
-        arrived.set_result(result)
-    elif isinstance(error, Exception) and not isinstance(error, StopIteration):
-        arrived.set_exception(error)
-    else:
-        arrived.set_exception(ToolError(_line(error)))
-
-
 def _for_agent(name: str, error: BaseException, told: str) -> BaseException:
     """What the agent gets: errors of ours and cancellation as they are, all others as one kind."""
     if isinstance(error, (RetinueError, asyncio.CancelledError)):
         return error
     return ToolError(f"{name}: {told}")
-
-
-def _line(error: BaseException, told: Callable[[str], str] = str) -> str:
-    try:
-        text = " ".join(told(str(error)).split())[:2_000]
-    except Exception:  # noqa: BLE001 - a broken __str__ must not hide the error itself
-        text = ""
-    return f"{type(error).__name__}: {text}" if text else type(error).__name__
 
 
 def _summary(result: Any) -> str:

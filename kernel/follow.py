@@ -17,7 +17,10 @@ HEARTBEAT = 1.0
 def follow(
     feed: Feed, after: int, only: Filter, timeout: float | None, last: Callable[[Event], bool]
 ) -> Iterator[Event]:
-    """Events up to the ``last`` one; raises when none came for ``timeout`` seconds."""
+    """Events up to the ``last`` one; raises when none came for ``timeout`` seconds.
+
+    These are the machine's: who blocks here could not move a clock by hand.
+    """
     reader = Reader(feed, after, only)
     try:
         while True:

@@ -7,7 +7,7 @@ import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import msgspec
 
@@ -43,6 +43,9 @@ from .submission import Submission, handle_of, resubmission, submission
 from .tree import Tree
 from .version import VERSION
 
+if TYPE_CHECKING:
+    from retinue.bus.redis.mirror import Publishes
+
 __all__ = ["Kernel"]
 
 COMMAND_TIMEOUT = 30.0
@@ -72,13 +75,15 @@ class Kernel(Reads):
         clock: Clock | None = None,
         store: EventStore | None = None,
         secrets: Secrets | None = None,
+        publisher: Publishes | None = None,
     ) -> None:
         """What is given here wins over ``config``; raises ``ConfigError``.
 
         ``models`` adds language models by name, or replaces ``auto``, the default; ``plugins``
         adds plugins of the program's own to those that are installed. ``store`` keeps the events
         instead of the state folder or memory; the kernel closes it. ``secrets`` is a registry that
-        the program has already, for its own log perhaps.
+        the program has already, for its own log perhaps. ``publisher`` takes the events for
+        observers instead of Redis.
         """
         self.config = _with(config or Config(), name, redis, state_dir)
         self.name = self.config.name
@@ -89,6 +94,7 @@ class Kernel(Reads):
         self._models = factories(self.config, os.environ, models or {})
         self._plugins = tuple(plugins)
         self._store = store
+        self._publisher = publisher
         self._lock = threading.Lock()
         self._tree: Tree | None = None
         self._state = "new"
@@ -117,7 +123,9 @@ class Kernel(Reads):
             store = self._store or open_store(self.config)
             state = folded_from(store, self.config.limits.ended_tasks)
             secrecy = Secrecy(self.secrets)
-            self._tree = tree = Tree(self.config, self.clock, self._models, store, state, secrecy)
+            self._tree = tree = Tree(
+                self.config, self.clock, self._models, store, state, secrecy, self._publisher
+            )
             tree.start()
             self._state = "running"
         self.elements = Elements(tree)

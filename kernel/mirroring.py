@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from retinue.bus.clock import Clock
 from retinue.bus.messages import EventBody
@@ -12,30 +12,48 @@ from retinue.bus.messages import EventBody
 from .config import Config
 
 if TYPE_CHECKING:
-    from retinue.bus.redis.mirror import Mirror
-    from retinue.bus.redis.server import Server
+    from retinue.bus.redis.mirror import Mirror, Publishes
 
-__all__ = ["HOLD_BACK", "make_mirror", "redacted"]
+__all__ = ["HOLD_BACK", "Place", "make_mirror", "redacted"]
 
 HOLD_BACK = 0.02
 """Seconds that a tool waits at most until observers were told that it is called."""
 
 
+class Place(Protocol):
+    """Where observers find the events."""
+
+    @property
+    def url(self) -> str:
+        """Where to connect; empty when nobody can."""
+
+    def describe(self) -> str:
+        """For people."""
+
+    def stop(self) -> None:
+        """End it, if it is the kernel's own."""
+
+
 def make_mirror(
-    config: Config, journal: str, report: Callable[[EventBody], None], clock: Clock
-) -> tuple[Server, Mirror | None] | None:
+    config: Config,
+    journal: str,
+    report: Callable[[EventBody], None],
+    clock: Clock,
+    publisher: Publishes | None = None,
+) -> tuple[Place, Mirror | None] | None:
     """The server, started, and the mirror to it; ``None`` when none is asked for.
 
     ``journal`` names this start of the kernel, whose events are numbered anew. A server that
-    cannot be had gives no mirror, and says why in ``describe``.
+    cannot be had gives no mirror, and says why in ``describe``. A ``publisher`` of the program's
+    own takes the place of Redis.
     """
+    if publisher is not None:
+        place = _Program()
+        return place, _mirror(config, publisher, place, report, clock)
     if config.redis == "none":
         return None
-    from retinue.bus.redis.mirror import Mirror
-    from retinue.bus.redis.outbox import Outbox
     from retinue.bus.redis.publisher import Publisher
     from retinue.bus.redis.server import choose_server
-    from retinue.bus.topics import Selection
 
     folder = Path(config.state_dir) if config.state_dir else None
     server = choose_server(config.redis, folder)
@@ -43,7 +61,7 @@ def make_mirror(
         return server, None
     observers = config.observers
     logs = observers.dialects.live_logs
-    publisher = Publisher(
+    to_redis = Publisher(
         server.url,
         config.name,
         journal,
@@ -51,13 +69,39 @@ def make_mirror(
         live_logs=logs.channel if logs.enabled else "",
         clock=clock,
     )
-    chosen = Selection(observers.include, observers.exclude)
-    outbox = Outbox(chosen, observers.outbox_bytes)
-    return server, Mirror(publisher, outbox, server=server.describe(), report=report, clock=clock)
+    return server, _mirror(config, to_redis, server, report, clock)
 
 
-def redacted(server: Server) -> str:
+def redacted(server: Place) -> str:
     """Where observers connect, without the password that the kernel itself may use."""
+    if not server.url:
+        return ""
     from retinue.bus.redis.client import redacted as without_secrets
 
     return without_secrets(server.url)
+
+
+class _Program:
+    url = ""
+
+    def describe(self) -> str:
+        return "the program itself"
+
+    def stop(self) -> None:
+        return None
+
+
+def _mirror(
+    config: Config,
+    publisher: Publishes,
+    place: Place,
+    report: Callable[[EventBody], None],
+    clock: Clock,
+) -> Mirror:
+    from retinue.bus.redis.mirror import Mirror
+    from retinue.bus.redis.outbox import Outbox
+    from retinue.bus.topics import Selection
+
+    observers = config.observers
+    outbox = Outbox(Selection(observers.include, observers.exclude), observers.outbox_bytes)
+    return Mirror(publisher, outbox, server=place.describe(), report=report, clock=clock)

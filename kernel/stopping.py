@@ -44,10 +44,11 @@ def stop(tree: Tree, drain: float, reason: str) -> None:
 
 def _drain(tree: Tree, seconds: float) -> None:
     """Wait until no task is open, woken by each end of a run."""
-    until = tree.clock.monotonic() + seconds
+    # The machine's time: who closes a kernel blocks here, and could not move a clock by hand.
+    until = time.monotonic() + seconds
     reader = Reader(tree.feed, tree.store.last, Filter(types=("run.*",)))
     try:
-        while tree.table.open and not tree.hurried and (left := until - tree.clock.monotonic()) > 0:
+        while tree.table.open and not tree.hurried and (left := until - time.monotonic()) > 0:
             reader.wait(left)
             for _ in reader.ready():
                 pass

@@ -7,7 +7,7 @@ import secrets
 import time
 from collections import deque
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -53,6 +53,9 @@ from .config import Config
 from .dead_letters import told
 from .mirroring import HOLD_BACK, make_mirror, redacted
 
+if TYPE_CHECKING:
+    from retinue.bus.redis.mirror import Publishes
+
 __all__ = ["Tree"]
 
 
@@ -67,11 +70,13 @@ class Tree:
         store: EventStore,
         state: Folded,
         secrecy: Secrecy,
+        publisher: Publishes | None = None,
     ) -> None:
         """No actor runs until ``start``; ``state`` is what ``store`` tells, and outlives restarts."""
         self.config = config
         self.clock = clock
         self.secrecy = secrecy
+        self._publisher = publisher
         limits = config.limits
         self.ids = Ids(random_boot(secrets.randbits))
         self.store = store
@@ -111,7 +116,9 @@ class Tree:
 
     def start(self) -> None:
         """Start the kernel's actors under their supervisor, the journal first."""
-        self.mirror = make_mirror(self.config, self.ids.boot, self.say, self.clock)
+        self.mirror = make_mirror(
+            self.config, self.ids.boot, self.say, self.clock, self._publisher
+        )
         self.journal: ActorRef[Any] = self.system.start(
             JournalActor,
             self.store,

@@ -8,6 +8,7 @@ from typing import Any
 from retinue.bus.clock import Clock, SystemClock
 
 from .executor import Done, Executor, Report, Running, Stall, Turn
+from .loop import LoopThread
 from .process import ProcessExecutor
 from .service import Service
 from .shared import SharedExecutor, log_report
@@ -66,6 +67,10 @@ class Executors:
     def forget(self, agent: str, runner: Any = None, isolation: str = "shared") -> None:
         """As ``Executor.forget``, for an agent of that isolation."""
         self._kinds[isolation].forget(agent, runner)
+
+    def loops(self) -> list[LoopThread]:
+        """The loops on which agents' code runs at present."""
+        return self.shared.loops()
 
     def close(self, timeout: float) -> None:
         """As ``Executor.close``: whoever waits for the shared loop ends before it does."""

@@ -7,7 +7,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Coroutine
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
 from retinue.bus.clock import Clock, SystemClock
@@ -38,7 +38,8 @@ class LoopThread:
     ) -> None:
         self.loop = asyncio.new_event_loop()
         self._back_in_time = keep_time(self.loop, clock)
-        self._pool = ThreadPoolExecutor(_POOL, thread_name_prefix=f"{name}-blocking")
+        self.name = name
+        self._pool = _Pool(_POOL, thread_name_prefix=f"{name}-blocking")
         self.loop.set_default_executor(self._pool)
         self._escaped = escaped
         self._inbox: deque[Callable[[], object]] = deque()
@@ -51,6 +52,21 @@ class LoopThread:
     def ident(self) -> int:
         """The thread's identifier, as ``sys._current_frames`` has it."""
         return self._thread.ident or 0
+
+    @property
+    def has_post(self) -> bool:
+        """Whether something that was posted has not run yet."""
+        return bool(self._inbox)
+
+    @property
+    def blocking(self) -> bool:
+        """Whether a blocking call of a coroutine is under way in the pool."""
+        return bool(self._pool.running)
+
+    @property
+    def blocked(self) -> int:
+        """How many blocking calls were begun so far."""
+        return self._pool.begun
 
     def post(self, callback: Callable[[], object]) -> bool:
         """Run ``callback`` on the loop's thread, in order. Any thread; False after the end.
@@ -118,6 +134,23 @@ class LoopThread:
         self._back_in_time()  # the end has bounds that no clock of a test may stop
         wind_up(self.loop, self._guarded)
         _end_pool(self._pool)
+
+
+class _Pool(ThreadPoolExecutor):
+    """Knows the calls that have not returned."""
+
+    def __init__(self, threads: int, thread_name_prefix: str) -> None:
+        super().__init__(threads, thread_name_prefix)
+        self.running: set[Future[Any]] = set()
+        self.begun = 0
+
+    def submit(self, *args: Any, **kwargs: Any) -> Future[Any]:
+        """As in the parent."""
+        self.begun += 1
+        future = super().submit(*args, **kwargs)
+        self.running.add(future)  # before the callback, which may come at once
+        future.add_done_callback(self.running.discard)
+        return future
 
 
 def wind_up(

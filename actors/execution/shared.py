@@ -26,6 +26,7 @@ from .executor import (
 )
 from .guests import Guest
 from .home import Home, Tenant
+from .loop import LoopThread
 from .outcomes import failure
 from .shared_turn import SharedTurn
 from .strike import doing
@@ -73,6 +74,8 @@ class SharedExecutor:
         self._stopping: set[Future[Any]] = set()
         self._lost_one = False
         self._closed = False
+        self.guests = 0
+        """How many coroutines were run for others so far."""
 
     def start(self, turn: Turn, done: Done) -> Running:
         """As ``Executor.start``; some 5 µs, and one wake-up of the loop for all that come at once."""
@@ -92,6 +95,7 @@ class SharedExecutor:
         loop is lost, and with ``KernelClosed`` at the end.
         """
         with self._lock:
+            self.guests += 1
             home = self._home or self._move_in()
             if home is not None:
                 return Guest(coroutine, home, agent).move_in()
@@ -136,6 +140,11 @@ class SharedExecutor:
             stopping = self.run(_stopped(runner, self._grace), agent)
             self._stopping.add(stopping)
             stopping.add_done_callback(partial(self._stopped, agent))
+
+    def loops(self) -> list[LoopThread]:
+        """The loop of the turns that run, if there is one."""
+        home = self._home
+        return [] if home is None else [home.thread]
 
     def close(self, timeout: float) -> None:
         """As ``Executor.close``. A thread that is blocked in C is left behind, and reported."""

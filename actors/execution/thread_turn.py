@@ -71,6 +71,16 @@ class ThreadTurn(BaseTurn):
         at = "queued" if self._thread is None else f"in {doing(self._thread)}"
         return f"agent '{self.agent}', task {self.task_id}: {at}"
 
+    @property
+    def waits_for_the_kernel(self) -> bool:
+        """Whether it is in a call of its context, which the kernel answers."""
+        return any(not future.done() for future in list(self._waits))
+
+    @property
+    def own_loop(self) -> asyncio.AbstractEventLoop | None:
+        """The loop of an async agent that asked for a thread, while it runs."""
+        return self._loop
+
     def settle(self, outcome: Outcome) -> None:
         """End it with ``outcome``, unless it has ended."""
         done = self._office.live.pop(self, None)

@@ -5,10 +5,14 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from contextlib import suppress
+from typing import Any
 
 from retinue.bus.clock import Clock, SystemClock
 
-__all__ = ["keep_time"]
+__all__ = ["RESOLUTION", "keep_time"]
+
+RESOLUTION = 1e-6
+"""Seconds; for clocks that are moved by hand only."""
 
 
 def keep_time(loop: asyncio.AbstractEventLoop, clock: Clock) -> Callable[[], None]:
@@ -20,6 +24,10 @@ def keep_time(loop: asyncio.AbstractEventLoop, clock: Clock) -> Callable[[], Non
     """
     if isinstance(clock, SystemClock):
         return _nothing
+    timed: Any = loop
+    # A timer fires when less than this is left. asyncio's own nanosecond is lost in the rounding of
+    # seconds since the epoch, and then a timer that is due on a clock that stands never fires.
+    timed._clock_resolution = RESOLUTION  # noqa: SLF001
     loop.time = clock.monotonic  # type: ignore[method-assign]
 
     def moved() -> None:

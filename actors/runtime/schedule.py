@@ -31,6 +31,11 @@ class Timer:
         return f"<Timer {type(self._message).__name__} for {self._ref.name}, {state}>"
 
     @property
+    def recipient(self) -> str:
+        """The name of the actor that the message is for."""
+        return self._ref.name
+
+    @property
     def settled(self) -> bool:
         """True once the message was told or the timer cancelled."""
         return self._settled

@@ -68,6 +68,12 @@ class Timers:
             self.next = self._heap[0][0] if self._heap else NEVER
             return len(self._heap)
 
+    def waiting(self) -> list[tuple[float, Task]]:
+        """The tasks that are not settled with their moments, the earliest first."""
+        with self._lock:
+            entries = sorted(self._heap)
+        return [(when, task) for when, _, task in entries if not task.settled]
+
     def remove(self, *kinds: type) -> list[Task]:
         """Take out the tasks of these kinds; returns those that were not settled, earliest first."""
         with self._lock:
