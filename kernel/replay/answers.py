@@ -15,7 +15,15 @@ from retinue.plugins import Tool
 from retinue.plugins.llm.model import ChatModel, Delta, Message, ModelRefused, Schema, Usage
 from retinue.plugins.secret import SecretFields
 
-__all__ = ["AnsweredTool", "AnsweringModels", "Answers", "UncheckedTool", "error_of", "is_cut_off", "pieces_of"]
+__all__ = [
+    "AnsweredTool",
+    "AnsweringModels",
+    "Answers",
+    "UncheckedTool",
+    "error_of",
+    "is_cut_off",
+    "pieces_of",
+]
 
 _ERRORS: dict[str, type[Exception]] = {
     **{name: getattr(errors, name) for name in errors.__all__},
@@ -111,9 +119,7 @@ class _AnsweringModel:
         call, answer = self._answers.asked(self._task)
         return self._stream(call, answer)
 
-    async def _stream(
-        self, call: str, answer: LlmReturned | None
-    ) -> AsyncGenerator[Delta, None]:
+    async def _stream(self, call: str, answer: LlmReturned | None) -> AsyncGenerator[Delta, None]:
         for delta in () if answer is None else pieces_of(answer):
             await self._answers.piece(self._task, call)
             yield delta

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from retinue.bus.errors import RetinueError
@@ -23,11 +23,12 @@ class Code:
     def __init__(
         self,
         agents: Mapping[str, AgentSpec | Callable[..., Any]],
-        plugins: Mapping[str, Any] | list[Plugin],
+        plugins: Mapping[str, Any] | Sequence[Plugin],
     ) -> None:
         """``agents`` are a program's own, by name; ``plugins`` theirs, or settings of those installed."""
         self._own = {name: AgentSpec.of(found) for name, found in agents.items()}
         self._plugins = plugins
+        self._every: list[Plugin] | None = None
         self._found: dict[tuple[str, str], AgentSpec | None] = {}
         self._tools: dict[str, Tool] | None = None
         self.missing: dict[str, str] = {}
@@ -83,7 +84,10 @@ class Code:
             self._tools = {t.name: t for plugin in self._every_plugin() for t in plugin.tools}
         return self._tools
 
-    def _every_plugin(self) -> list[Plugin]:
-        if not isinstance(self._plugins, list):
-            self._plugins = load_plugins(self._plugins)[0]
-        return self._plugins
+    def _every_plugin(self) -> Sequence[Plugin]:
+        """The program's own first: one of a name that is installed as well wins."""
+        if self._every is None:
+            own = () if isinstance(self._plugins, Mapping) else self._plugins
+            settings = self._plugins if isinstance(self._plugins, Mapping) else {}
+            self._every = [*load_plugins(settings)[0], *own]
+        return self._every

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 import msgspec
 
 from retinue.actors.orchestrator import Tell
+from retinue.actors.roster import Roster
 from retinue.actors.runtime import Future
 from retinue.actors.runtime.future import ERROR, VALUE
 from retinue.actors.scheduler import AgentReady
+from retinue.actors.task_table import TaskTable
 from retinue.bus.codec import decode, encode
 from retinue.bus.envelope import Envelope, Event
 from retinue.bus.messages import (
@@ -23,14 +24,37 @@ from retinue.bus.messages import (
     TaskScheduled,
 )
 
-from .gates import Kind
+from .commits import Commits
+from .gates import Gates, Kind
 from .inversions import jitter_of, seconds_until
+from .ledger import Ledger
+from .line import RecordedLine
+from .recording import Recording
+from .scribe import ReplayScribe
 from .stands import Post, Stand
-
-if TYPE_CHECKING:
-    from .stage import Stage
+from .virtual_loop import VirtualLoop
 
 __all__ = ["Couriers"]
+
+
+class Setting(Protocol):
+    """What the couriers see of the stage."""
+
+    recording: Recording
+    ledger: Ledger
+    gates: Gates
+    loop: VirtualLoop
+    commits: Commits
+    scribe: ReplayScribe
+    table: TaskTable
+    roster: Roster
+    line: RecordedLine
+
+    def agent_of(self, task: str) -> str:
+        """The agent that the task is for."""
+
+    def is_given(self, agent: str) -> bool:
+        """Whether the agent's code is not here."""
 
 
 class Couriers:
@@ -40,7 +64,7 @@ class Couriers:
     agents are told, waits at a gate.
     """
 
-    def __init__(self, stage: Stage) -> None:
+    def __init__(self, stage: Setting) -> None:
         """Before ``serve`` nobody may be told anything."""
         self.orchestrator: Any = Stand("orchestrator", self._to_orchestrator)
         self.scheduler: Any = Stand("scheduler", self._to_scheduler)
@@ -235,5 +259,3 @@ class Couriers:
         trace = event.envelope.trace
         command = self._stage.scribe.write(body, event.run, event.task, event.agent, "", trace)
         return msgspec.structs.replace(command, id=event.envelope.cause)
-
-

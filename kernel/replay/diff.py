@@ -16,7 +16,16 @@ from .divergence import ABSENT, differences, shown
 __all__ = ["Change", "diff"]
 
 VOLATILE = frozenset(
-    {"seconds", "waited", "waiting", "reason@task.scheduled", "retry_in", "delay", "deadline", "key"}
+    {
+        "seconds",
+        "waited",
+        "waiting",
+        "reason@task.scheduled",
+        "retry_in",
+        "delay",
+        "deadline",
+        "key",
+    }
 )
 """Fields that differ from run to run without meaning anything: durations, other runs' work."""
 

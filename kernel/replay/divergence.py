@@ -59,9 +59,9 @@ def difference(recorded: Envelope, replayed: Envelope) -> Difference | None:
 
 def shown(value: Any) -> str:
     """A value as JSON, cut where it is long."""
-    if value is ABSENT:
+    if value == ABSENT:
         return ABSENT
-    text = str(msgspec.json.encode(value), "utf-8")
+    text: str = msgspec.json.encode(value).decode()
     return text if len(text) <= MAX_SHOWN else f"{text[:MAX_SHOWN]}… ({len(text)} characters)"
 
 

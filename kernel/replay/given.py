@@ -33,6 +33,7 @@ class Stubs:
         """An agent that takes any input and does nothing until it ends."""
 
         async def as_recorded(ctx: Any, **input: Any) -> Any:
+            del input
             waiting = self._waiting[ctx.task] = self._loop.create_future()
             return self._end(await waiting, ctx)
 

@@ -51,6 +51,7 @@ class Ledger:
         self._turns: dict[str, int] = {}
         self._strands: dict[tuple[Stream, int], int] = {}
         self._unclaimed = 0
+        self._changed = recording.changed
         self._ids = {event.id for event in recording.events}
         self._cut = _cut_off(recording)
         self._fill(recording.events)
@@ -98,7 +99,7 @@ class Ledger:
         stream = self._stream(producer, task)
         open_entries = [e for e in self._streams.get(stream, ()) if e.made is None]
         after = self._strands.get((stream, strand), -1)
-        chosen = _fitting(open_entries, after, make, strict=producer != "turn")
+        chosen = self._fitting(open_entries, after, make, strict=producer != "turn")
         if chosen is None:
             self._refuse(stream, open_entries, make, blank)
             return None
@@ -120,6 +121,21 @@ class Ledger:
             self.divergence = Divergence(
                 event.seq, event.type, event.task, field, recorded, replayed
             )
+
+    def _fitting(
+        self, entries: list[Entry], after: int, make: Callable[[Event], Envelope], *, strict: bool
+    ) -> tuple[Entry, Envelope] | None:
+        """The first entry that is what was made; only the very first one when ``strict``."""
+        for entry in entries[:1] if strict else entries:
+            if entry.index > after:
+                made = make(entry.event)
+                if made == entry.event.envelope or self._is_made_up(entry.event, made):
+                    return entry, made
+        return None
+
+    def _is_made_up(self, event: Event, made: Envelope) -> bool:
+        """Whether the event was changed after it was recorded, and this stands for it."""
+        return event.seq in self._changed and event.type == made.type
 
     def _fill(self, events: Sequence[Event]) -> None:
         turns: dict[str, int] = {}
@@ -162,18 +178,6 @@ class Ledger:
             self.divergence = Divergence(0, made.type, made.task, "", ABSENT, body)
         else:
             self.diverge(current, "", f"{current.type} next", f"{made.type} {body} before it")
-
-
-def _fitting(
-    entries: list[Entry], after: int, make: Callable[[Event], Envelope], *, strict: bool
-) -> tuple[Entry, Envelope] | None:
-    """The first entry that is what was made; only the very first one when ``strict``."""
-    for entry in entries[:1] if strict else entries:
-        if entry.index > after:
-            made = make(entry.event)
-            if made == entry.event.envelope:
-                return entry, made
-    return None
 
 
 def _cut_off(recording: Recording) -> frozenset[Stream]:

@@ -126,7 +126,9 @@ def _maker(stage: Stage, event: Event) -> str:
 def _decision(stage: Stage, event: Event) -> list[Move]:
     """The end of an attempt or of a task: its turn's, its parents', a deadline's or an operator's."""
     own = stage.gates.find(["ended", "run"], event.task)
-    above = [gate for task in _above(stage, event.task) for gate in stage.gates.find(["ended"], task)]
+    above = [
+        gate for task in _above(stage, event.task) for gate in stage.gates.find(["ended"], task)
+    ]
     ends = _open(stage, own) + _open(stage, above)
     kind = _kind(event)
     stopped = _open(stage, stage.gates.find(["stop"], event.task))
@@ -140,7 +142,9 @@ def _decision(stage: Stage, event: Event) -> list[Move]:
     if kind == "AgentStopped":
         return ends + stopped + stops + _turn(stage, event.task, event)
     if event.type == "task.cancelled" or kind == "DeadlineExceeded":
-        return ends + stopped + _timers(stage, event) + given + _turn(stage, event.task, event) + stops
+        return (
+            ends + stopped + _timers(stage, event) + given + _turn(stage, event.task, event) + stops
+        )
     return ends + given + _turn(stage, event.task, event) + foreign
 
 

@@ -60,9 +60,19 @@ class Recording:
     the states that other runs left them with, and the kernel's stops and starts.
     """
 
-    def __init__(self, run: str, events: Iterable[Event], context: Iterable[Event]) -> None:
-        """``context`` may hold more than is needed; raises ``NotFound`` for a run without events."""
+    def __init__(
+        self,
+        run: str,
+        events: Iterable[Event],
+        context: Iterable[Event],
+        changed: frozenset[int] = frozenset(),
+    ) -> None:
+        """``context`` may hold more than is needed; ``changed`` are events that were made up.
+
+        Raises ``NotFound`` for a run without events.
+        """
         self.run = run
+        self.changed = changed
         self.events = list(events)
         if not self.events:
             raise NotFound(f"no run {run!r} is in the journal: see `retinue runs list`")

@@ -120,9 +120,7 @@ class ReplayScribe(Scribe):
             if event.type == draft.type and draft.type in _CLOSING:
                 own["seconds"] = decode(event.envelope.body, _Measured).seconds
             fixed = msgspec.structs.replace(body, **own) if own else body
-            return msgspec.structs.replace(
-                draft, id=event.id, time=event.time, body=encode(fixed)
-            )
+            return msgspec.structs.replace(draft, id=event.id, time=event.time, body=encode(fixed))
 
         return make
 
@@ -159,5 +157,3 @@ def _strand() -> int:
         return id(asyncio.current_task())
     except RuntimeError:
         return 0
-
-

@@ -174,7 +174,9 @@ class Stage:
 
     def _spec(self, name: str, spawned: AgentSpawned) -> AgentSpec | None:
         if name in self.recording.mute:
-            self._code.leave_out(name, "what its models answered was not recorded: set models.record")
+            self._code.leave_out(
+                name, "what its models answered was not recorded: set models.record"
+            )
             return None
         return self._code.agent(name, spawned)
 
@@ -182,7 +184,17 @@ class Stage:
         ref: Any = Stand(f"agent:{name}", self.couriers.to_agent)
         remember = self.commits.states.__setitem__
         agent = Post.settle(
-            RecalledAgent, ref, name, spec, tools, None, self.home, self.services, self.turns, {}, remember
+            RecalledAgent,
+            ref,
+            name,
+            spec,
+            tools,
+            None,
+            self.home,
+            self.services,
+            self.turns,
+            {},
+            remember,
         )
         self.couriers.agents[name] = agent
         if name in self.roster:
@@ -238,5 +250,3 @@ class RecalledAgent(Agent):
 
 def _nobody(seq: int) -> None:
     """Nobody has to be told."""
-
-

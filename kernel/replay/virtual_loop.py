@@ -60,12 +60,11 @@ class VirtualLoop(base_events.BaseEventLoop):
         return self._timers[0][0] if self._timers else None
 
     def fire(self) -> None:
-        """Let time come to the next timer, and run what follows from it."""
+        """Let time come to the next timer: what follows from it is ready then."""
         if self.due() is not None:
             when, _, timer = heappop(self._timers)
             self.now = max(self.now, when)
             self.call_soon(timer._run)  # noqa: SLF001 - what the loop itself would call
-            self.run_ready()
 
     def drop_timers(self) -> None:
         """Forget every timer."""
