@@ -11,6 +11,7 @@ from text import prose
 
 from retinue.kernel import AsyncKernel, Kernel, TaskHandle
 from retinue.kernel.letters import Letters
+from retinue.kernel.testing import MemoryTransport, TestKernel
 from retinue.plugins import Context, Plugin, SyncContext, ToolContext, agent, tool
 
 _HEAD = """\
@@ -19,7 +20,8 @@ _HEAD = """\
 <!-- Written by scripts/docs from the code. Change the code, then run scripts/docs. -->
 
 What a program uses of Retinue.
-`Kernel`, `AsyncKernel` and `TaskHandle` are in `retinue.kernel`; all else is in `retinue.plugins`.
+`Kernel`, `AsyncKernel` and `TaskHandle` are in `retinue.kernel`, the test kit in `retinue.kernel.testing`; all
+else is in `retinue.plugins`.
 Errors are in [Errors](errors.md), and read-only pictures of the state in `retinue.bus.views`.
 
 {entries}
@@ -36,6 +38,8 @@ _USED: list[Callable[..., Any]] = [
     tool,
     ToolContext,
     Plugin,
+    TestKernel,
+    MemoryTransport,
 ]
 
 
@@ -58,8 +62,13 @@ def _entry(used: Callable[..., Any]) -> Iterator[str]:
 
 
 def _members(kind: type[Any]) -> Iterator[tuple[str, Any]]:
-    """Public methods and properties, the base's too, in the order in which they were written."""
+    """Public methods and properties, the base's too, in the order in which they were written.
+
+    A base that has an entry of its own is left to that.
+    """
     for owner in kind.__mro__:
+        if owner in _USED and owner is not kind:
+            return
         if owner.__module__.startswith("retinue."):
             yield from ((n, m) for n, m in vars(owner).items() if _is_public(n, m))
 
