@@ -14,7 +14,7 @@ from retinue.bus.journal import EventStore
 from .runtime import ActorRef, ThreadActor
 from .scribe import Append
 
-__all__ = ["JournalActor", "JournalHealth"]
+__all__ = ["InlineJournalActor", "JournalActor", "JournalHealth"]
 
 Listener = Callable[[Sequence[Event]], None]
 
@@ -111,6 +111,15 @@ class JournalActor(ThreadActor):
                 failure = failure or error
         if failure is not None:
             raise failure
+
+
+class InlineJournalActor(JournalActor):
+    """The same on the dispatcher's thread, for a store that never waits for anything.
+
+    A task on an idle kernel changes threads four times less, which is a third of its time.
+    """
+
+    owns_thread = False
 
 
 def _joined(group: Sequence[Append]) -> list[Envelope]:

@@ -19,7 +19,7 @@ from retinue.actors.completions import Completions
 from retinue.actors.execution import Executors
 from retinue.actors.feed import Feed
 from retinue.actors.fold import Folded
-from retinue.actors.journal import JournalActor, JournalHealth
+from retinue.actors.journal import InlineJournalActor, JournalActor, JournalHealth
 from retinue.actors.models import Models
 from retinue.actors.orchestrator import Orchestrator
 from retinue.actors.plugin_manager import PluginManager
@@ -39,7 +39,7 @@ from retinue.bus.clock import Clock
 from retinue.bus.envelope import Event
 from retinue.bus.errors import ActorDead, KernelClosed, RetinueError
 from retinue.bus.ids import Ids, random_boot
-from retinue.bus.journal import EventStore, Filter
+from retinue.bus.journal import EventStore, Filter, MemoryStore
 from retinue.bus.messages import (
     TERMINAL_TASK,
     AgentFailed,
@@ -118,7 +118,7 @@ class Tree:
         """Start the kernel's actors under their supervisor, the journal first."""
         self.mirror = make_mirror(self.config, self.ids.boot, self.say, self.clock, self._publisher)
         self.journal: ActorRef[Any] = self.system.start(
-            JournalActor,
+            InlineJournalActor if isinstance(self.store, MemoryStore) else JournalActor,
             self.store,
             self._listeners(),
             self.health,
