@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import threading
 from collections.abc import Callable, Sequence
+from operator import attrgetter
 from typing import Protocol
 
 from ..clock import Clock, SystemClock
@@ -20,8 +21,12 @@ __all__ = ["Mirror", "Publishes"]
 
 PING_INTERVAL = 0.75
 """Seconds of silence after which the server is asked: with the time-out, a stopped one shows in 2 s."""
+_HELD_BACK = frozenset({"tool.called"})
+"""Types of events whose effects wait until observers were told."""
 _PROBE_EVENTS = 64
 """Taken at once while degraded: a slow server that takes these is on its way back."""
+
+_type = attrgetter("envelope.type")
 
 
 class Publishes(Protocol):
@@ -166,6 +171,10 @@ class Mirror:
             self._publisher.ping()
         elif batch.events:
             self._publisher.publish(batch.events, batch.previous)
+            if not _HELD_BACK.isdisjoint(map(_type, batch.events)):
+                # Redis writes its reply to us before what it publishes to others, and both before
+                # it reads again: once it answered this, observers have the call in their sockets.
+                self._publisher.ping()
 
     def _failed(self, reason: str) -> float:
         self._degrade(reason)
