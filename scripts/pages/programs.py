@@ -20,8 +20,8 @@ _HEAD = """\
 <!-- Written by scripts/docs from the code. Change the code, then run scripts/docs. -->
 
 What a program uses of Retinue.
-`Kernel`, `AsyncKernel` and `TaskHandle` are in `retinue.kernel`, the test kit in `retinue.kernel.testing`; all
-else is in `retinue.plugins`.
+`Kernel`, `AsyncKernel` and `TaskHandle` are in `retinue.kernel`, the test kit in `retinue.kernel.testing`;
+all else is in `retinue.plugins`.
 Errors are in [Errors](errors.md), and read-only pictures of the state in `retinue.bus.views`.
 
 {entries}
