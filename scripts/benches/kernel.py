@@ -206,11 +206,11 @@ def _chained(kernel: Kernel) -> None:
 
 
 def _resident(report: Any) -> None:
-    count = 10_000
+    count = 1_000 if report.quick else 10_000
     report.progress(f"{count} agents in a process of their own")
     script = str(REFERENCES / "resident.py")
     mib = _figure([sys.executable, script, str(count)], {})
-    report.at_most("10,000 resident agents, the whole process", mib, 300.0, "MB")
+    report.at_most(f"{count:,} resident agents, the whole process", mib, 300.0, "MB")
 
 
 # Redis stopped in the middle
@@ -236,7 +236,7 @@ async def steady(ctx: Context, steps: int, pause: float) -> int:
 
 
 def _redis_stopped(report: Any, server: PrivateServer) -> None:
-    stopped = 1.0 if report.quick else 10.0
+    stopped = 0.25 if report.quick else 10.0
     with Kernel("bench-stopped", redis=server.url) as kernel:
         kernel.spawn("steady", steady)
         report.progress("a run with Redis there")

@@ -1,0 +1,66 @@
+"""Each bench runs to its end with little load, and prints rows of one shape."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+BENCHES = Path(__file__).resolve().parents[2] / "scripts" / "benches"
+SHAPE = {
+    "bench": str,
+    "name": str,
+    "unit": str,
+    "ours": float | int,
+    "reference": float | int | None,
+    "ratio": float | int | None,
+    "target": str,
+    "met": bool,
+}
+
+
+def quick(*arguments):
+    command = [sys.executable, "-P", str(BENCHES / "main.py"), *arguments, "--quick"]
+    return subprocess.run(command, capture_output=True, text=True, timeout=55, check=False)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("bench", "expected"),
+    [
+        ("codec", {"a mirrored tool.returned, body as JSON, beside msgpack"}),
+        ("runtime", {"tell, 1 sender", "idle hop between two actors", "ask, 100 in flight"}),
+        (
+            "kernel",
+            {
+                "a whole task, mirrored, 1,000 in flight",
+                "a whole task on an idle kernel, p50",
+                "a run's speed changes, Redis stopped 0.25 s",
+                "1,000 resident agents, the whole process",
+            },
+        ),
+    ],
+)
+def test_a_quick_bench_prints_a_row_for_each_figure(bench, expected):
+    done = quick(bench, "--json")
+    assert done.returncode in (0, 1), (
+        done.stderr
+    )  # 1: a target was missed, which is not judged here
+    rows = [json.loads(line) for line in done.stdout.splitlines()]
+    assert {row["bench"] for row in rows} == {bench}
+    assert expected <= {row["name"] for row in rows}
+    for row in rows:
+        assert row.keys() == SHAPE.keys()
+        assert all(isinstance(row[key], kind) for key, kind in SHAPE.items()), row
+        assert row["ours"] >= 0
+        assert (row["ratio"] is None) == (row["reference"] is None)
+
+
+def test_a_bench_that_is_not_there_is_refused_with_the_names_of_those_that_are():
+    done = quick("nothing")
+    assert done.returncode == 2
+    assert "no bench is called nothing; there are" in done.stderr
+    assert "kernel" in done.stderr
