@@ -34,6 +34,8 @@ _COMMANDS = {
     "tail": "Follow the events.",
     "log": "List the journal's events.",
     "why": "Explain why a task, a run or an event is as it is.",
+    "replay": "Run a recorded run again, and name the first event that comes out otherwise.",
+    "diff": "Compare two runs, event by event.",
     "audit": "Add up what was begun and what became of it.",
     "verify": "Check the journal against its hash chain.",
     "dead": "List, show, redrive and purge what found no reader.",

@@ -1,0 +1,32 @@
+"""Recorded runs, and daemons' folders that hold some."""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+from pathlib import Path
+
+import pytest
+
+HERE = Path(__file__).parent
+
+
+def _programs():
+    """The module beside this file; pytest imports tests without their folder on the path."""
+    spec = importlib.util.spec_from_file_location("replay_programs", HERE / "programs.py")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture(scope="session")
+def programs():
+    """``programs.py``."""
+    return _programs()
+
+
+@pytest.fixture(scope="session")
+def recorded(programs):
+    """Two hundred runs of every shape: the store, and their ids."""
+    return programs.record(200, seed=20)
