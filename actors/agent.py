@@ -136,7 +136,7 @@ class Agent(KernelActor):
             turn.attempt,
             msgspec.Raw(outcome.result),
             outcome.kind,
-            outcome.cause,
+            self._services.scribe.secrecy.uncut(outcome.cause),
             outcome.retry,
             outcome.retry_after,
         )

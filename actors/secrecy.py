@@ -12,7 +12,7 @@ import msgspec
 from retinue.bus.envelope import Event
 from retinue.bus.errors import InvalidInput, RetinueError
 from retinue.bus.messages import TERMINAL_TASK
-from retinue.bus.redact import Redactor, Secrets
+from retinue.bus.redact import Redactor, Secrets, StreamRedactor
 from retinue.plugins.secret import SecretFields
 
 __all__ = ["Secrecy"]
@@ -83,6 +83,12 @@ class Secrecy:
                     values = self._by_task.pop(event.task, ())
                 for value in values:
                     self.secrets.forget(value)
+
+    def uncut(self, text: str) -> str:
+        """A text that may have been cut off, as its ``…`` says, without the half of a secret there."""
+        if not self.secrets.any or not text.endswith("…"):
+            return text
+        return StreamRedactor(self.secrets).feed(text[:-1]) + "…"
 
     def scrubbed(self, error: RetinueError) -> RetinueError:
         """The error itself, or a copy whose texts show no secret."""

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 import pytest
 
-from retinue.bus.errors import InvalidInput
+from retinue.bus.errors import InvalidInput, TaskFailed
 from retinue.kernel import Kernel
 from retinue.plugins import AgentSpec, Context, Secret, agent, tool
 from retinue.plugins.secret import SecretFields
@@ -102,6 +102,8 @@ async def user(ctx: Context, what: str, choice: Literal["a", "b"] = "a", token: 
     """Does as told."""
     if what == "refused":
         return await ctx.call("picky", choice=token, token=token)
+    if what == "fail at length":
+        raise ValueError("at length " + "x" * 1_980 + " " + token)
     if what == "remember":
         ctx.state["token"] = token
     if what == "recall":
@@ -134,6 +136,13 @@ def test_a_call_that_is_refused_because_of_a_secret_does_not_tell_it(kernel) -> 
     with pytest.raises(Exception, match=r"\[secret:token\]"):
         task.result(timeout=10)
     assert "hunter2" not in written(kernel)
+
+
+def test_a_secret_that_the_end_of_a_long_error_cuts_in_two_is_not_told_by_half(kernel) -> None:
+    failed = kernel.submit("user", {"what": "fail at length", "token": "hunter2-hunter2"})
+    with pytest.raises(TaskFailed, match=r"at length x+ …"):
+        failed.result(timeout=10)
+    assert "hunter" not in written(kernel)
 
 
 def test_a_default_that_is_secret_is_kept_out_too(kernel) -> None:
