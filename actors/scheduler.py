@@ -109,6 +109,8 @@ class Scheduler(KernelActor):
             return
         desk.order += 1
         desk.tasks[task] = envelope
+        clock = self._scribe.clock
+        waited = max(0.0, clock.time() - body.since)
         waiting = Waiting(
             task,
             envelope.agent,
@@ -117,6 +119,7 @@ class Scheduler(KernelActor):
             body.since,
             desk.order,
             body.attempt,
+            clock.monotonic() - waited,
         )
         self._line.enter(waiting)
         self._dispatch()

@@ -27,7 +27,11 @@ HIGHEST, LOWEST, DEFAULT = 9, 0, 5
 
 
 class Waiting(msgspec.Struct, frozen=True, gc=False):
-    """One task that waits: ``since`` is seconds since the epoch, ``order`` counts arrivals."""
+    """One task that waits: ``since`` is seconds since the epoch, ``order`` counts arrivals.
+
+    ``steady`` is the same moment by a clock that nobody sets, and ``since`` where there is none:
+    by the wall clock, one that is set back puts what came before behind what comes after.
+    """
 
     task: str
     agent: str
@@ -36,6 +40,7 @@ class Waiting(msgspec.Struct, frozen=True, gc=False):
     since: float
     order: int
     attempt: int = 1
+    steady: float | None = None
 
 
 class Policy(Protocol):
@@ -87,7 +92,8 @@ class Priority:
 
     def key(self, waiting: Waiting) -> tuple[float, int]:
         """The moment at which it would have to arrive with priority 0 to stand where it does."""
-        return (waiting.since - waiting.priority * self.ageing, waiting.order)
+        since = waiting.since if waiting.steady is None else waiting.steady
+        return (since - waiting.priority * self.ageing, waiting.order)
 
     def chosen(self, waiting: Waiting, key: tuple[float, int]) -> None:
         """Nothing to remember."""

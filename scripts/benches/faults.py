@@ -12,16 +12,17 @@ from typing import Any
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tests"))  # the short form of each fault is a test
 
-from faults import chaos, demos, kills, storage, trees  # noqa: E402
+from faults import chaos, clocks, demos, kills, storage, trees  # noqa: E402
 
 CHAOS, MESSAGES = 1_000, 10_000
 TREES, FOREST = 1_000, 50
 KILLS, CHAIN = 300, 10
+CLOCKS = 200
 
 
 def run(report: Any) -> None:
     """Every fault; ``report`` is a ``report.Report``."""
-    for fault in (_chaos, _trees, _kills, _storage, _demos):
+    for fault in (_chaos, _trees, _kills, _storage, _clocks, _demos):
         fault(report, Tally(report))
 
 
@@ -87,6 +88,15 @@ def _storage(report: Any, tally: Tally) -> None:
             tally.add(lambda fault=fault, folder=folder: fault(Path(folder)))
     shown = dict.fromkeys(("faults", "accepted", "refused"), "")
     tally.close("storage", shown, "accepted work kept, new work refused, on again after it")
+
+
+def _clocks(report: Any, tally: Tally) -> None:
+    runs = 10 if report.quick else CLOCKS
+    report.progress(f"a clock that jumps, {runs} runs")
+    for seed in range(runs):
+        tally.add(lambda seed=seed: clocks.run(seed))
+    shown = dict.fromkeys(("runs", "jumps", "tasks"), "")
+    tally.close("clock", shown, "the same outcomes as without a jump")
 
 
 def _demos(report: Any, tally: Tally) -> None:

@@ -195,7 +195,7 @@ def run(folder: Path, seeds: Any, every: int = 10) -> Counter[str]:
     counts: Counter[str] = Counter()
     seeds = list(seeds)
     for first in range(0, len(seeds), every):
-        killing = Killing(folder / str(first))
+        killing = Killing(folder / f"from-{seeds[first]}")
         try:
             for seed in seeds[first : first + every]:
                 killing.point(seed)

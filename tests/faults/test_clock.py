@@ -13,6 +13,8 @@ from retinue.bus.errors import TaskFailed
 from retinue.kernel import Kernel
 from retinue.plugins import agent
 
+from . import clocks
+
 DAY = 86_400.0
 JUMPS = pytest.mark.parametrize("jump", [DAY, -DAY], ids=["forward", "back"])
 
@@ -102,3 +104,8 @@ def test_no_event_tells_of_negative_seconds(started, clock):
     events = list(task.events(timeout=10))
     told = [event.data.get("seconds", 0.0) for event in events]
     assert min(told) >= 0, [(event.type, event.data) for event in events]
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_work_ends_the_same_with_jumps_and_without(seed):
+    assert clocks.run(seed)["jumps"] == 20
