@@ -46,9 +46,9 @@ class Commits:
         self._world = world
         self._committed: list[Event] = []
 
-    def opened(self, task: str, call: str) -> None:
+    def opened(self, task: str, draft: str, call: str) -> None:
         """As ``Written.opened``."""
-        self._world.opened(task, call)
+        self._world.opened(task, draft, call)
 
     def appended(self, entries: Sequence[Entry], then: Committed | None) -> None:
         """As ``Written.appended``."""
@@ -93,12 +93,7 @@ class Commits:
 
     def _acknowledge(self, event: Event, follows: Callable[[], None]) -> None:
         call = decode(event.envelope.body, ToolCalled).call
-
-        def tell() -> None:
-            self._world.goes_ahead(call)
-            follows()
-
-        self._gates.add("ack", event.task, tell, call)
+        self._gates.add("ack", event.task, follows, call)
 
 
 def state_of(event: Event) -> dict[str, Any]:

@@ -7,6 +7,8 @@ from typing import Any, Literal, TypeAlias
 
 import msgspec
 
+from .virtual_loop import VirtualLoop
+
 __all__ = ["Gate", "Gates", "Kind"]
 
 Kind: TypeAlias = Literal[
@@ -31,20 +33,25 @@ Kind: TypeAlias = Literal[
 
 
 class Gate(msgspec.Struct, eq=False):
-    """``task`` says whose turn or end it is; ``ref`` tells gates of a kind apart."""
+    """``task`` says whose turn or end it is; ``ref`` tells gates of a kind apart.
+
+    ``since`` is when it came, by the loop's time.
+    """
 
     kind: Kind
     task: str
     ref: str
     open: Callable[[], None]
     message: Any = None
+    since: float = 0.0
 
 
 class Gates:
     """All that wait, in the order in which they came."""
 
-    def __init__(self) -> None:
+    def __init__(self, loop: VirtualLoop) -> None:
         """None."""
+        self._loop = loop
         self._waiting: list[Gate] = []
 
     def add(
@@ -56,7 +63,7 @@ class Gates:
         message: Any = None,
     ) -> None:
         """One more."""
-        self._waiting.append(Gate(kind, task, ref, open, message))
+        self._waiting.append(Gate(kind, task, ref, open, message, self._loop.now))
 
     def find(
         self, kinds: Iterable[Kind], task: str | None = None, ref: str | None = None
@@ -70,8 +77,9 @@ class Gates:
         ]
 
     def open(self, gate: Gate) -> None:
-        """Let it through; once."""
+        """Let it through, once, and as if at the time when it came: from then on timers count."""
         self._waiting.remove(gate)
+        self._loop.now = gate.since
         gate.open()
 
     def clear(self) -> None:

@@ -45,11 +45,18 @@ class ReplayHome(Home):
         """As ``Executor.start``."""
         if not turn.spec.is_async:
             runner = turn.runner or turn.spec.instance()
-            turn = msgspec.structs.replace(turn, runner=Lockstep(runner, turn.port))
+            lockstep = Lockstep(runner, turn.port, partial(self._carried, turn.port.task))
+            turn = msgspec.structs.replace(turn, runner=lockstep)
         running = SharedTurn(turn, self, GRACE)
         self.add(running, done)
         self._gates.add("begin", turn.port.task, partial(self._begin, running))
         return running
+
+    async def _carried(self, task: str) -> None:
+        """A call on its way from a thread: a turn that is stopped meanwhile never makes it."""
+        arrived: Any = self.thread.loop.create_future()
+        self._gates.add("begin", task, lambda: arrived.done() or arrived.set_result(None))
+        await arrived
 
     def _begin(self, running: SharedTurn) -> None:
         self.thread.post(partial(running.begin, self))

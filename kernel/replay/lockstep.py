@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import queue
 import threading
-from collections.abc import Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from contextvars import copy_context
 from functools import partial
 from typing import Any
@@ -22,8 +22,9 @@ HANGS_AFTER = 30.0
 class Lockstep:
     """A plain function's ``Runner``, awaitable: the loop stands still while the function computes."""
 
-    def __init__(self, runner: Any, port: TurnPort) -> None:
-        """``port`` is the turn's."""
+    def __init__(self, runner: Any, port: TurnPort, carried: Callable[[], Awaitable[None]]) -> None:
+        """``port`` is the turn's; ``carried`` returns when a call has come from thread to loop."""
+        self._carried = carried
         self._runner = runner
         self._port = port
         self._asked: queue.SimpleQueue[tuple[str, Any]] = queue.SimpleQueue()
@@ -52,8 +53,10 @@ class Lockstep:
 
     async def _answer(self, coroutine: Coroutine[Any, Any, Any]) -> None:
         try:
+            await self._carried()
             value = await coroutine
         except BaseException as error:
+            coroutine.close()
             self._answered.put((None, error))
             if isinstance(error, GeneratorExit):
                 raise

@@ -84,7 +84,7 @@ class Pass:
                 return False
             if entry.appended and entry.made is not None:
                 self._made.append(Event(entry.event.seq, entry.made))
-                stage.loop.now = max(stage.loop.now, entry.event.time)
+                stage.loop.reach(entry.event.time)
                 stage.commits.commit(entry)
                 return True
             possible = moves(stage, entry)
@@ -92,6 +92,7 @@ class Pass:
                 break
             self._take(possible)
             self._run_on(entry)
+            stage.loop.reach(0.0)
         stage.ledger.diverge(entry.event, "", shown(entry.event.data), self._instead(entry))
         return False
 

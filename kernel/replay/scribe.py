@@ -27,8 +27,8 @@ _CLOSING = ("tool.returned", "llm.returned")
 class Written(Protocol):
     """Who is told of what the scribe wrote."""
 
-    def opened(self, task: str, call: str) -> None:
-        """A call of a tool or a model was written down, under its recorded id."""
+    def opened(self, task: str, draft: str, call: str) -> None:
+        """A call of a tool or a model was written down: ``draft`` is its id here, ``call`` was."""
 
     def appended(self, entries: Sequence[Entry], then: Committed | None) -> None:
         """These are to be committed, in this order; ``then`` follows."""
@@ -99,9 +99,9 @@ class ReplayScribe(Scribe):
             "turn", envelope.task, self._step(envelope, body), lambda: envelope, _strand()
         )
         if entry is not None and entry.event.type in _OPENING:
-            call = _call_of(entry.event)
-            self._calls[getattr(body, "call", "")] = call
-            self._written.opened(envelope.task, call)
+            draft, call = getattr(body, "call", ""), _call_of(entry.event)
+            self._calls[draft] = call
+            self._written.opened(envelope.task, draft, call)
         return entry
 
     def _step(self, draft: Envelope, body: EventBody) -> Callable[[Event], Envelope]:

@@ -20,6 +20,7 @@ from retinue.actors.toolbox import Toolbox
 from retinue.actors.turn import Services
 from retinue.bus.codec import decode
 from retinue.bus.envelope import Event
+from retinue.bus.ids import Ids
 from retinue.bus.messages import AgentSpawned
 from retinue.plugins import AgentSpec
 
@@ -52,10 +53,11 @@ class Stage:
         """Nothing has happened; ``dispose`` it in the end. ``choose(n)`` gives one of ``n`` ways."""
         self.recording = recording
         self.ledger = Ledger(recording)
-        self.gates = Gates()
         self.loop = VirtualLoop(recording.events[0].time)
+        self.gates = Gates(self.loop)
         self.clock = Moment(self.ledger, self.loop)
-        self.world = World(recording, self.ledger, self.gates, self.loop, choose, haste)
+        make_id = Ids("replayed").make
+        self.world = World(recording, self.ledger, self.gates, self.loop, choose, haste, make_id)
         self.commits = Commits(recording, self.gates, self.world)
         self.scribe = ReplayScribe(self.ledger, self.clock, self.commits)
         self.stubs = Stubs(self.loop, self.ledger)
@@ -135,7 +137,7 @@ class Stage:
         self.couriers.serve(self._scheduler(), self._orchestrator())
 
     def _services(self) -> Services:
-        ids = self.scribe.ids.make
+        ids = self.world.make_id
         return Services(
             self.scribe,
             self.commits.completions,

@@ -24,6 +24,7 @@ class VirtualLoop(base_events.BaseEventLoop):
         """Nothing is ready."""
         super().__init__()
         self.now = now
+        self._latest = now
         self._selector = _Nothing(self.stop)
         self._timers: list[tuple[float, int, asyncio.TimerHandle]] = []
         self._numbers = count()
@@ -32,6 +33,10 @@ class VirtualLoop(base_events.BaseEventLoop):
     def time(self) -> float:
         """Seconds since the epoch, as its owner set them."""
         return self.now
+
+    def reach(self, moment: float) -> None:
+        """Time is at least ``moment``, and at least what it ever was."""
+        self.now = self._latest = max(self.now, self._latest, moment)
 
     def run_ready(self) -> None:
         """Run callbacks until none is ready."""

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable
+from contextvars import ContextVar
 from enum import Enum
 from typing import Any
 
@@ -21,6 +21,9 @@ __all__ = ["Haste", "World"]
 
 AT_ONCE = 0.001
 """Seconds within which a model's whole answer is taken to have come without a wait between."""
+
+
+_calling: ContextVar[str] = ContextVar("calling")
 
 
 class Haste(Enum):
@@ -42,6 +45,7 @@ class World:
         loop: VirtualLoop,
         choose: Callable[[int], int],
         haste: Haste,
+        make_id: Callable[[str], str],
     ) -> None:
         """``choose(n)`` gives one of ``n`` ways that the record leaves open."""
         self.haste = haste
@@ -49,22 +53,27 @@ class World:
         self._ledger = ledger
         self._gates = gates
         self._loop = loop
+        self._make_id = make_id
         self._choose = choose
-        self._going_ahead: deque[str] = deque()
         self._opened: dict[str, str] = {}
+        self._recorded: dict[str, str] = {}
         self._at_once: dict[str, bool] = {}
 
-    def opened(self, task: str, call: str) -> None:
-        """The turn of ``task`` has just written down that it makes the call."""
-        self._opened[task] = call
+    def make_id(self, kind: str) -> str:
+        """An id for a call; the branch of the turn that asked for it remembers it."""
+        made = self._make_id(kind)
+        if kind == "c":
+            _calling.set(made)
+        return made
 
-    def goes_ahead(self, call: str) -> None:
-        """The turn is told that its call is written down: it makes it next."""
-        self._going_ahead.append(call)
+    def opened(self, task: str, draft: str, call: str) -> None:
+        """The turn of ``task`` has written down that it makes a call, recorded as ``call``."""
+        self._opened[task] = call
+        self._recorded[draft] = call
 
     async def tool(self, name: str, context: Any) -> Any:
         """As ``Answers.tool``."""
-        call = self._going_ahead.popleft()
+        call = self._recorded[_calling.get()]
         if self.haste is not Haste.MOST or not self._answers_at_once(call, context):
             await self._wait("answer", "", call, context)
         answer = self._recording.returned[call]
