@@ -65,16 +65,24 @@ def hold_back(mirror: Mirror, sleep: Sleep, limit: float) -> Callable[[int], Fut
     """A function of ``seq`` that gives what to await until observers were told of it.
 
     It waits ``limit`` seconds at most, and gives ``None`` when there is nothing to wait for:
-    they were told, or Redis is away.
+    they were told, Redis is away, or somebody waited in vain and nothing was published since.
+    So a Redis that stops costs a run one wait, not one for each call until that is noticed.
     """
+    stuck_at = -1
 
     def told(seq: int) -> Future[Any] | None:
-        if not mirror.awaits(seq):
+        if not mirror.awaits(seq) or mirror.published == stuck_at:
             return None
         future = sleep(limit)
+        future.on_done(lambda: note(seq))
         if not mirror.when_published(seq, lambda: _let_go(future)):
             _let_go(future)
         return future
+
+    def note(seq: int) -> None:
+        nonlocal stuck_at
+        if mirror.published < seq:
+            stuck_at = mirror.published
 
     return told
 

@@ -80,6 +80,19 @@ def test_a_caller_is_held_back_no_longer_than_the_limit(system, server, kernel, 
     assert mirror.published == 0
 
 
+def test_after_one_wait_in_vain_nobody_is_held_back_until_something_is_published(
+    system, server, kernel, make_mirror, make_events
+):
+    mirror = make_mirror(server, kernel, [])
+    told = hold_back(mirror, system.sleep, limit=0.01)
+    assert told(1).get(timeout=20) is None
+    assert told(2) is None
+    system.start(BusActor, mirror, system.after)
+    mirror.offer(make_events(1, 2))
+    assert mirror.wait_published(2, 20.0)
+    assert told(3) is not None
+
+
 def test_nobody_is_held_back_while_redis_is_away(system, own_server, kernel, make_mirror):
     mirror = make_mirror(own_server, kernel, [])
     os.kill(own_server.pid, signal.SIGSTOP)
