@@ -29,7 +29,7 @@ from .home import Home, Tenant
 from .loop import LoopThread
 from .outcomes import failure
 from .shared_turn import SharedTurn
-from .strike import doing
+from .strike import absorb, doing
 from .watch import Held, LoopWatch
 
 __all__ = ["SharedExecutor", "log_report"]
@@ -203,6 +203,7 @@ class SharedExecutor:
             self._old.append(home)
             if home.fresh and (fresh := self._move_in()) is not None:
                 home.move_fresh(fresh)
+        absorb(home.thread.ident)
         if culprit is not None and hung is not None:
             culprit.settle(hung)
         home.leave(_LOST)

@@ -17,7 +17,7 @@ from .base_turn import BaseTurn, told
 from .bridge import BridgedPort, Run
 from .executor import Outcome, Turn
 from .service import Service, Timer
-from .strike import Strike, doing, strike
+from .strike import Strike, absorb, doing, strike
 from .worker import Worker
 
 __all__ = ["Office", "ThreadTurn"]
@@ -177,6 +177,8 @@ class ThreadTurn(BaseTurn):
     def _leave(self) -> None:
         if self in self._office.live and self._worker is not None and self._stop is not None:
             self._office.leave_behind(self._turn, self._worker)
+            if self._thread is not None:
+                absorb(self._thread)
             self.settle(self._stop)
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import subprocess
+import sys
 import threading
 
 import pytest
@@ -286,3 +288,49 @@ def test_what_says_where_an_agent_is(shared, attempt):
     assert "spins (test_stalls.py:" in turn.running.what()
     turn.running.hit(turn.running.root, _HUNG)
     assert turn.outcome().kind == "AgentHung"
+
+
+@pytest.mark.parametrize("isolation", ["shared", "thread"])
+def test_a_thread_that_was_left_behind_does_not_hold_up_a_host_that_is_traced(isolation):
+    """In CPython 3.11 an exception that waits for a blocked thread stops every traced one."""
+    program = f"""
+import ctypes, os, sys, threading
+from retinue.bus.errors import TaskFailed
+from retinue.kernel import Config, Kernel
+from retinue.kernel.config import WatchdogConfig
+from retinue.plugins import agent
+
+gate, out = os.pipe()
+read = ctypes.CDLL(None).read
+
+def block():
+    read(gate, ctypes.create_string_buffer(1), 1)
+
+@agent
+async def blocks_a_loop(ctx): block()
+
+@agent(attempt_timeout=0.1)
+def blocks_a_thread(ctx): block()
+
+spec = blocks_a_loop if {isolation!r} == "shared" else blocks_a_thread
+with Kernel(config=Config(watchdog=WatchdogConfig(loop=0.2))) as kernel:
+    kernel.spawn("blocks", spec)
+    try:
+        kernel.submit("blocks").result(timeout=20)
+    except TaskFailed as failed:
+        print(failed.kind)
+    def trace(frame, event, arg): return trace
+    def count():
+        for n in range(1000): pass
+        return n
+    sys.settrace(trace)
+    count()
+    sys.settrace(None)
+    print("went on")
+    os.write(out, b"x")
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, timeout=50, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.split()[-2:] == ["went", "on"]
