@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from retinue.bus.codec import decode
+from retinue.bus.codec import decode, encode
 from retinue.bus.elements import Element, Pile, Progression
 from retinue.bus.envelope import Envelope, Event
 from retinue.bus.messages import (
@@ -18,6 +18,7 @@ from retinue.bus.messages import (
     ElementCreated,
     ProgressionAppended,
     ProgressionCreated,
+    RunStarted,
     TaskCancelled,
     TaskFailed,
     TaskOutcomeUnknown,
@@ -29,6 +30,7 @@ from retinue.bus.messages import (
 )
 
 from .effects import Effect, Effects
+from .past import Origin
 from .task_table import TaskTable
 from .tasks import Ending, Task
 
@@ -58,6 +60,7 @@ class Folded(msgspec.Struct):
     due: dict[str, float] = {}
     seq: int = 0
     clean: bool = True
+    origins: dict[str, Origin] = {}
 
 
 def fold(folded: Folded, event: Event) -> None:
@@ -66,6 +69,12 @@ def fold(folded: Folded, event: Event) -> None:
     step = STEPS.get(event.envelope.type)
     if step is not None:
         step(folded, event.envelope)
+
+
+def _run_started(folded: Folded, event: Envelope) -> None:
+    if event.body != _BARE_START:
+        body = decode(event.body, RunStarted)
+        folded.origins[event.run] = Origin(body.source, body.at)
 
 
 def _submitted(folded: Folded, event: Envelope) -> None:
@@ -154,6 +163,7 @@ def _run_ended(folded: Folded, event: Envelope) -> None:
     run = folded.table.runs.get(event.run)
     if run is not None:
         run.told = True
+    folded.origins.pop(event.run, None)
 
 
 def _called(folded: Folded, event: Envelope) -> None:
@@ -230,10 +240,14 @@ def _open(folded: Folded, event: Envelope) -> Task | None:
     return task
 
 
+_BARE_START = encode(RunStarted())
+"""What nearly every run begins with: there is nothing to decode."""
+
 INTERRUPTED = "Interrupted"
 """The kind of an attempt that a stop or a crash of the kernel broke off; it costs no attempt."""
 
 STEPS: dict[str, Callable[[Folded, Envelope], None]] = {
+    "run.started": _run_started,
     "task.submitted": _submitted,
     "task.queued": _queued,
     "task.scheduled": _scheduled,

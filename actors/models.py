@@ -14,6 +14,8 @@ from retinue.bus.messages import EventBody, LlmCalled, LlmReturned
 from retinue.plugins.host.failures import message_of, one_line
 from retinue.plugins.llm.model import ChatModel, Delta, Message, Schema
 
+from .answers import error_of, pieces_of
+
 __all__ = ["Models", "RecordedModel"]
 
 
@@ -25,6 +27,9 @@ class Turn(Protocol):
 
     def emit(self, body: EventBody) -> None:
         """Write a step down."""
+
+    def said(self, prompt: str) -> LlmReturned | None:
+        """The recorded answer that stands for this call; ``None``: the model has to be asked."""
 
 
 class Models:
@@ -125,7 +130,10 @@ class RecordedModel:
         inputs = outputs = 0
         finish = error = cause = ""
         said: list[str] = []
-        stream = self._model.stream(messages, schema=schema, **options)
+        told = self._turn.said(prompt)
+        stream = (
+            self._model.stream(messages, schema=schema, **options) if told is None else _again(told)
+        )
         try:
             async for delta in stream:
                 self._turn.progressed = self._monotonic()
@@ -156,5 +164,15 @@ class RecordedModel:
         """What the model is asked, in sixteen digits; empty where answers are not recorded."""
         if self._public is None:
             return ""
-        asked = msgspec.json.encode([list(messages), schema, options], enc_hook=repr, order="sorted")
+        asked = msgspec.json.encode(
+            [list(messages), schema, options], enc_hook=repr, order="sorted"
+        )
         return hashlib.blake2s(self._public(asked), digest_size=8).hexdigest()
+
+
+async def _again(told: LlmReturned) -> AsyncGenerator[Delta, None]:
+    """What a model answered before, in the same pieces."""
+    for delta in pieces_of(told):
+        yield delta
+    if told.error:
+        raise error_of(told.error, told.cause)

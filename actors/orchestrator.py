@@ -26,6 +26,7 @@ from .admission import Admission
 from .base import KernelActor
 from .effects import Effects
 from .endings import Endings
+from .past import Origin
 from .resumption import Resumed, plan, unknown_ending
 from .runtime import ActorRef, Future
 from .runtime.future import VALUE
@@ -90,10 +91,11 @@ class Orchestrator(KernelActor):
         after: Callable[[float, ActorRef[Any], Any], Any],
         random: Callable[[], float],
         silence: Callable[[str], None],
+        origin: Callable[[str], Origin | None],
     ) -> None:
         """``table`` and ``effects`` outlive a restart; ``random`` gives [0, 1) for back-off.
 
-        ``silence`` is as ``Endings`` has it.
+        ``silence`` is as ``Endings`` has it; ``origin`` tells from which run another one goes on.
         """
         super().__init__()
         self._scribe = scribe
@@ -104,6 +106,7 @@ class Orchestrator(KernelActor):
         self._effects = effects
         self._after = after
         self._random = random
+        self._origin = origin
         self._endings = Endings(scribe, scheduler, table, effects, self._timer, silence)
 
     def _submit(self, envelope: Envelope) -> Future[str]:
@@ -136,7 +139,7 @@ class Orchestrator(KernelActor):
         task.cause, task.state, now = command.id, "queued", task.submitted
         task.since = now
         begins = self._table.add(task)
-        events = [self._endings.event(task, RunStarted(), now)] if begins else []
+        events = [self._endings.event(task, self._started(task), now)] if begins else []
         events += [
             self._endings.event(task, submitted(task), now),
             self._endings.event(task, TaskQueued(), now),
@@ -144,6 +147,10 @@ class Orchestrator(KernelActor):
         self._scribe.append(events, Accepted(self._scheduler(), self._work(task), reply))
         if task.deadline is not None:
             self._timer(max(0.0, task.deadline - now), "deadline", task)
+
+    def _started(self, task: Task) -> RunStarted:
+        origin = self._origin(task.run)
+        return RunStarted() if origin is None else RunStarted(origin.run, origin.at)
 
     def _scheduled(self, event: Envelope) -> None:
         task = self._table.tasks.get(event.task)

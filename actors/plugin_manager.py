@@ -129,6 +129,9 @@ class _Operator:
         self.emit = steps.emit
         self.told = steps.told
 
+    def answered(self, tool: str, args: bytes) -> None:
+        """An operator's call is made."""
+
     def effect_id(self, tool: str, args: bytes) -> str:
         """An operator's call is made once, by hand: there is no other attempt."""
         return ""

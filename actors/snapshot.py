@@ -13,6 +13,7 @@ from retinue.bus.elements import Element, Pile, Progression
 
 from .effects import Effect, Effects
 from .fold import AgentRecord, Folded
+from .past import Origin
 from .task_table import TaskTable
 from .tasks import Run, Task
 
@@ -38,6 +39,7 @@ class Snapshot(msgspec.Struct):
     due: dict[str, float]
     pile: bytes
     progressions: list[bytes]
+    origins: dict[str, Origin] = {}
 
 
 def freeze(folded: Folded) -> bytes:
@@ -57,6 +59,7 @@ def freeze(folded: Folded) -> bytes:
             folded.due,
             folded.pile.to_bytes(),
             [progression.to_bytes() for progression in folded.progressions.values()],
+            folded.origins,
         )
     )
 
@@ -84,4 +87,5 @@ def thaw(data: bytes, keep: int) -> Folded | None:
         snapshot.due,
         snapshot.seq,
         snapshot.clean,
+        snapshot.origins,
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping
 from fnmatch import fnmatchcase
 from functools import partial
 from typing import Any, Protocol
@@ -25,6 +25,7 @@ from retinue.bus.messages import EventBody, ToolCalled, ToolProgress, ToolRecall
 from retinue.plugins import Tool
 from retinue.plugins.tools import ToolContext
 
+from .answers import raised, value_of
 from .effects import Effect, Effects
 from .resumption import unknown_ending
 from .secrecy import Secrecy
@@ -48,6 +49,9 @@ class Caller(Protocol):
 
     def effect_id(self, tool: str, args: bytes) -> str:
         """The id of the effect that this call has, whichever attempt makes it; or nothing."""
+
+    def answered(self, tool: str, args: bytes) -> ToolReturned | None:
+        """The recorded answer that stands for this call; ``None``: it has to be made."""
 
     @property
     def cancelled(self) -> bool:
@@ -139,7 +143,8 @@ class Toolbox:
         name = tool.name
         body = encode_value(dict(args), f"the arguments of {name}")
         once = tool.effect == "once"
-        effect = caller.effect_id(name, self._secrecy.value(body)) if once else ""
+        public = self._secrecy.value(body)
+        effect = caller.effect_id(name, public) if once else ""
         if effect:
             known = self._effects.find(caller.run, effect)
             if known is not None and known.known != "failed":
@@ -148,7 +153,9 @@ class Toolbox:
         await caller.told(ToolCalled(call, name, msgspec.Raw(body), tool.effect, effect))
         if effect:
             self._effects.note(caller.run, Effect(effect, caller.task, name, "begun"))
-        return await self._perform(caller, tool, checked, call, effect)
+        told = caller.answered(name, public)
+        work = self._run(caller, tool, checked, call, effect) if told is None else _again(told)
+        return await self._perform(caller, name, work, call, effect)
 
     def _recall(self, caller: Caller, known: Effect) -> Any:
         """An earlier attempt made this very call: its result is given, and nothing is repeated."""
@@ -158,12 +165,12 @@ class Toolbox:
         return msgspec.json.decode(known.result)
 
     async def _perform(
-        self, caller: Caller, tool: Tool, checked: Mapping[str, Any], call: str, effect: str
+        self, caller: Caller, name: str, work: Coroutine[Any, Any, Any], call: str, effect: str
     ) -> Any:
-        """Run the call and write down how it went."""
-        name, started = tool.name, self._monotonic()
+        """Do the work of the call and write down how it went."""
+        started = self._monotonic()
         try:
-            result = await self._run(caller, tool, checked, call, effect)
+            result = await work
             encoded = encode_value(result, f"the result of {name}")
         except BaseException as error:
             seconds = self._monotonic() - started
@@ -237,6 +244,13 @@ class Toolbox:
             raise DeadlineExceeded(f"{tool.name} did not return within {seconds:g} s") from None
         finally:
             over.set()
+
+
+async def _again(told: ToolReturned) -> Any:
+    """What a call was answered before."""
+    if not told.ok:
+        raise raised(told)
+    return value_of(told)
 
 
 def _for_agent(name: str, error: BaseException, told: str) -> BaseException:

@@ -13,11 +13,13 @@ from retinue.bus.errors import TaskCancelled, TaskFailed
 from retinue.bus.messages import (
     CancelTask,
     EventBody,
+    LlmReturned,
     RunTask,
     SubmitTask,
     TaskOutcomeUnknown,
     TaskResumes,
     TaskWaits,
+    ToolReturned,
 )
 from retinue.bus.messages import TaskCancelled as TaskCancelledEvent
 from retinue.bus.messages import TaskFailed as TaskFailedEvent
@@ -27,6 +29,7 @@ from retinue.plugins import Tool
 from .completions import Completions
 from .effects import effect_id
 from .models import Models
+from .past import Pasts
 from .runtime import ActorRef
 from .scheduling.policies import DEFAULT
 from .scribe import Scribe
@@ -57,6 +60,7 @@ class Services(msgspec.Struct, frozen=True):
     ended: Callable[[str], Event | None]
     """The terminal event of a task, when it is committed already."""
     mirrored: Mirrored
+    pasts: Pasts
 
 
 class KernelTurn:
@@ -85,6 +89,7 @@ class KernelTurn:
         )
         self._ordinal = 0
         self._place = body.place
+        self._past = services.pasts.of(task.run, body.place)
         self._calls: dict[tuple[str, bytes], int] = {}
         self._services = services
         self._tools = tools
@@ -104,6 +109,14 @@ class KernelTurn:
         """Call a tool that the agent was given."""
         with _Step(self, f"tool {tool}"):
             return await self._services.toolbox.call(self, tool, args, self._tools)
+
+    def answered(self, tool: str, args: bytes) -> ToolReturned | None:
+        """The answer that the run which this one goes on from got to the same call."""
+        return None if self._past is None else self._past.tool(tool, args)
+
+    def said(self, prompt: str) -> LlmReturned | None:
+        """The same for a model's answer, by the digest of the prompt."""
+        return None if self._past is None else self._past.model(prompt)
 
     def effect_id(self, tool: str, args: bytes) -> str:
         """The id of the effect that this call has, whichever attempt makes it."""

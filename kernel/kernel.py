@@ -31,6 +31,7 @@ from . import agents, looks
 from .cancelling import cancel
 from .config import Config
 from .elements import Elements, Progressions, commit
+from .forking import fork
 from .handles import TaskHandle
 from .known_secrets import register_known
 from .letters import Letters
@@ -254,6 +255,17 @@ class Kernel(Reads):
         """Do an ended task once more, as a new task and run with the same input."""
         agent, body = resubmission(self._live, task)
         return Submission(self._live, agent, body).handle(COMMAND_TIMEOUT)
+
+    def fork(
+        self, run: str, at: int | None = None, input: Mapping[str, Any] | None = None
+    ) -> TaskHandle:
+        """A new run that goes on from where ``run`` was at the event with ``seq`` ``at``.
+
+        What tools and models had answered by then is taken as given, and asked anew from there on;
+        so are all effects. ``at`` is the run's last event by default, ``input`` the same as then.
+        Raises ``NotFound``, and ``InvalidInput`` for an event that is not the run's.
+        """
+        return fork(self._live, run, at, input, COMMAND_TIMEOUT)
 
     # ------------------------------------------------------------------ the kernel itself
 

@@ -17,6 +17,7 @@ from retinue.plugins import AgentSpec, Tool
 from .agents import spawn
 from .config import Config
 from .elements import commit
+from .forking import past_of
 from .tree import Tree
 
 __all__ = ["folded_from", "open_store", "resume"]
@@ -63,6 +64,8 @@ def resume(tree: Tree, folded: Folded) -> None:
     for record in list(folded.agents.values()):
         if record.name not in tree.roster and record.reference:
             _spawn_again(tree, record)
+    for run, origin in folded.origins.items():
+        tree.pasts.begin(run, origin, past_of(tree.store, origin))
     due = {task: at for task, at in folded.due.items() if task in tree.table.tasks}
     resumed, unknown = tree.orchestrator.ask(Resume(due))
     if folded.seq:

@@ -23,11 +23,13 @@ __all__ = ["Submission", "handle_of", "resubmission", "submission"]
 class Submission:
     """One ``submit``: sent at once, accepted when ``handle`` returns."""
 
-    def __init__(self, tree: Tree, agent: str, body: SubmitTask) -> None:
-        """Register who waits for the result before anybody can produce it."""
+    def __init__(self, tree: Tree, agent: str, body: SubmitTask, run: str = "") -> None:
+        """Register who waits for the result before anybody can produce it; ``run`` for a new run."""
         self._tree = tree
         self._task = tree.ids.make("t")
-        self._run = tree.table.find(body.parent).run if body.parent else tree.ids.make("r")
+        self._run = (
+            tree.table.find(body.parent).run if body.parent else run or tree.ids.make("r")
+        )
         self._root = not body.parent
         self._start = tree.store.last
         self._ended = tree.completions.watch(self._task)

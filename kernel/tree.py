@@ -22,6 +22,7 @@ from retinue.actors.fold import Folded
 from retinue.actors.journal import InlineJournalActor, JournalActor, JournalHealth
 from retinue.actors.models import Models
 from retinue.actors.orchestrator import Orchestrator
+from retinue.actors.past import Pasts
 from retinue.actors.plugin_manager import PluginManager
 from retinue.actors.progress import Budgets
 from retinue.actors.roster import Roster
@@ -90,6 +91,7 @@ class Tree:
             self.roster, self.health, secrecy, limits.input_bytes, limits.open_tasks
         )
         self.effects = state.effects
+        self.pasts = Pasts()
         self.toolbox = Toolbox(self.ids.make, clock.monotonic, self.effects, secrecy, clock)
         self.models = Models(
             models,
@@ -185,7 +187,12 @@ class Tree:
 
     def _listeners(self) -> tuple[Callable[..., None], ...]:
         """Who is told of each commit, in this order."""
-        told = [self.completions.committed, self.feed.committed, self.secrecy.committed]
+        told = [
+            self.completions.committed,
+            self.feed.committed,
+            self.secrecy.committed,
+            self.pasts.committed,
+        ]
         if self.mirror is not None and self.mirror[1] is not None:
             told.append(self.mirror[1].offer)
         return tuple(told)
@@ -202,6 +209,7 @@ class Tree:
             self.table.is_wanted,
             self.ended,
             _nobody if mirror is None else hold_back(mirror, self.system.sleep, HOLD_BACK),
+            self.pasts,
         )
 
     def _scheduler(self) -> ChildSpec:
@@ -222,6 +230,7 @@ class Tree:
             self.system.after,
             random.SystemRandom().random,
             self._silence,
+            self.pasts.origin,
         )
         return ChildSpec("orchestrator", Orchestrator, args)
 

@@ -126,7 +126,13 @@ class AttemptEnded(Command, frozen=True):
 
 
 class RunStarted(Event, frozen=True, tag="run.started"):
-    """The first event of a run."""
+    """The first event of a run.
+
+    ``source`` is the run that this one goes on from, and ``at`` the last of its events that counts.
+    """
+
+    source: str = ""
+    at: int = 0
 
 
 class RunSucceeded(Event, frozen=True, tag="run.succeeded"):

@@ -38,6 +38,13 @@ class Waiting(Query, frozen=True):
     wait: Wait = 0.0
 
 
+class Fork(Body, frozen=True):
+    """Where to go on: at the event with that ``seq``, and with another input, if any is given."""
+
+    at: int | None = None
+    input: dict[str, Any] | None = None
+
+
 class Chosen(Query, frozen=True):
     """Which tasks to list, newest first."""
 
@@ -76,6 +83,12 @@ def submit(call: Call) -> Answer:
 def retry(call: Call) -> Answer:
     """The new task that does an ended one again; answers as ``submit`` does."""
     return _after(call, call.kernel.retry(call.params["id"]))
+
+
+def fork(call: Call) -> Answer:
+    """The root task of a new run that goes on from another one; answers as ``submit`` does."""
+    asked: Fork = call.body
+    return _after(call, call.kernel.fork(call.params["id"], asked.at, asked.input))
 
 
 def wait(call: Call) -> Answer:
@@ -133,4 +146,5 @@ ROUTES = (
     Route("GET", "/v1/runs", list_runs, Limited),
     Route("GET", "/v1/runs/{id}", show_run),
     Route("POST", "/v1/runs/{id}/cancel", cancel, body=Reason),
+    Route("POST", "/v1/runs/{id}/fork", fork, Waiting, Fork, "wait"),
 )

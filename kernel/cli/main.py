@@ -36,6 +36,7 @@ _COMMANDS = {
     "why": "Explain why a task, a run or an event is as it is.",
     "replay": "Run a recorded run again, and name the first event that comes out otherwise.",
     "diff": "Compare two runs, event by event.",
+    "fork": "Start a new run from where another one was.",
     "audit": "Add up what was begun and what became of it.",
     "verify": "Check the journal against its hash chain.",
     "dead": "List, show, redrive and purge what found no reader.",

@@ -22,9 +22,9 @@ from .output import json_line, note, record, value
 from .tail import as_object
 from .trace import Trace
 
-__all__ = ["command"]
+__all__ = ["command", "input_object", "outcome"]
 
-_ENDED = ("succeeded", "failed", "cancelled")
+_ENDED = ("succeeded", "failed", "cancelled", "outcome_unknown")
 
 
 class _Priority(click.ParamType[int]):
@@ -78,9 +78,14 @@ def command(
       retinue submit writer --input @question.json --priority 9 --follow
       jq '{text: .body}' mail.json | retinue submit triage --input - --key mail-17
     """
-    body = {"agent": agent, "input": _object(given), "priority": priority}
+    body = {"agent": agent, "input": input_object(given), "priority": priority}
     more = {"deadline": deadline, "key": key}
     view = cli.client.post("/v1/tasks", TaskView, {**body, **{k: v for k, v in more.items() if v}})
+    return outcome(cli, view, wait=wait, follow=follow)
+
+
+def outcome(cli: Cli, view: TaskView, *, wait: bool, follow: bool) -> int:
+    """What to tell of a task that was accepted, and with which exit code."""
     if not wait and not follow:
         record(cli, view, [("task", view.id), ("run", view.run), ("state", view.state)])
         return Exit.OK
@@ -89,7 +94,8 @@ def command(
     return _told(cli, ended)
 
 
-def _object(given: str) -> dict[str, object]:
+def input_object(given: str) -> dict[str, object]:
+    """The parameters of an agent; raises ``InvalidInput`` for JSON that is no object."""
     found = json_input(given, "input")
     if not isinstance(found, dict):
         raise InvalidInput(

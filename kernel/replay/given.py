@@ -7,10 +7,10 @@ from typing import Any
 
 import msgspec
 
+from retinue.actors.answers import error_of
 from retinue.bus.envelope import Event
 from retinue.plugins import AgentSpec
 
-from .answers import error_of
 from .commits import state_of
 from .inversions import jitter_of
 from .ledger import Ledger

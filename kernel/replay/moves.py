@@ -8,11 +8,11 @@ from typing import TypeAlias
 
 import msgspec
 
+from retinue.actors.answers import is_cut_off
 from retinue.bus.codec import decode
 from retinue.bus.envelope import Event
 from retinue.bus.messages import CancelRequested, ToolProgress, ToolReturned
 
-from .answers import is_cut_off
 from .gates import Gate, Kind
 from .ledger import Entry
 from .stage import Stage

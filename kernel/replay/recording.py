@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from functools import cached_property
 from typing import Literal, TypeAlias
 
+from retinue.actors.past import Origin
 from retinue.bus.codec import decode
 from retinue.bus.envelope import Event
 from retinue.bus.errors import NotFound
@@ -14,6 +15,7 @@ from retinue.bus.messages import (
     TERMINAL_RUN,
     AgentStopped,
     LlmReturned,
+    RunStarted,
     TaskSubmitted,
     ToolCalled,
     ToolReturned,
@@ -100,6 +102,14 @@ class Recording:
     def complete(self) -> bool:
         """Whether the run has ended."""
         return self.events[-1].type in TERMINAL_RUN
+
+    def origin(self, run: str) -> Origin | None:
+        """The run that this one went on from, if any."""
+        first = self.events[0]
+        if first.type != "run.started" or "source" not in first.data:
+            return None
+        body = decode(first.envelope.body, RunStarted)
+        return Origin(body.source, body.at)
 
     @cached_property
     def submitted(self) -> dict[str, TaskSubmitted]:

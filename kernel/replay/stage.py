@@ -11,6 +11,7 @@ from retinue.actors.effects import Effects
 from retinue.actors.fold import STEPS, Folded
 from retinue.actors.journal import JournalHealth
 from retinue.actors.orchestrator import Orchestrator, Resume
+from retinue.actors.past import Pasts
 from retinue.actors.roster import Entry as RosterEntry
 from retinue.actors.roster import Roster
 from retinue.actors.scheduler import AgentReady, Desk, Scheduler
@@ -148,6 +149,7 @@ class Stage:
             self.table.is_wanted,
             self.commits.ends.get,
             _nobody,
+            Pasts(),
         )
 
     def _scheduler(self) -> Any:
@@ -172,6 +174,7 @@ class Stage:
             self.couriers.after,
             self.couriers.random,
             self._silence,
+            self.recording.origin,
         )
 
     def _spec(self, name: str, spawned: AgentSpawned) -> AgentSpec | None:

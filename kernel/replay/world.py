@@ -7,11 +7,11 @@ from contextvars import ContextVar
 from enum import Enum
 from typing import Any
 
+from retinue.actors.answers import is_cut_off, raised, value_of
 from retinue.bus.codec import decode
 from retinue.bus.envelope import Event
 from retinue.bus.messages import LlmCalled, LlmReturned
 
-from .answers import is_cut_off, raised, value_of
 from .gates import Gates
 from .ledger import Ledger
 from .recording import Recording
