@@ -11,10 +11,10 @@ from retinue.bus.journal import MemoryStore
 from retinue.kernel import Config, Kernel
 from retinue.kernel.config import ModelsConfig
 from retinue.plugins import Plugin, agent, tool
-from retinue.plugins.llm.scripted import ScriptedModel
 from retinue.plugins.llm.model import Message
+from retinue.plugins.llm.scripted import ScriptedModel
 
-__all__ = ["PLUGIN", "AGENTS", "models", "plan", "record"]
+__all__ = ["AGENTS", "PLUGIN", "models", "plan", "record"]
 
 
 @tool
@@ -54,7 +54,7 @@ async def stuck() -> str:
 PLUGIN = Plugin("world", "1.0", tools=[look, put, pay, slow, broken, stuck])
 
 
-async def do(ctx, step, said):
+async def do(ctx, step, said):  # noqa: C901 - one branch a kind of step
     kind, *rest = step
     if kind == "thought":
         ctx.thought(rest[0])

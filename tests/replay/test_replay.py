@@ -41,7 +41,9 @@ def test_the_recorded_runs_have_every_shape(recorded):
         *("run.succeeded", "run.failed", "run.cancelled", "task.attempt_failed", "agent.state"),
         *("task.cancel_requested", "tool.progress", "llm.returned", "agent.text", "agent.thought"),
     }
-    effects = {e.data.get("effect", "none") for e in store.read(only=Filter(types=("tool.called",)))}
+    effects = {
+        e.data.get("effect", "none") for e in store.read(only=Filter(types=("tool.called",)))
+    }
     assert effects == {"none", "idempotent", "once"}
 
 
@@ -238,7 +240,7 @@ def test_a_replay_reaches_no_network_and_starts_no_process(guided):
         ):
             try:
                 way()
-            except Exception as error:  # noqa: PERF203
+            except Exception as error:
                 tried.append(type(error).__name__)
         return await guide.function(ctx, country)
 
