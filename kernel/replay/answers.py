@@ -15,6 +15,7 @@ from retinue.plugins.secret import SecretFields
 
 __all__ = ["AnsweredTool", "AnsweringModels", "Answers", "UncheckedTool"]
 
+
 class Answers(Protocol):
     """Where recorded answers come from: the replay, which lets each out at its moment."""
 

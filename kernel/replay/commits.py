@@ -20,7 +20,7 @@ from retinue.bus.messages import TERMINAL_TASK, AgentState, ToolCalled
 from .gates import Gates
 from .ledger import Entry
 from .recording import Recording
-from .world import Haste, World
+from .world import World
 
 __all__ = ["Commits", "Watched", "state_of"]
 
@@ -59,7 +59,9 @@ class Commits:
         follows = _call(then, [entry.event for entry in entries])
         if not entries:
             follows()
-        elif entries[0].event.type == "tool.called" and self._world.haste is Haste.MOST:
+        elif entries[0].event.type == "tool.called" and self._world.makes_most_haste(
+            entries[0].event.task
+        ):
             self._acknowledge(entries[0].event, follows)
         else:
             max(entries, key=lambda entry: entry.index).then.append(follows)

@@ -15,6 +15,7 @@ from retinue.actors.scheduler import AgentReady
 from retinue.actors.task_table import TaskTable
 from retinue.bus.codec import decode, encode
 from retinue.bus.envelope import Envelope, Event
+from retinue.bus.errors import KernelClosed
 from retinue.bus.messages import (
     TERMINAL_TASK,
     AttemptFailed,
@@ -179,6 +180,8 @@ class Couriers:
     ) -> None:
         """The Orchestrator gets it when the record shows that it did; so does the turn its reply."""
         if self._stage.scribe.muted:
+            if outer is not None:
+                outer.fail(KernelClosed("the replay is over"))
             return
 
         def deliver() -> None:
@@ -228,6 +231,14 @@ class Couriers:
         body = decode(message.body, SubmitTask)
         event = self._next_child(body.parent, body.ordinal)
         return message if event is None else self._submission(event, body, message)
+
+    def leaves_no_trace(self, command: Envelope) -> bool:
+        """Whether what a turn asks for leads to no event: a child that is taken up again, say."""
+        if command.type == "CancelTask":
+            ledger = self._stage.ledger
+            return ledger.following("orchestrator", command.task, "task.cancel_requested") is None
+        body = decode(command.body, SubmitTask)
+        return self._next_child(body.parent, body.ordinal) is None
 
     def _next_child(self, parent: str, ordinal: int) -> Event | None:
         for task, body in self._stage.recording.submitted.items():

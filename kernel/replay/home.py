@@ -23,14 +23,18 @@ __all__ = ["ReplayHome"]
 GRACE = 0.5
 """Seconds, as the kernel's executors give to a turn that was told to stop."""
 
+ROUNDS = 20
+"""How often a turn may go on after a cancel."""
+
 CLOSED = Outcome(kind="KernelClosed", cause="the kernel was closed while the turn ran")
 
 
 class ReplayHome(Home):
     """A ``Home`` on a loop that has no thread, and an ``Executor`` for turns of every isolation."""
 
-    def __init__(self, loop: VirtualLoop, gates: Gates) -> None:
-        """Turns of plain functions get a thread, in step with the loop."""
+    def __init__(self, loop: VirtualLoop, gates: Gates, begins: Callable[[str], None]) -> None:
+        """``begins`` is told of each turn's task. Plain functions get a thread, in step with the loop."""
+        self._begins = begins
         self._gates = gates
         self.live: dict[Tenant, Callable[[Outcome], None]] = {}
         self.fresh: set[Tenant] = set()
@@ -47,6 +51,7 @@ class ReplayHome(Home):
             runner = turn.runner or turn.spec.instance()
             lockstep = Lockstep(runner, turn.port, partial(self._carried, turn.port.task))
             turn = msgspec.structs.replace(turn, runner=lockstep)
+        self._begins(turn.port.task)
         running = SharedTurn(turn, self, GRACE)
         self.add(running, done)
         self._gates.add("begin", turn.port.task, partial(self._begin, running))
@@ -65,13 +70,20 @@ class ReplayHome(Home):
         """The agent is gone; what it would do last is no part of a run."""
 
     def end_turns(self) -> None:
-        """The kernel is closed, or killed: every turn ends without a decision."""
+        """The kernel is closed, or killed: every turn is cancelled, and ends without a decision."""
         for tenant in list(self.live):
             tenant.dismiss(CLOSED)
-            if tenant.root is not None:
-                tenant.root.cancel()
         for task in asyncio.all_tasks(self.thread.loop):
             task.cancel()
+
+    def wind_up(self) -> None:
+        """End turns for good, also those that do something yet when they are cancelled."""
+        loop: VirtualLoop = self.thread.loop
+        for _ in range(ROUNDS):
+            self.end_turns()
+            loop.run_ready()
+            if not asyncio.all_tasks(loop):
+                break
 
 
 class _OnLoop:

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
 
 import msgspec
 
-from retinue.bus.codec import decode
 from retinue.bus.envelope import Envelope, Event
-from retinue.bus.messages import TERMINAL_TASK, AttemptFailed
+from retinue.bus.messages import TERMINAL_TASK
 
 from .divergence import ABSENT, Divergence, difference, shown
 from .recording import Producer, Recording, producer_of
@@ -19,7 +17,17 @@ __all__ = ["Entry", "Ledger"]
 Stream = tuple[Producer, str, int]
 """Events that one maker makes in an order of its own: for a turn, with the attempt's number."""
 
-INTERRUPTED = "Interrupted"
+STOPPED = frozenset(
+    {
+        "AgentHung",
+        "AgentLoopLost",
+        "AgentStopped",
+        "DeadlineExceeded",
+        "Interrupted",
+        "ProcessDied",
+    }
+)
+"""Ends of attempts that are not the agent's own doing."""
 
 
 class Entry(msgspec.Struct):
@@ -181,24 +189,24 @@ class Ledger:
 
 
 def _cut_off(recording: Recording) -> frozenset[Stream]:
-    """Turns that the record breaks off: by a crash, or because it ends before they do."""
-    open_turns: dict[str, int] = {}
+    """Turns whose last words may be lost: by a crash, because they were stopped, or are not over."""
+    running: dict[str, Stream] = {}
+    numbers: dict[str, int] = {}
     cut: set[Stream] = set()
-    turns: dict[str, int] = {}
     for event in recording.timeline:
         if event.type == "task.running" and event.run == recording.run:
-            turns[event.task] = open_turns[event.task] = turns.get(event.task, 0) + 1
+            number = numbers[event.task] = numbers.get(event.task, 0) + 1
+            running[event.task] = ("turn", event.task, number)
         elif event.type == "kernel.started":
-            cut.update(("turn", task, turn) for task, turn in open_turns.items())
-            open_turns.clear()
-        elif event.type in TERMINAL_TASK or _ends_attempt(event):
-            open_turns.pop(event.task, None)
-    cut.update(("turn", task, turn) for task, turn in open_turns.items())
-    return frozenset(cut)
+            cut.update(running.values())
+            running.clear()
+        elif event.type in TERMINAL_TASK or event.type == "task.attempt_failed":
+            ended = running.pop(event.task, None)
+            if ended is not None and _is_stopped(event):
+                cut.add(ended)
+    return frozenset({*cut, *running.values()})
 
 
-def _ends_attempt(event: Any) -> bool:
-    return (
-        event.type == "task.attempt_failed"
-        and decode(event.envelope.body, AttemptFailed).kind != INTERRUPTED
-    )
+def _is_stopped(event: Event) -> bool:
+    """Whether a turn was ended by somebody else: what it said meanwhile was not written down."""
+    return event.type == "task.cancelled" or event.data.get("kind", "") in STOPPED

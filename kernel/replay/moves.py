@@ -53,11 +53,16 @@ def moves(stage: Stage, entry: Entry) -> list[Move]:
 
 
 def hasty_moves(stage: Stage, entry: Entry) -> list[Move]:
-    """What may happen while turns still run: calls go ahead, and what is next comes at once."""
+    """What may happen while turns still run: their calls go ahead, and what is next comes at once."""
+    gates = [
+        gate
+        for gate in stage.gates.find(["begin", "ack", "reply", "submit", "cancel"])
+        if stage.world.is_in_haste(gate.task) and _goes_ahead(stage, gate)
+    ]
     direct = _DIRECT.get(entry.event.type)
-    gates = stage.gates.find(["begin", "ack", "reply"])
-    ahead = _open(stage, [gate for gate in gates if not _is_unanswered(stage, gate)])
-    return ahead + (direct(stage, entry.event) if direct is not None else [])
+    if direct is None or not stage.world.is_in_haste(_maker(stage, entry.event)):
+        return _open(stage, gates)
+    return _open(stage, gates) + direct(stage, entry.event)
 
 
 def _submitted(stage: Stage, event: Event) -> list[Move]:
@@ -154,7 +159,7 @@ def _turn(stage: Stage, task: str, event: Event) -> list[Move]:
     unanswered = [gate for gate in going if _is_unanswered(stage, gate)]
     own = _open(stage, [gate for gate in going if gate not in unanswered])
     stop = _open(stage, stage.gates.find(["stop"], task))
-    others = [gate for gate in stage.gates.find([*_GOES_ON, "stop", "ended"]) if gate.task != task]
+    others = [gate for gate in stage.gates.find([*_GOES_ON, "stop"]) if gate.task != task]
     closing: list[Move] = [stage.close_turns] if stage.closing else []
     early = stage.loop.due()
     timer: list[Move] = [] if early is None else [stage.loop.fire]
@@ -228,6 +233,13 @@ def _stops(stage: Stage, event: Event) -> list[tuple[str, str]]:
     return [(name, why) for name, why in later if name in concerned][:1]
 
 
+def _goes_ahead(stage: Stage, gate: Gate) -> bool:
+    """Whether nothing in the record says when the gate was passed, or that it was not."""
+    if gate.kind in ("submit", "cancel"):
+        return stage.couriers.leaves_no_trace(gate.message)
+    return not _is_unanswered(stage, gate)
+
+
 def _is_unanswered(stage: Stage, gate: Gate) -> bool:
     """Whether the turn would begin a call that the record does not bring to an end."""
     if gate.kind != "ack" or gate.ref in stage.recording.begun:
@@ -241,6 +253,9 @@ def _open(stage: Stage, gates: list[Gate]) -> list[Move]:
 
 
 def _above(stage: Stage, task: str) -> list[str]:
+    """Tasks whose end would end this one: none once it is told to end."""
+    if not stage.table.is_wanted(task):
+        return []
     return [above.id for above in stage.table.lineage(task) if above.id != task]
 
 

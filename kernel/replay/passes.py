@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator
+from typing import NamedTuple
 
 import msgspec
 
@@ -15,25 +16,33 @@ from .ledger import Entry
 from .moves import Move, hasty_moves, moves
 from .recording import Recording
 from .stage import Stage
-from .world import Haste
 
-__all__ = ["Pass"]
+__all__ = ["Pass", "Path"]
 
 MAX_MOVES = 20_000
+
+
+Path = tuple[int, ...]
+"""Which way was taken at each choice, in order."""
+
+
+class Choice(NamedTuple):
+    """One of the ``possible`` ways was ``taken``; ``task`` as in ``Choose``."""
+
+    taken: int
+    possible: int
+    task: str
 
 
 class Pass:
     """Runs the recording once."""
 
-    def __init__(
-        self, recording: Recording, code: Code, path: Sequence[int], *, haste: Haste
-    ) -> None:
-        """``path`` says which move to take where several are possible."""
-        self._haste = haste
+    def __init__(self, recording: Recording, code: Code, path: Path) -> None:
+        """``path`` says which way to take where several are possible; after its end, the first."""
         self._recording = recording
         self._path = path
-        self._choices: list[tuple[int, int]] = []
-        self._stage = Stage(recording, code, self._choose, haste)
+        self._choices: list[Choice] = []
+        self._stage = Stage(recording, code, self._choose)
         self._made: list[Event] = []
 
     @property
@@ -51,14 +60,19 @@ class Pass:
         """What was not as recorded."""
         return self._stage.ledger.divergence
 
-    def other_path(self) -> list[int] | None:
-        """The next way to try: another move at the last place where there is one left."""
-        taken = list(self._choices)
-        while taken:
-            index, possible = taken.pop()
-            if index + 1 < possible:
-                return [i for i, _ in taken] + [index + 1]
-        return None
+    def other_paths(self) -> Iterator[Path]:
+        """Ways to try next, the most promising first.
+
+        That is how soon the calls of the turn went ahead that came out otherwise; then the latest
+        choice, the one before it, and so on.
+        """
+        task = "" if self.divergence is None else self.divergence.task
+        last_first = range(len(self._choices) - 1, -1, -1)
+        hastes = [i for i in last_first if task and self._choices[i].task == task]
+        for place in [*hastes[:1], *last_first]:
+            before = tuple(choice.taken for choice in self._choices[:place])
+            chosen = self._choices[place]
+            yield from ((*before, way) for way in range(chosen.possible) if way != chosen.taken)
 
     def run(self) -> None:
         """From the first event to the last, or the first that differs."""
@@ -98,26 +112,32 @@ class Pass:
 
     def _run_on(self, entry: Entry) -> None:
         """Let turns go on: until nothing more is to do, or, when in haste, no further than needed."""
-        if self._haste is Haste.NONE:
+        if not self._stage.world.in_haste():
             self._stage.loop.run_ready()
             return
         while not entry.appended and self._stage.ledger.divergence is None:
-            hurried = hasty_moves(self._stage, entry)
-            for move in hurried:
-                move()
+            hurried = self._hurry(entry)
             if not self._stage.loop.step() and not hurried:
                 return
 
-    def _take(self, possible: list[Move]) -> None:
-        possible[0 if len(possible) == 1 else self._choose(len(possible))]()
+    def _hurry(self, entry: Entry) -> bool:
+        """Let through whatever is in haste, and what that leads to."""
+        hurried = False
+        while not entry.appended and (possible := hasty_moves(self._stage, entry)):
+            hurried = True
+            for move in possible:
+                move()
+        return hurried
 
-    def _choose(self, possible: int) -> int:
-        """The first way, or the one that this pass is to try here."""
+    def _take(self, possible: list[Move]) -> None:
+        possible[0 if len(possible) == 1 else self._choose(len(possible), "")]()
+
+    def _choose(self, possible: int, task: str) -> int:
+        """The first way, or the one that this pass is to take here."""
         place = len(self._choices)
-        chosen = self._path[place] if place < len(self._path) else 0
-        chosen = min(chosen, possible - 1)
-        self._choices.append((chosen, possible))
-        return chosen
+        taken = min(self._path[place], possible - 1) if place < len(self._path) else 0
+        self._choices.append(Choice(taken, possible, task))
+        return taken
 
     def _instead(self, entry: Entry) -> str:
         """What the replay did in the place of an event that it does not come to."""

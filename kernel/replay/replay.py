@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -16,18 +16,15 @@ from ..asking.source import Source
 from .code import Code
 from .divergence import Divergence
 from .offline import offline
-from .passes import Pass
 from .recording import Recording
+from .search import search
 from .whatif import changed
-from .world import Haste
 
 __all__ = ["Replay", "replay", "replay_events"]
 
 Agents = Mapping[str, AgentSpec | Callable[..., Any]]
 Plugins = Sequence[Plugin] | Mapping[str, Any]
 Changes = Mapping[int, Mapping[str, Any]]
-
-MAX_TRIES = 32
 
 
 class Replay(msgspec.Struct, frozen=True):
@@ -101,27 +98,9 @@ def _replayed(
     """
     recording = changed(recording, changes) if changes else recording
     code = Code(agents or {}, plugins if isinstance(plugins, Mapping) else list(plugins or ()))
-    tried: list[Pass] = []
     with offline():
-        for attempt in _passes(recording, code):
-            attempt.run()
-            tried.append(attempt)
-            if attempt.divergence is None:
-                break
+        tried = search(recording, code)
     best = max(tried, key=lambda attempt: attempt.reached)
     return Replay(
         recording.run, best.events, len(recording.events), best.divergence, code.missing, len(tried)
     )
-
-
-def _passes(recording: Recording, code: Code) -> Iterator[Pass]:
-    """Ways to try, each once the one before has led elsewhere."""
-    for haste in Haste:
-        path: list[int] = []
-        for _ in range(MAX_TRIES):
-            attempt = Pass(recording, code, path, haste=haste)
-            yield attempt
-            other = attempt.other_path()
-            if other is None:
-                break
-            path = other

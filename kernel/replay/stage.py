@@ -38,7 +38,7 @@ from .recording import Recording
 from .scribe import ReplayScribe
 from .stands import Post, Stand
 from .virtual_loop import VirtualLoop
-from .world import Haste, World
+from .world import Choose, World
 
 __all__ = ["Stage"]
 
@@ -48,17 +48,15 @@ NO_BOUND = 1 << 40
 class Stage:
     """Everything of one pass over a recording. What happens next is said by the ``gates``."""
 
-    def __init__(
-        self, recording: Recording, code: Code, choose: Callable[[int], int], haste: Haste
-    ) -> None:
-        """Nothing has happened; ``dispose`` it in the end. ``choose(n)`` gives one of ``n`` ways."""
+    def __init__(self, recording: Recording, code: Code, choose: Choose) -> None:
+        """Nothing has happened; ``dispose`` it in the end."""
         self.recording = recording
         self.ledger = Ledger(recording)
         self.loop = VirtualLoop(recording.events[0].time)
         self.gates = Gates(self.loop)
         self.clock = Moment(self.ledger, self.loop)
         make_id = Ids("replayed").make
-        self.world = World(recording, self.ledger, self.gates, self.loop, choose, haste, make_id)
+        self.world = World(recording, self.ledger, self.gates, self.loop, choose, make_id)
         self.commits = Commits(recording, self.gates, self.world)
         self.scribe = ReplayScribe(self.ledger, self.clock, self.commits)
         self.stubs = Stubs(self.loop, self.ledger)
@@ -130,7 +128,7 @@ class Stage:
         self.table, self.effects = folded.table, folded.effects
         self._shadow = Folded(self.table, self.effects)
         self.roster = Roster()
-        self.home = ReplayHome(self.loop, self.gates)
+        self.home = ReplayHome(self.loop, self.gates, self.world.turn_begins)
         self.turns: dict[str, Working] = {}
         self.line = RecordedLine()
         self.couriers = Couriers(self)
@@ -215,11 +213,11 @@ class Stage:
     def _end_turns(self) -> None:
         """Nothing that turns still do is of consequence."""
         self.scribe.muted = True
-        self.home.end_turns()
-        self.loop.run_ready()
+        self.home.wind_up()
         self.loop.drop_timers()
         self.gates.clear()
         self.stubs.forget()
+        self.world.turns_end()
         self.scribe.muted = False
 
 

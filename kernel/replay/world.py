@@ -17,11 +17,17 @@ from .ledger import Ledger
 from .recording import Recording
 from .virtual_loop import VirtualLoop
 
-__all__ = ["Haste", "World"]
+__all__ = ["Choose", "Haste", "World"]
 
 AT_ONCE = 0.001
 """Seconds within which a model's whole answer is taken to have come without a wait between."""
 
+
+Choose = Callable[[int, str], int]
+"""``choose(n, task)`` gives one of ``n`` ways that the record leaves open.
+
+``task`` is given where the way decides how soon the calls of its turn go ahead.
+"""
 
 _calling: ContextVar[str] = ContextVar("calling")
 
@@ -43,12 +49,11 @@ class World:
         ledger: Ledger,
         gates: Gates,
         loop: VirtualLoop,
-        choose: Callable[[int], int],
-        haste: Haste,
+        choose: Choose,
         make_id: Callable[[str], str],
     ) -> None:
-        """``choose(n)`` gives one of ``n`` ways that the record leaves open."""
-        self.haste = haste
+        """Nothing was asked yet."""
+        self._haste: dict[str, Haste] = {}
         self._recording = recording
         self._ledger = ledger
         self._gates = gates
@@ -58,6 +63,26 @@ class World:
         self._opened: dict[str, str] = {}
         self._recorded: dict[str, str] = {}
         self._at_once: dict[str, bool] = {}
+
+    def turn_begins(self, task: str) -> None:
+        """Another turn of the task: how soon its calls go ahead is open again."""
+        self._haste[task] = tuple(Haste)[self._choose(len(Haste), task)]
+
+    def is_in_haste(self, task: str) -> bool:
+        """Whether calls of the task's turn go ahead while it does something else."""
+        return self._haste.get(task, Haste.NONE) is not Haste.NONE
+
+    def makes_most_haste(self, task: str) -> bool:
+        """Whether they go ahead, and are answered, at once."""
+        return self._haste.get(task) is Haste.MOST
+
+    def in_haste(self) -> bool:
+        """Whether any turn is."""
+        return any(haste is not Haste.NONE for haste in self._haste.values())
+
+    def turns_end(self) -> None:
+        """No turn runs any more."""
+        self._haste.clear()
 
     def make_id(self, kind: str) -> str:
         """An id for a call; the branch of the turn that asked for it remembers it."""
@@ -74,7 +99,8 @@ class World:
     async def tool(self, name: str, context: Any) -> Any:
         """As ``Answers.tool``."""
         call = self._recorded[_calling.get()]
-        if self.haste is not Haste.MOST or not self._answers_at_once(call, context):
+        task = self._recording.caller[call]
+        if not (self.makes_most_haste(task) and self._answers_at_once(call, task, context)):
             await self._wait("answer", "", call, context)
         answer = self._recording.returned[call]
         if not answer.ok:
@@ -97,7 +123,7 @@ class World:
         answer = self._recording.answered.get(call)
         if answer is not None and call not in self._at_once:
             likely = answer.seconds < AT_ONCE
-            self._at_once[call] = likely if self._choose(2) == 0 else not likely
+            self._at_once[call] = likely if self._choose(2, "") == 0 else not likely
         return call, answer
 
     async def piece(self, task: str, call: str) -> None:
@@ -115,9 +141,8 @@ class World:
         self._gates.add(kind, task, arrive, call, context)
         await arrived
 
-    def _answers_at_once(self, call: str, context: Any) -> bool:
+    def _answers_at_once(self, call: str, task: str, context: Any) -> bool:
         """Whether the call's answer is what its turn wrote next; how far it is is told on the way."""
-        task = self._recording.caller[call]
         while (event := self._ledger.following("turn", task)) is not None:
             if event.data.get("call") != call:
                 return False
