@@ -14,7 +14,7 @@ import msgspec
 from retinue.actors.secrecy import Secrecy
 from retinue.bus.clock import Clock, SystemClock
 from retinue.bus.codec import encode_value
-from retinue.bus.errors import ConfigError, KernelClosed
+from retinue.bus.errors import KernelClosed
 from retinue.bus.journal import EventStore
 from retinue.bus.messages import (
     ConfigureScheduler,
@@ -36,6 +36,7 @@ from .handles import TaskHandle
 from .known_secrets import register_known
 from .letters import Letters
 from .model_choice import factories
+from .overrides import overridden
 from .plugging import adopt, load_system_plugins
 from .reads import Reads
 from .recovery import folded_from, open_store, resume
@@ -86,7 +87,7 @@ class Kernel(Reads):
         the program has already, for its own log perhaps. ``publisher`` takes the events for
         observers instead of Redis.
         """
-        self.config = _with(config or Config(), name, redis, state_dir)
+        self.config = overridden(config or Config(), name, redis, state_dir)
         self.name = self.config.name
         self.state_dir = Path(self.config.state_dir) if self.config.state_dir else None
         self.clock = clock or SystemClock()
@@ -230,7 +231,11 @@ class Kernel(Reads):
         fairness: str = "",
         attempts: int = 1,
     ) -> Submission:
-        """``submit`` without waiting: ``accepted`` is a future, to be awaited or waited for."""
+        """``submit`` without waiting; call ``handle`` of what is returned, or ``give_up``.
+
+        ``accepted`` is a future, to be awaited or waited for. Raises ``MailboxFull`` when too much
+        waits to be accepted.
+        """
         body = submission(input or {}, agent, priority, deadline, key, parent, fairness, attempts)
         return Submission(self._live, agent, body)
 
@@ -282,23 +287,3 @@ class Kernel(Reads):
         command = ConfigureScheduler(policy, max_running, max_per_agent, paused)
         configured: SchedulerConfigured = tree.scheduler.ask(tree.scribe.write(command))
         return configured
-
-
-def _with(
-    config: Config, name: str | None, redis: str | None, state_dir: str | Path | None
-) -> Config:
-    given = {
-        "name": name,
-        "redis": redis,
-        "state_dir": None if state_dir is None else str(state_dir),
-    }
-    changed = {key: value for key, value in given.items() if value is not None}
-    return checked(msgspec.structs.replace(config, **changed)) if changed else config
-
-
-def checked(config: Config) -> Config:
-    """The configuration with every rule applied; raises ``ConfigError``."""
-    try:
-        return msgspec.convert(msgspec.to_builtins(config), Config)
-    except msgspec.ValidationError as error:
-        raise ConfigError(f"the configuration is not valid: {error}") from error

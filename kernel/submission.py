@@ -27,13 +27,12 @@ class Submission:
         """Register who waits for the result before anybody can produce it; ``run`` for a new run."""
         self._tree = tree
         self._task = tree.ids.make("t")
-        self._run = (
-            tree.table.find(body.parent).run if body.parent else run or tree.ids.make("r")
-        )
+        self._run = tree.table.find(body.parent).run if body.parent else run or tree.ids.make("r")
         self._root = not body.parent
         self._start = tree.store.last
         self._ended = tree.completions.watch(self._task)
         command = tree.scribe.write(body, self._run, self._task, agent)
+        self._inside = 0
         self.accepted: Future[str] = self._send(command)
 
     def handle(self, timeout: float) -> TaskHandle:
@@ -47,6 +46,7 @@ class Submission:
 
     def accepted_as(self, task: str) -> TaskHandle:
         """The handle, once ``accepted`` gave the task's id."""
+        self._leave()
         if task != self._task:
             self._tree.completions.forget(self._task)
             return handle_of(self._tree, task)
@@ -54,15 +54,23 @@ class Submission:
 
     def give_up(self) -> None:
         """Nobody waits for the acceptance any more."""
+        self._leave()
         self._tree.completions.forget(self._task)
 
     def _send(self, command: Envelope) -> Future[str]:
         try:
+            self._tree.inflow.enter(len(command.body))
+            self._inside = len(command.body)
             sent: Future[str] = self._tree.orchestrator.ask(command, block=False)
         except BaseException:
             self.give_up()
             raise
         return sent
+
+    def _leave(self) -> None:
+        if self._inside:
+            self._tree.inflow.leave(self._inside)
+            self._inside = 0
 
 
 def submission(

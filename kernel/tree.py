@@ -52,6 +52,7 @@ from retinue.plugins.llm.model import ChatModel
 
 from .config import Config
 from .dead_letters import told
+from .inflow import Inflow
 from .mirroring import HOLD_BACK, make_mirror, redacted
 
 if TYPE_CHECKING:
@@ -86,6 +87,7 @@ class Tree:
         self.completions = Completions()
         self.table = state.table
         self.roster = Roster()
+        self.inflow = Inflow(limits.mailbox_messages, limits.mailbox_bytes)
         self.health = JournalHealth()
         self.admission = Admission(
             self.roster, self.health, secrecy, limits.input_bytes, limits.open_tasks

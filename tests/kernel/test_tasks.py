@@ -13,6 +13,7 @@ from retinue.bus.errors import (
     DeadlockDetected,
     InvalidInput,
     KernelClosed,
+    MailboxFull,
     TaskCancelled,
     TaskFailed,
     UnknownAgent,
@@ -304,6 +305,17 @@ def test_more_open_tasks_than_the_limit_are_refused_and_the_others_go_on():
         with pytest.raises(TaskCancelled):
             first.result(timeout=5)
         kernel.submit("never")
+
+
+def test_more_on_its_way_in_than_the_limit_is_refused_until_some_was_answered():
+    config = Config(limits=LimitsConfig(mailbox_messages=2))
+    with Kernel(config=config) as kernel:
+        kernel.spawn("shout", shout)
+        sent = [kernel.send("shout", {"text": "a"}) for _ in range(2)]
+        with pytest.raises(MailboxFull, match=r"limits\.mailbox_messages"):
+            kernel.send("shout", {"text": "b"})
+        assert [one.handle(10).result(timeout=10) for one in sent] == ["A", "A"]
+        assert kernel.submit("shout", {"text": "b"}).result(timeout=10) == "B"
 
 
 def test_a_closed_kernel_answers_those_who_still_wait_and_ends_no_task():
