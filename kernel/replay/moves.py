@@ -59,10 +59,20 @@ def hasty_moves(stage: Stage, entry: Entry) -> list[Move]:
         for gate in stage.gates.find(["begin", "ack", "reply", "submit", "cancel"])
         if stage.world.is_in_haste(gate.task) and _goes_ahead(stage, gate)
     ]
-    direct = _DIRECT.get(entry.event.type)
-    if direct is None or not stage.world.is_in_haste(_maker(stage, entry.event)):
+    event = entry.event
+    gates += _ending(stage, event) if entry.producer == "orchestrator" else []
+    direct = _DIRECT.get(event.type)
+    if direct is None or not stage.world.is_in_haste(_maker(stage, event)):
         return _open(stage, gates)
-    return _open(stage, gates) + direct(stage, entry.event)
+    return _open(stage, gates) + direct(stage, event)
+
+
+def _ending(stage: Stage, event: Event) -> list[Gate]:
+    """What brings a task to its end while turns of others go on."""
+    ended = stage.gates.find(["ended"], event.task)
+    if ended or event.type != "task.cancelled":
+        return ended
+    return stage.gates.find(["stop"], event.task) or stage.gates.find(["begin"], event.task)
 
 
 def _submitted(stage: Stage, event: Event) -> list[Move]:
