@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from itertools import islice
 
 import msgspec
 
 from retinue.bus.envelope import Envelope, Event
 from retinue.bus.messages import TERMINAL_TASK
 
-from .divergence import ABSENT, Divergence, difference, shown
+from .divergence import ABSENT, Difference, Divergence, difference, shown
 from .recording import Producer, Recording, producer_of
 
 __all__ = ["Entry", "Ledger"]
@@ -46,6 +47,9 @@ class Entry(msgspec.Struct):
         return self.stream[0]
 
 
+LATER = Difference("", "here", "the same after what follows it")
+
+
 class Ledger:
     """The run's recorded events in order; each is claimed by the one that is made anew."""
 
@@ -55,6 +59,7 @@ class Ledger:
         self.divergence: Divergence | None = None
         self._complete = recording.complete
         self._streams: dict[Stream, list[Entry]] = {}
+        self._starts: dict[Stream, int] = {}
         self._by_id: dict[str, Entry] = {}
         self._turns: dict[str, int] = {}
         self._strands: dict[tuple[Stream, int], int] = {}
@@ -75,16 +80,13 @@ class Ledger:
 
     def following(self, producer: Producer, task: str, *types: str) -> Event | None:
         """The next event of a maker about a task, of one of these types if any, not made yet."""
-        for entry in self._streams.get(self._stream(producer, task), ()):
-            if entry.made is None and (not types or entry.event.type in types):
-                return entry.event
-        return None
+        left = self._left(self._stream(producer, task))
+        return next((e.event for e in left if not types or e.event.type in types), None)
 
     def caused_later(self, task: str, cause: str) -> Event | None:
         """What the Orchestrator wrote because of ``cause``, unless that is what it writes next."""
-        entries = self._streams.get(("orchestrator", task, 0), ())
-        events = [entry.event for entry in entries if entry.made is None]
-        return next((event for event in events[1:] if event.envelope.cause == cause), None)
+        left = islice(self._left(("orchestrator", task, 0)), 1, None)
+        return next((e.event for e in left if e.event.envelope.cause == cause), None)
 
     def is_recorded(self, id: str) -> bool:
         """Whether an event of the run has that id."""
@@ -105,11 +107,10 @@ class Ledger:
         nothing: that is a divergence, unless the record broke off there.
         """
         stream = self._stream(producer, task)
-        open_entries = [e for e in self._streams.get(stream, ()) if e.made is None]
         after = self._strands.get((stream, strand), -1)
-        chosen = self._fitting(open_entries, after, make, strict=producer != "turn")
+        chosen = self._fitting(stream, after, make)
         if chosen is None:
-            self._refuse(stream, open_entries, make, blank)
+            self._refuse(stream, make, blank)
             return None
         entry, made = chosen
         entry.made = made
@@ -130,11 +131,20 @@ class Ledger:
                 event.seq, event.type, event.task, field, recorded, replayed
             )
 
+    def _left(self, stream: Stream) -> Iterator[Entry]:
+        """What nobody made yet."""
+        entries = self._streams.get(stream, [])
+        start = self._starts.get(stream, 0)
+        while start < len(entries) and entries[start].made is not None:
+            start += 1
+        self._starts[stream] = start
+        return (e for e in islice(entries, start, None) if e.made is None)
+
     def _fitting(
-        self, entries: list[Entry], after: int, make: Callable[[Event], Envelope], *, strict: bool
+        self, stream: Stream, after: int, make: Callable[[Event], Envelope]
     ) -> tuple[Entry, Envelope] | None:
-        """The first entry that is what was made; only the very first one when ``strict``."""
-        for entry in entries[:1] if strict else entries:
+        """The first entry that is what was made; for actors, which do one thing at a time, the next."""
+        for entry in islice(self._left(stream), None if stream[0] == "turn" else 1):
             if entry.index > after:
                 made = make(entry.event)
                 if made == entry.event.envelope or self._is_made_up(entry.event, made):
@@ -162,16 +172,14 @@ class Ledger:
     def _refuse(
         self,
         stream: Stream,
-        open_entries: list[Entry],
         make: Callable[[Event], Envelope],
         blank: Callable[[], Envelope],
     ) -> None:
         """What was made stands for nothing: say what stood there instead."""
-        if open_entries:
-            event = open_entries[0].event
-            found = difference(event.envelope, make(event))
-            if found is not None:
-                self.diverge(event, found.field, found.recorded, found.replayed)
+        left = next(self._left(stream), None)
+        if left is not None:
+            found = difference(left.event.envelope, make(left.event)) or LATER
+            self.diverge(left.event, found.field, found.recorded, found.replayed)
         elif not (stream[0] == "turn" and stream in self._cut) and (
             self._complete or stream[0] == "turn"
         ):

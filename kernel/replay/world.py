@@ -66,11 +66,14 @@ class World:
 
     def turn_begins(self, task: str) -> None:
         """Another turn of the task: how soon its calls go ahead is open again."""
-        self._haste[task] = tuple(Haste)[self._choose(len(Haste), task)]
+        haste = tuple(Haste)[self._choose(len(Haste), task)]
+        self._haste.pop(task, None)
+        if haste is not Haste.NONE:
+            self._haste[task] = haste
 
     def is_in_haste(self, task: str) -> bool:
         """Whether calls of the task's turn go ahead while it does something else."""
-        return self._haste.get(task, Haste.NONE) is not Haste.NONE
+        return task in self._haste
 
     def makes_most_haste(self, task: str) -> bool:
         """Whether they go ahead, and are answered, at once."""
@@ -78,7 +81,7 @@ class World:
 
     def in_haste(self) -> bool:
         """Whether any turn is."""
-        return any(haste is not Haste.NONE for haste in self._haste.values())
+        return bool(self._haste)
 
     def turns_end(self) -> None:
         """No turn runs any more."""
