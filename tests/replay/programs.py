@@ -221,7 +221,7 @@ def record(count: int, seed: int = 1, store=None):
     with Kernel(config=config, store=store, plugins=[PLUGIN], models={"auto": models()}) as kernel:
         for name, spec in AGENTS.items():
             kernel.spawn(name, spec)
-        handles = []
+        handles, timers = [], []
         for n in range(count):
             who = rng.choice(["worker", "worker", "worker", "keeper", "stream"])
             options = {}
@@ -231,13 +231,18 @@ def record(count: int, seed: int = 1, store=None):
                 who, {"plan": plan(rng)}, priority=rng.randint(0, 9), key=f"run {n}", **options
             )
             if rng.random() < 0.15:
-                threading.Timer(rng.random() * 0.3, handle.cancel, ["a change of plans"]).start()
+                moment = rng.random() * 0.3
+                timers.append(threading.Timer(moment, handle.cancel, ["a change of plans"]))
+                timers[-1].start()
             handles.append(handle)
         for handle in handles:
             handle.ended.get(timeout=60)
             for _ in handle.events():
                 pass
             runs.append(handle.run)
+        for timer in timers:
+            timer.cancel()
+            timer.join()
         events = list(store.read())
     kept = MemoryStore()
     kept.append([event.envelope for event in events])
