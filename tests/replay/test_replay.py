@@ -79,7 +79,9 @@ def test_every_changed_word_in_a_tools_answer_is_named_where_it_shows_first(reco
 
 
 def _tells_a_word(event, run):
-    return event.run == run and event.type == "tool.returned" and event.data["tool"] == "world.pay"
+    if event.run != run or event.type != "tool.returned":
+        return False
+    return event.data["tool"] == "world.pay" and event.data["ok"]
 
 
 def _with(event, fields):
