@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import sqlite3
+import sys
 import tempfile
 import threading
 import time
@@ -11,6 +13,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
 from statistics import median
+from types import ModuleType
 from typing import Any
 
 from msgspec.structs import astuple
@@ -18,7 +21,6 @@ from msgspec.structs import astuple
 from retinue.actors.journal import JournalActor, JournalHealth
 from retinue.actors.runtime import System
 from retinue.actors.scribe import Append
-from retinue.bus.codec import encode
 from retinue.bus.envelope import Envelope, Event
 from retinue.bus.journal import Filter
 from retinue.bus.journal.chain import COLUMNS
@@ -26,12 +28,11 @@ from retinue.bus.journal.files import Synchronous
 from retinue.bus.journal.reader import JournalReader
 from retinue.bus.journal.sqlite import SqliteStore
 from retinue.bus.journal.verify import verify
-from retinue.bus.messages import TaskScheduled
 
-ROOT = Path(__file__).resolve().parents[2]
+HERE = Path(__file__).resolve().parent
+ROOT = HERE.parents[1]
 GROUP = 1_000
 WAIT = 120.0
-PICKED = "priority 5 with ageing 10 s, of 13 waiting"
 
 
 def run(report: Any) -> None:
@@ -40,14 +41,17 @@ def run(report: Any) -> None:
         _appends(report, folder)
         _idle(report, folder)
         _million(report, folder)
+        _module("journal_tasks").run(report, folder, _module)
 
 
 # Appending
 
 
 def _appends(report: Any, folder: Path) -> None:
-    events = _envelopes(20_000 if report.quick else 200_000)
-    rows = [(seq, *astuple(e)[:3], e.body.decode(), *astuple(e)[4:]) for seq, e in _counted(events)]
+    events = _module("journal_events").envelopes(20_000 if report.quick else 200_000)
+    rows = [
+        (seq, *astuple(e)[:3], e.body.decode(), *astuple(e)[4:]) for seq, e in enumerate(events, 1)
+    ]
     for synchronous in ("NORMAL", "FULL"):
         report.compare(
             f"append in groups of 1,000, {synchronous}, through the actor, an event",
@@ -116,7 +120,7 @@ def _synced(folder: Path, times: int) -> float:
 
 
 def _waited(folder: Path, times: int) -> float:
-    events = iter(_envelopes(times))
+    events = iter(_module("journal_events").envelopes(times))
     with _journal(folder, "FULL") as tell:
         return _median(times, lambda: _commit(tell, next(events)))
 
@@ -135,7 +139,7 @@ def _million(report: Any, folder: Path) -> None:
     with _file(folder) as path:
         report.progress(f"writing {count:,} events")
         with closing(SqliteStore(path, "NORMAL")) as store:
-            for events in _groups(count):
+            for events in _module("journal_events").groups(count, GROUP):
                 store.append(events)
         report.progress("replay")
         report.at_least("replay", _replayed(path, count), 300_000, "events/s")
@@ -170,38 +174,20 @@ def _lookups(report: Any, path: Path, count: int) -> None:
             )
 
 
-# What is written
-
-
-def _envelopes(count: int, start: int = 1) -> list[Envelope]:
-    """Four events a run, as a task writes them."""
-    body = encode(TaskScheduled("priority", PICKED, 1, 12, 0.25))
-    return [
-        Envelope(
-            f"e-5x0c2k9d-{n}",
-            "task.scheduled",
-            1_700_000_000.0 + n / 1e4,
-            body,
-            f"r-5x0c2k9d-{n // 4}",
-            f"t-5x0c2k9d-{n // 4}",
-            f"agent{n % 7}",
-            "",
-            f"e-5x0c2k9d-{n - 1}",
-        )
-        for n in range(start, start + count)
-    ]
-
-
-def _groups(count: int) -> Iterator[list[Envelope]]:
-    for start in range(1, count + 1, GROUP):
-        yield _envelopes(GROUP, start)
-
-
-def _counted(events: Sequence[Envelope]) -> Iterator[tuple[int, Envelope]]:
-    return enumerate(events, 1)
-
-
 # Around it
+
+
+def _module(name: str) -> ModuleType:
+    """A file beside this one."""
+    known = sys.modules.get(f"bench_{name}")
+    if known is not None:
+        return known
+    spec = importlib.util.spec_from_file_location(f"bench_{name}", HERE / f"{name}.py")
+    if spec is None or spec.loader is None:
+        raise ImportError(f"{HERE / name}.py cannot be loaded")
+    module = sys.modules[spec.name] = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
 
 
 @contextmanager

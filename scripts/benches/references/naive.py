@@ -1,12 +1,15 @@
 """The naive design: plain pykka threads, everything encoded at each hop, redis-py's pipeline.
 
-Nothing is checked, ordered, bounded, kept or supervised in here; a task is four events.
+Nothing is checked, ordered, bounded or supervised in here; a task is four events. They are kept
+only when there is a file for them: then each is a row and a transaction of its own.
 """
 
 from __future__ import annotations
 
+import sqlite3
 import threading
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, Self
 
 import msgspec
@@ -15,6 +18,7 @@ import redis
 
 WAIT = 120.0
 GROUP = 100
+INSERT = "INSERT INTO events (type, task, agent, data) VALUES (?, ?, ?, ?)"
 
 
 class Message(msgspec.Struct):
@@ -38,14 +42,17 @@ def _turned(message: Message, type: str, data: dict[str, Any] | None = None) -> 
 class Bus(pykka.ThreadingActor):
     """Publishes in groups: what waits is drained, up to a hundred at once."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, file: Path | None = None) -> None:
         super().__init__()
+        self.rows = None if file is None else _rows(file)
         self.client = redis.Redis.from_url(url)
         self.pipeline = self.client.pipeline(transaction=False)
         self.waiting = 0
 
     def on_receive(self, data: bytes) -> None:
         message = decode(data)
+        if self.rows is not None:
+            self.rows.execute(INSERT, (message.type, message.task, message.agent, data))
         self.pipeline.publish(f"naive:{message.type}", data)
         self.waiting += 1
         if self.waiting >= GROUP or self.actor_inbox.empty():
@@ -54,6 +61,8 @@ class Bus(pykka.ThreadingActor):
 
     def on_stop(self) -> None:
         self.client.close()
+        if self.rows is not None:
+            self.rows.close()
 
 
 class Orchestrator(pykka.ThreadingActor):
@@ -110,8 +119,8 @@ class Agent(pykka.ThreadingActor):
 class Naive:
     """The whole of it, from ``run`` to the results and everything published."""
 
-    def __init__(self, url: str) -> None:
-        self.bus = Bus.start(url)
+    def __init__(self, url: str, file: Path | None = None) -> None:
+        self.bus = Bus.start(url, file)
         self.orchestrator = Orchestrator.start(self.bus, self._done)
         self.agent = Agent.start(self.bus, self.orchestrator)
         self.scheduler = Scheduler.start(self.bus, self.agent)
@@ -156,3 +165,12 @@ class Naive:
     def _wait(self) -> None:
         if not self._over.wait(WAIT):
             raise TimeoutError(f"the naive design did not end within {WAIT:g} s")
+
+
+def _rows(file: Path) -> sqlite3.Connection:
+    """Every statement commits by itself, and a commit does not wait for the disk."""
+    rows = sqlite3.connect(file, isolation_level=None, check_same_thread=False)
+    rows.execute("PRAGMA journal_mode = WAL")
+    rows.execute("PRAGMA synchronous = NORMAL")
+    rows.execute("CREATE TABLE events (seq INTEGER PRIMARY KEY, type, task, agent, data)")
+    return rows
