@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import hashlib
 import threading
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from typing import Any, Protocol
-
-import msgspec
 
 from retinue.bus.errors import NotFound
 from retinue.bus.messages import EventBody, LlmCalled, LlmReturned
@@ -15,6 +12,8 @@ from retinue.plugins.host.failures import message_of, one_line
 from retinue.plugins.llm.model import ChatModel, Delta, Message, Schema
 
 from .answers import error_of, pieces_of
+from .secrecy import Secrecy
+from .transcript import Transcript, digest_of
 
 __all__ = ["Models", "RecordedModel"]
 
@@ -41,20 +40,17 @@ class Models:
         default: str,
         make_id: Callable[[str], str],
         monotonic: Callable[[], float],
-        *,
-        record: bool = False,
-        public: Callable[[bytes], bytes] = bytes,
+        secrecy: Secrecy | None = None,
     ) -> None:
-        """``default`` is the model of an agent that asks for none; ``record`` keeps the answers.
+        """``default`` is the model of an agent that asks for none.
 
-        ``public`` makes of a prompt as JSON what may be known of it.
+        With ``secrecy`` answers are recorded, and what it knows to be secret is replaced in them.
         """
         self._factories = dict(factories)
         self._default = default
         self._make_id = make_id
         self._monotonic = monotonic
-        self._record = record
-        self._public = public
+        self._secrecy = secrecy
         self._lock = threading.Lock()
         self._made: dict[str, ChatModel] = {}
 
@@ -74,8 +70,7 @@ class Models:
     def for_turn(self, turn: Turn, which: str | ChatModel | None) -> ChatModel:
         """The model whose calls become events of the turn; ``None`` stands for the default."""
         model = self.find(which or self._default) if isinstance(which, str | None) else which
-        recorded = self._public if self._record else None
-        return RecordedModel(model, turn, self._make_id, self._monotonic, recorded)
+        return RecordedModel(model, turn, self._make_id, self._monotonic, self._secrecy)
 
     def close(self) -> None:
         """Close those models that hold something; raises what the last failing one raised."""
@@ -104,14 +99,14 @@ class RecordedModel:
         turn: Turn,
         make_id: Callable[[str], str],
         monotonic: Callable[[], float],
-        public: Callable[[bytes], bytes] | None,
+        secrecy: Secrecy | None,
     ) -> None:
-        """As ``Models``; with ``public`` answers are recorded."""
+        """As ``Models``."""
         self._model = model
         self._turn = turn
         self._make_id = make_id
         self._monotonic = monotonic
-        self._public = public
+        self._secrecy = secrecy
 
     @property
     def name(self) -> str:
@@ -122,14 +117,16 @@ class RecordedModel:
         self, messages: Sequence[Message], *, schema: Schema | None = None, **options: Any
     ) -> AsyncGenerator[Delta, None]:
         """See ``ChatModel``."""
-        call = self._make_id("l")
-        prompt = self._digest(messages, schema, options)
+        call, secrecy = self._make_id("l"), self._secrecy
+        asked = [list(messages), schema, options]
+        prompt = "" if secrecy is None else digest_of(asked, secrecy)
         self._turn.emit(LlmCalled(call, self.name, len(messages), schema is not None, prompt))
         before, self._turn.step = self._turn.step, f"model {self.name}"
         started = self._monotonic()
         inputs = outputs = 0
-        finish = error = cause = ""
-        said: list[str] = []
+        finish = error = cause = text = ""
+        pieces: tuple[int, ...] | None = None
+        transcript = None if secrecy is None else Transcript(secrecy.secrets)
         told = self._turn.said(prompt)
         stream = (
             self._model.stream(messages, schema=schema, **options) if told is None else _again(told)
@@ -140,34 +137,24 @@ class RecordedModel:
                 if delta.usage is not None:
                     inputs, outputs = delta.usage.input_tokens, delta.usage.output_tokens
                 finish = delta.finish or finish
-                if self._public is not None:
-                    said.append(delta.text)
+                if transcript is not None:
+                    transcript.add(delta.text)
                 yield delta
         except BaseException as raised:
             error = type(raised).__name__
-            cause = one_line(message_of(raised)) if self._public is not None else ""
+            cause = "" if secrecy is None else one_line(secrecy.text(message_of(raised)))
             raise
         finally:
             await stream.aclose()
             self._turn.step = before
             seconds = self._monotonic() - started
-            text, pieces = "".join(said), None if self._public is None else tuple(map(len, said))
+            if transcript is not None:
+                text, pieces = transcript.end()
             self._turn.emit(
                 LlmReturned(
                     call, self.name, seconds, inputs, outputs, finish, error, cause, text, pieces
                 )
             )
-
-    def _digest(
-        self, messages: Sequence[Message], schema: Schema | None, options: Mapping[str, Any]
-    ) -> str:
-        """What the model is asked, in sixteen digits; empty where answers are not recorded."""
-        if self._public is None:
-            return ""
-        asked = msgspec.json.encode(
-            [list(messages), schema, options], enc_hook=repr, order="sorted"
-        )
-        return hashlib.blake2s(self._public(asked), digest_size=8).hexdigest()
 
 
 async def _again(told: LlmReturned) -> AsyncGenerator[Delta, None]:

@@ -100,8 +100,7 @@ class Tree:
             config.models.default,
             self.ids.make,
             clock.monotonic,
-            record=config.records_models,
-            public=secrecy.value,
+            secrecy if config.records_models else None,
         )
         self.plugins: dict[str, PluginView] = {}
         self.turns: dict[str, Working] = {}

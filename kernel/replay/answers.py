@@ -8,6 +8,7 @@ from typing import Any, Protocol
 from retinue.actors.answers import error_of, pieces_of
 from retinue.actors.models import Models, RecordedModel
 from retinue.actors.models import Turn as ModelTurn
+from retinue.actors.secrecy import Secrecy
 from retinue.bus.messages import LlmReturned
 from retinue.plugins import Tool
 from retinue.plugins.llm.model import ChatModel, Delta, Message, Schema
@@ -64,13 +65,13 @@ class AnsweringModels(Models):
 
     def __init__(self, answers: Answers, make_id: Callable[[str], str]) -> None:
         """``make_id`` makes the ids of calls."""
-        super().__init__({}, "", make_id, lambda: 0.0, record=True)
+        super().__init__({}, "", make_id, lambda: 0.0, Secrecy())
         self._answers = answers
 
     def for_turn(self, turn: ModelTurn, which: str | ChatModel | None) -> ChatModel:
         """As ``Models.for_turn``."""
         model = _AnsweringModel(self._answers, turn.task)  # type: ignore[attr-defined]
-        return RecordedModel(model, turn, self._make_id, self._monotonic, self._public)
+        return RecordedModel(model, turn, self._make_id, self._monotonic, self._secrecy)
 
 
 class _AnsweringModel:

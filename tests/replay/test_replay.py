@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 import subprocess
 import sys
+from typing import Annotated
 
 import msgspec
 import pytest
@@ -15,8 +16,8 @@ from retinue.bus.journal import Filter, MemoryStore
 from retinue.kernel import Kernel
 from retinue.kernel.config import Config, ModelsConfig
 from retinue.kernel.replay import replay, replay_events
-from retinue.plugins import Plugin, agent, tool
-from retinue.plugins.llm.model import Message
+from retinue.plugins import Plugin, Secret, agent, tool
+from retinue.plugins.llm.model import Delta, Message
 from retinue.plugins.llm.scripted import ScriptedModel
 
 RECORDED = Config(models=ModelsConfig(record="always"))
@@ -317,3 +318,30 @@ def test_an_unknown_run_and_an_unknown_event_are_refused(guided):
     answer = of_type(events, "tool.returned").seq
     with pytest.raises(InvalidInput, match="has no field 'outcome'"):
         rerun(events, run, changes={answer: {"outcome": 1}})
+
+
+def test_a_run_with_secrets_is_recorded_without_them_and_comes_out_again():
+    @tool(effect="once")
+    def login(user: str, password: Annotated[str, Secret]) -> dict:
+        return {"token": f"tok-{password}", "user": user}
+
+    @agent(tools=["vault.login"])
+    async def guard(ctx, user: str, key: Annotated[str, Secret]) -> str:
+        ctx.thought(f"using {key}")
+        got = await ctx.call("vault.login", user=user, password=key)
+        async for delta in ctx.model.stream([Message("user", got["token"])]):
+            ctx.text(delta.text)
+        return got["token"]
+
+    vault = Plugin("vault", "1.0", tools=[login])
+    model = ScriptedModel([[Delta("it is s3cr"), Delta("et-value, you "), Delta("know")]])
+    store = MemoryStore()
+    with Kernel(config=RECORDED, store=store, plugins=[vault], models={"auto": model}) as kernel:
+        kernel.spawn("guard", guard)
+        task = kernel.submit("guard", {"user": "Ann", "key": "s3cret-value"})
+        task.result(timeout=20)
+        for _ in task.events():
+            pass
+    assert not any(b"s3cr" in event.envelope.body for event in store.read())
+    again = replay(store, task.run, agents={"guard": guard}, plugins=[vault])
+    assert again.same, again.divergence
