@@ -25,7 +25,7 @@ from .scheduling.line import Choice, Line
 from .scheduling.policies import Waiting, make_policy
 from .scribe import Scribe
 
-__all__ = ["AgentGone", "AgentReady", "AskScheduler", "Desk", "Scheduler", "WhyWaiting"]
+__all__ = ["AgentGone", "AgentReady", "AskScheduler", "Desk", "Hold", "Scheduler", "WhyWaiting"]
 
 
 class AgentReady(msgspec.Struct, frozen=True):
@@ -46,6 +46,10 @@ class WhyWaiting(msgspec.Struct, frozen=True):
     """Asks why these tasks do not run yet; answered with words by task, empty for one that does."""
 
     tasks: tuple[str, ...]
+
+
+class Hold(msgspec.Struct, frozen=True):
+    """The kernel closes: agents end, and nothing that waits begins any more."""
 
 
 class AskScheduler(msgspec.Struct, frozen=True):
@@ -79,6 +83,7 @@ class Scheduler(KernelActor):
         "ConfigureScheduler": "_configure",
         AgentReady: "_agent_ready",
         AgentGone: "_agent_gone",
+        Hold: "_hold",
         WhyWaiting: "_why",
         AskScheduler: "_configured",
     }
@@ -173,6 +178,10 @@ class Scheduler(KernelActor):
     def _agent_gone(self, message: AgentGone) -> None:
         self._desk.agents.pop(message.name, None)
         self._line.set_places(message.name, 0)
+
+    def _hold(self, _: Hold) -> None:
+        """Not as ``_configure``: the next start is not paused."""
+        self._desk.paused = True
 
     def _why(self, message: WhyWaiting) -> dict[str, str]:
         if self._desk.paused:

@@ -8,6 +8,7 @@ from retinue.actors.agent import Retire
 from retinue.actors.feed import Reader
 from retinue.actors.runtime import Future
 from retinue.actors.runtime.future import VALUE
+from retinue.actors.scheduler import Hold
 from retinue.bus.errors import DeadlineExceeded, KernelClosed
 from retinue.bus.journal import Filter
 from retinue.bus.messages import KernelStopped, KernelStopping
@@ -30,6 +31,7 @@ def stop(tree: Tree, drain: float, reason: str) -> None:
         _drain(tree, drain)
     unfinished = tree.table.open
     counts = balances(tree.system)  # agents that end below are not there to be counted later
+    tree.scheduler.tell(Hold())
     _retire(tree, RETIRE_TIMEOUT)
     tree.stop_work(CLOSE_TIMEOUT)
     try:
