@@ -11,9 +11,11 @@ from retinue.bus.envelope import Event
 from retinue.bus.messages import AgentSpawned
 
 from .code import Code
+from .direct import Move
 from .divergence import ABSENT, Divergence, shown
+from .hasty import hasty_moves
 from .ledger import Entry
-from .moves import Move, hasty_moves, moves
+from .moves import moves
 from .recording import Recording
 from .stage import Stage
 

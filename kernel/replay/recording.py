@@ -125,6 +125,12 @@ class Recording:
         return {body.call: body for body in bodies}
 
     @cached_property
+    def came_back(self) -> dict[str, Event]:
+        """The events that tell the answers of tools, by call."""
+        found = (event for event in self.events if event.type == "tool.returned")
+        return {event.data["call"]: event for event in found}
+
+    @cached_property
     def answered(self) -> dict[str, LlmReturned]:
         """The answers of models, by call."""
         found = (event for event in self.events if event.type == "llm.returned")
