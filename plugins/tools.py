@@ -174,7 +174,7 @@ def check_seconds(seconds: float | None, what: str) -> float | None:
     """The duration, if it is positive and finite, or ``None``."""
     if seconds is not None and not 0 < seconds < float("inf"):
         raise InvalidInput(f"{what} is {seconds}; give seconds above 0, or None for no limit")
-    return seconds
+    return None if seconds is None else float(seconds)
 
 
 def _check_effect(effect: Effect, name: str) -> Effect:

@@ -13,6 +13,7 @@ import msgspec
 from retinue.actors.execution.executor import Done, Outcome, Running, Turn
 from retinue.actors.execution.home import Home, Tenant, adopting
 from retinue.actors.execution.shared_turn import SharedTurn
+from retinue.bus.clock import Clock
 
 from .gates import Gates
 from .lockstep import Lockstep
@@ -32,8 +33,11 @@ CLOSED = Outcome(kind="KernelClosed", cause="the kernel was closed while the tur
 class ReplayHome(Home):
     """A ``Home`` on a loop that has no thread, and an ``Executor`` for turns of every isolation."""
 
-    def __init__(self, loop: VirtualLoop, gates: Gates, begins: Callable[[str], None]) -> None:
+    def __init__(
+        self, loop: VirtualLoop, gates: Gates, clock: Clock, begins: Callable[[str], None]
+    ) -> None:
         """``begins`` is told of each turn's task. Plain functions get a thread, in step with the loop."""
+        self.clock = clock
         self._begins = begins
         self._gates = gates
         self.live: dict[Tenant, Callable[[Outcome], None]] = {}
@@ -49,7 +53,8 @@ class ReplayHome(Home):
         """As ``Executor.start``."""
         if not turn.spec.is_async:
             runner = turn.runner or turn.spec.instance()
-            lockstep = Lockstep(runner, turn.port, partial(self._carried, turn.port.task))
+            carried = partial(self._carried, turn.port.task)
+            lockstep = Lockstep(runner, turn.port, self.clock, carried)
             turn = msgspec.structs.replace(turn, runner=lockstep)
         self._begins(turn.port.task)
         running = SharedTurn(turn, self, GRACE)

@@ -9,6 +9,7 @@ from contextvars import copy_context
 from functools import partial
 from typing import Any
 
+from retinue.bus.clock import Clock
 from retinue.bus.errors import AgentHung
 from retinue.plugins.context import SyncContext
 from retinue.plugins.port import TurnPort
@@ -22,8 +23,11 @@ HANGS_AFTER = 30.0
 class Lockstep:
     """A plain function's ``Runner``, awaitable: the loop stands still while the function computes."""
 
-    def __init__(self, runner: Any, port: TurnPort, carried: Callable[[], Awaitable[None]]) -> None:
+    def __init__(
+        self, runner: Any, port: TurnPort, clock: Clock, carried: Callable[[], Awaitable[None]]
+    ) -> None:
         """``port`` is the turn's; ``carried`` returns when a call has come from thread to loop."""
+        self._clock = clock
         self._carried = carried
         self._runner = runner
         self._port = port
@@ -65,7 +69,7 @@ class Lockstep:
 
     def _work(self, params: dict[str, Any]) -> None:
         try:
-            value = self._runner.run(SyncContext(self._port, self._wait), params)
+            value = self._runner.run(SyncContext(self._port, self._wait, self._clock), params)
         except BaseException as error:  # noqa: BLE001 - it is raised on the loop
             self._asked.put(("raised", error))
         else:

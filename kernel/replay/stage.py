@@ -128,7 +128,7 @@ class Stage:
         self.table, self.effects = folded.table, folded.effects
         self._shadow = Folded(self.table, self.effects)
         self.roster = Roster()
-        self.home = ReplayHome(self.loop, self.gates, self.world.turn_begins)
+        self.home = ReplayHome(self.loop, self.gates, self.clock, self.world.turn_begins)
         self.turns: dict[str, Working] = {}
         self.line = RecordedLine()
         self.couriers = Couriers(self)

@@ -10,6 +10,7 @@ from typing import Annotated
 import msgspec
 import pytest
 
+from retinue.bus.clock import ManualClock
 from retinue.bus.envelope import Event
 from retinue.bus.errors import InvalidInput, NotFound
 from retinue.bus.journal import Filter, MemoryStore
@@ -307,6 +308,29 @@ def test_a_run_that_a_crash_broke_off_and_the_next_start_ended_comes_out_again()
         again = replay(killed, task.run, agents={"stubborn": stubborn, "sleeper": sleeper})
     assert again.same, again.divergence
     assert any(e.data.get("kind") == "Interrupted" for e in again.events)
+
+
+def test_the_time_that_is_left_is_what_it_was():
+    @agent(attempt_timeout=30)
+    async def hasty(ctx) -> str:
+        ctx.thought("there is time" if ctx.remaining > 10 else "it is late")
+        return await ctx.ask("plain")
+
+    @agent(attempt_timeout=30)
+    def plain(ctx) -> str:
+        ctx.thought("there is time" if ctx.remaining > 10 else "it is late")
+        return "done"
+
+    clock, store = ManualClock(1_000_000_000.0), MemoryStore()
+    with Kernel(store=store, clock=clock) as kernel:
+        kernel.spawn("hasty", hasty)
+        kernel.spawn("plain", plain)
+        task = kernel.submit("hasty")
+        task.result(timeout=20)
+        for _ in task.events():
+            pass
+    again = replay(store, task.run, agents={"hasty": hasty, "plain": plain})
+    assert again.same, again.divergence
 
 
 def test_an_unknown_run_and_an_unknown_event_are_refused(guided):
