@@ -138,7 +138,8 @@ class Couriers:
             gates.add("stop", message.task, partial(self._post.deliver, agent, message, reply))
         else:
             agent = self.agents[self._stage.agent_of(message.task)]
-            self._post.deliver(agent, message, reply)
+            deliver = partial(self._post.deliver, agent, message, reply)
+            gates.add("over", message.task, deliver, "", message)
 
     def after(self, seconds: float, ref: Any, message: Tell) -> None:
         """A timer of the Orchestrator's: its time comes when the record shows that it did."""

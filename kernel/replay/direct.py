@@ -83,8 +83,9 @@ def _running(stage: Stage, event: Event) -> list[Move]:
 
 def _state(stage: Stage, event: Event) -> list[Move]:
     """The agent's state is committed at the end of a turn."""
+    over = opened(stage, stage.gates.find(["over"], event.task))
     end = stage.ledger.following("orchestrator", event.task)
-    return [] if end is None else endings_given(stage, event.task, end)
+    return over if over or end is None else endings_given(stage, event.task, end)
 
 
 def _progress(stage: Stage, event: Event) -> list[Move]:

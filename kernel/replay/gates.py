@@ -20,6 +20,7 @@ Kind: TypeAlias = Literal[
     "given",  # the end of a turn whose code is not here
     "submit",  # a turn's command for the Orchestrator, which has not got it yet
     "cancel",
+    "over",  # a turn is over, and its agent has not heard of it yet
     "ended",
     "notice",  # it has not heard yet that the task was scheduled, or runs
     "run",  # the Scheduler's command for an agent, which has not got it yet

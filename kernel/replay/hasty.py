@@ -29,7 +29,7 @@ def hasty_moves(stage: Stage, entry: Entry) -> list[Move]:
 
 def _ending(stage: Stage, event: Event) -> list[Gate]:
     """What brings a task to its end while turns of others go on."""
-    ended = stage.gates.find(["ended"], event.task)
+    ended = stage.gates.find(["over", "ended"], event.task)
     if ended or event.type != "task.cancelled":
         return ended
     return stage.gates.find(["stop"], event.task) or stage.gates.find(["begin"], event.task)

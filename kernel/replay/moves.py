@@ -45,9 +45,11 @@ def moves(stage: Stage, entry: Entry) -> list[Move]:
 
 def _decision(stage: Stage, event: Event) -> list[Move]:
     """The end of an attempt or of a task: its turn's, its parents', a deadline's or an operator's."""
-    own = stage.gates.find(["ended", "run"], event.task)
+    own = stage.gates.find(["over", "ended", "run"], event.task)
     above = [
-        gate for task in _above(stage, event.task) for gate in stage.gates.find(["ended"], task)
+        gate
+        for task in _above(stage, event.task)
+        for gate in stage.gates.find(["over", "ended"], task)
     ]
     ends = opened(stage, own) + opened(stage, above)
     kind = _kind(event)

@@ -143,11 +143,12 @@ class Pass:
 
     def _instead(self, entry: Entry) -> str:
         """What the replay did in the place of an event that it does not come to."""
-        ended = self._stage.gates.find(["ended"], entry.event.task)
-        if not ended:
+        over = self._stage.gates.find(["over"], entry.event.task)
+        if not over:
             return ABSENT
-        body = ended[0].message.body
-        return f"the end of the attempt {shown(msgspec.json.decode(body))}"
+        outcome = over[0].message.outcome
+        said = f"{outcome.kind}: {outcome.cause}" if outcome.kind else outcome.result.decode()
+        return f"the end of the attempt: {said}"
 
     def _bring_agents(self, event: Event) -> None:
         """An agent that no event brought, as its coming was trimmed, is one without code."""
