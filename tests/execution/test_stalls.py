@@ -15,6 +15,10 @@ from retinue.actors.execution.strike import doing, strike
 from retinue.actors.execution.watch import LoopWatch
 from retinue.plugins import AgentSpec
 
+# A strike lands wherever the thread is, also in a callback of the garbage collector that some
+# library has set; there Python can only report it. The thread is then left behind instead.
+pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+
 _HUNG = Outcome(kind="AgentHung", cause="struck by the test")
 
 

@@ -15,6 +15,10 @@ from retinue.plugins import AgentSpec
 from retinue.plugins.llm.model import Delta, Message
 from retinue.plugins.llm.scripted import ScriptedModel
 
+# A strike lands wherever the thread is, also in a callback of the garbage collector that some
+# library has set; there Python can only report it. The thread is then left behind instead.
+pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+
 
 @pytest.fixture
 def threads(shared, log):

@@ -17,6 +17,10 @@ from retinue.kernel import Config, Kernel
 from retinue.kernel.config import WatchdogConfig
 from retinue.plugins import Plugin, agent, tool
 
+# A strike lands wherever the thread is, also in a callback of the garbage collector that some
+# library has set; there Python can only report it. The thread is then left behind instead.
+pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+
 
 @agent
 async def neighbour(ctx, n: int) -> int:
