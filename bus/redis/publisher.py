@@ -14,7 +14,7 @@ from ..errors import Unavailable
 from ..topics import channel, check_kernel_name, journal_key, stream
 from ..wire import EventEncoder, Form
 from . import scripts
-from .client import COMMAND_TIMEOUT, connection, naming, redacted
+from .client import COMMAND_TIMEOUT, connection, mended_by_reconnecting, naming, redacted
 from .dialects import LiveLogs
 from .resp import bulk, command
 
@@ -86,7 +86,7 @@ class Publisher:
             try:
                 return self._publish(events, before)
             except redis.RedisError as error:
-                if not _mended_by_reconnecting(error):
+                if not mended_by_reconnecting(error):
                     raise
                 return self._publish(events, before)
 
@@ -175,7 +175,7 @@ class Publisher:
             size += len(payload)
             messages += 1
             if live_logs and (projected := live_logs.project(event)):
-                packed.append(b"$0\r\n\r\n" + self._live_channel + bulk(projected))
+                packed.append(b"$0\r\n\r\n" + self._live_channel + bulk(projected[0].payload))
                 messages += 1
             if len(packed) >= _GROUP_EVENTS or size >= _GROUP_BYTES:
                 yield seq, packed, 3 * messages
@@ -186,9 +186,3 @@ class Publisher:
     def _call(self, *arguments: bytes) -> Any:
         self._connection.send_packed_command([command(arguments)], check_health=False)
         return self._connection.read_response()
-
-
-def _mended_by_reconnecting(error: redis.RedisError) -> bool:
-    """An idle connection was closed, the scripts were flushed, or the name was lost with all keys."""
-    mended = (redis.ConnectionError, redis.exceptions.NoScriptError)
-    return isinstance(error, mended) or str(error).startswith(scripts.FENCED)

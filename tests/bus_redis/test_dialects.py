@@ -74,7 +74,7 @@ def test_a_thought_is_planning():
 
 
 def test_other_events_have_no_form_in_the_dialect():
-    assert LiveLogs().project(_event(AgentText("delta"))) is None
+    assert LiveLogs().project(_event(AgentText("delta"))) == ()
 
 
 def test_its_channel_is_the_one_that_its_consumers_know():
@@ -82,7 +82,9 @@ def test_its_channel_is_the_one_that_its_consumers_know():
 
 
 def _project(body):
-    return json.loads(LiveLogs().project(_event(body)))
+    (message,) = LiveLogs().project(_event(body))
+    assert message[:2] == ("channel", LIVE_LOGS_CHANNEL)
+    return json.loads(message.payload)
 
 
 def _event(body):

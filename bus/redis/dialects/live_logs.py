@@ -1,16 +1,17 @@
-"""Wire formats that existing consumers read: pure projections of one event to one message."""
+"""The ``live-logs`` dialect, outbound: tool calls, their results and thoughts, on a channel."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import msgspec
 
-from ..codec import decode
-from ..envelope import Envelope, Event
-from ..messages import AgentThought, ToolCalled, ToolReturned
-from ..wire import Timestamps
+from ...codec import decode
+from ...envelope import Envelope, Event
+from ...messages import AgentThought, ToolCalled, ToolReturned
+from ...wire import Timestamps
+from .dialect import Projected
 
 __all__ = ["LIVE_LOGS_CHANNEL", "LiveLogs"]
 
@@ -21,17 +22,20 @@ _RESULT_SHOWN = 100
 
 
 class LiveLogs:
-    """The ``live-logs`` dialect: tool calls, their results, and thoughts, as JSON text."""
+    """Projects each event to one message or none, and remembers nothing of it."""
 
-    def __init__(self) -> None:
+    def __init__(self, channel: str = LIVE_LOGS_CHANNEL) -> None:
+        """``channel`` is where the messages go."""
+        self._channel = channel
         self._time = Timestamps().format
 
-    def project(self, event: Event) -> bytes | None:
-        """The message for an event, or ``None``; raises ``CodecError`` for a malformed body."""
+    def project(self, event: Event) -> Sequence[Projected]:
+        """One message or none; raises ``CodecError`` for a malformed body."""
         write = _WRITERS.get(event.envelope.type)
         if write is None:
-            return None
-        return _encode(write(event.envelope, self._time(event.envelope.time)))
+            return ()
+        log = write(event.envelope, self._time(event.envelope.time))
+        return (Projected("channel", self._channel, _encode(log)),)
 
 
 class _Log(msgspec.Struct, omit_defaults=True):
