@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 from collections.abc import Iterator, Sequence
 from typing import Any, Protocol, cast
 from urllib.parse import parse_qsl, urlencode, urlsplit
@@ -13,12 +14,15 @@ from redis.connection import ConnectionPool, parse_url
 from redis.retry import Retry
 
 from ..errors import ConfigError, Unavailable
+from .access import Access
+from .scripts import FENCED
 
 __all__ = [
     "COMMAND_TIMEOUT",
     "RawConnection",
     "command_client",
     "connection",
+    "mended_by_reconnecting",
     "naming",
     "reading_client",
     "redacted",
@@ -26,6 +30,15 @@ __all__ = [
 
 COMMAND_TIMEOUT = 1.0
 """Seconds after which a server that does not answer counts as away."""
+
+_MENDED = (redis.ConnectionError, redis.exceptions.NoScriptError, redis.ReadOnlyError)
+_MENDED_CLUSTER = (
+    redis.exceptions.AskError,
+    redis.exceptions.ClusterDownError,
+    redis.exceptions.TryAgainError,
+)
+_MENDED_TEXT = re.compile(rf"(?:^|-)(?:{FENCED}|LOADING|MASTERDOWN|NOSCRIPT|READONLY|UNBLOCKED)\b")
+"""Redis 6.2 wraps what a command inside a script answers: ``ERR Error running script …: -READONLY …``."""
 
 _SECRETS = ("password", "username")
 
@@ -43,18 +56,32 @@ class RawConnection(Protocol):
         """Close; the next command opens again."""
 
 
-def connection(url: str, timeout: float = COMMAND_TIMEOUT) -> RawConnection:
-    """A connection of its own, not yet opened, for somebody who packs commands himself."""
+def connection(
+    url: str, timeout: float = COMMAND_TIMEOUT, *, slot: str = "", access: Access | None = None
+) -> RawConnection:
+    """A connection of its own, not yet opened, for somebody who packs commands himself.
+
+    ``slot`` is a key; on a cluster the connection is to the node that has its slot.
+    """
     made: Any = _pool(url, timeout).make_connection()
     return cast("RawConnection", made)
 
 
-def command_client(url: str, timeout: float = COMMAND_TIMEOUT) -> redis.Redis:
+def command_client(
+    url: str, timeout: float = COMMAND_TIMEOUT, *, slot: str = "", access: Access | None = None
+) -> redis.Redis:
     """A client for commands that are answered at once."""
     return redis.Redis(connection_pool=_pool(url, timeout))
 
 
-def reading_client(url: str, block: float, timeout: float = COMMAND_TIMEOUT) -> redis.Redis:
+def reading_client(
+    url: str,
+    block: float,
+    timeout: float = COMMAND_TIMEOUT,
+    *,
+    slot: str = "",
+    access: Access | None = None,
+) -> redis.Redis:
     """A client for reads that block up to ``block`` seconds: redis-py's own 5 s break those."""
     return redis.Redis(connection_pool=_pool(url, timeout, block + timeout))
 
@@ -70,6 +97,17 @@ def redacted(url: str) -> str:
     netloc = f"***@{host}" if "@" in parts.netloc else host
     tail = f"?{urlencode(query, safe='*/')}" if query else ""
     return f"{parts.scheme}://{netloc}{parts.path}{tail}"
+
+
+def mended_by_reconnecting(error: redis.RedisError) -> bool:
+    """Tell whether the same command may well succeed on a new connection, made at once.
+
+    An idle connection was closed, the scripts were flushed, the name was lost with all keys, the
+    server became a replica, or the slot moved to another one.
+    """
+    if isinstance(error, (*_MENDED, *_MENDED_CLUSTER)):
+        return True
+    return isinstance(error, redis.ResponseError) and bool(_MENDED_TEXT.search(str(error)))
 
 
 @contextlib.contextmanager

@@ -7,9 +7,17 @@ import signal
 
 import pytest
 import redis
+from redis._parsers import BaseParser
 
 from retinue.bus.errors import ConfigError, Unavailable
-from retinue.bus.redis.client import command_client, connection, naming, reading_client, redacted
+from retinue.bus.redis.client import (
+    command_client,
+    connection,
+    mended_by_reconnecting,
+    naming,
+    reading_client,
+    redacted,
+)
 
 
 @pytest.mark.parametrize(
@@ -64,3 +72,28 @@ def test_errors_of_the_client_library_do_not_leave_the_adapter():
     ):
         raise gone
     assert named.value.__cause__ is gone
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        "READONLY You can't write against a read only replica.",
+        "ERR Error running script (call to f_1): @user_script:1: -READONLY You can't write",
+        "MOVED 866 127.0.0.1:7001",
+        "CLUSTERDOWN The cluster is down",
+        "MASTERDOWN Link with MASTER is down and replica-serve-stale-data is set to 'no'.",
+        "LOADING Redis is loading the dataset in memory",
+        "NOSCRIPT No matching script.",
+        "UNBLOCKED force unblock from blocking operation, instance state changed",
+        "FENCED another kernel has taken the name",
+    ],
+)
+def test_an_answer_that_another_connection_would_not_give_is_mended_by_reconnecting(reply):
+    assert mended_by_reconnecting(BaseParser.parse_error(reply))
+
+
+@pytest.mark.parametrize(
+    "reply", ["OOM command not allowed", "NOPERM this user", "ERR the word READONLY", "WRONGTYPE x"]
+)
+def test_an_answer_that_any_connection_gives_is_not_mended_by_reconnecting(reply):
+    assert not mended_by_reconnecting(BaseParser.parse_error(reply))
