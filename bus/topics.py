@@ -12,7 +12,17 @@ import msgspec
 from .envelope import Envelope
 from .errors import ConfigError
 
-__all__ = ["Rule", "Selection", "channel", "check_kernel_name", "journal_key", "stream"]
+__all__ = [
+    "Rule",
+    "Selection",
+    "channel",
+    "check_kernel_name",
+    "fill_channel",
+    "fill_key",
+    "heartbeat_key",
+    "journal_key",
+    "stream",
+]
 
 NO_RUN = "-"
 """Stands in a channel's name where an event belongs to no run."""
@@ -44,6 +54,21 @@ def stream(kernel: str) -> str:
 def journal_key(kernel: str) -> str:
     """The key that says whose journal the stream follows: two kernels cannot share a name."""
     return f"retinue:{{{kernel}}}:journal"
+
+
+def heartbeat_key(kernel: str) -> str:
+    """The key that says that the kernel publishes, and the channel that repeats it."""
+    return f"retinue:{{{kernel}}}:heartbeat"
+
+
+def fill_channel(kernel: str) -> str:
+    """Where observers ask for events that the stream no longer has."""
+    return f"retinue:{{{kernel}}}:fill"
+
+
+def fill_key(kernel: str, request: str) -> str:
+    """The list that the request of this id is answered on."""
+    return f"{fill_channel(kernel)}:{request}"
 
 
 class Rule(msgspec.Struct, frozen=True):
