@@ -9,7 +9,7 @@ import msgspec
 
 from retinue.bus.codec import decode, encode_value
 from retinue.bus.envelope import Envelope
-from retinue.bus.errors import InvalidInput
+from retinue.bus.errors import InvalidInput, ResultTooLarge
 from retinue.bus.messages import (
     AgentState,
     AttemptEnded,
@@ -20,6 +20,7 @@ from retinue.bus.messages import (
 from retinue.plugins import AgentSpec, Tool
 
 from .base import KernelActor
+from .bounds import check_result
 from .execution import Executors, Outcome, Running, Turn
 from .runtime import ActorRef
 from .turn import KernelTurn, Services
@@ -155,13 +156,17 @@ class Agent(KernelActor):
             self.stop()
 
     def _keep(self, turn: KernelTurn, outcome: Outcome) -> Outcome:
-        """Commit the state that a successful turn changed; what JSON cannot hold fails the turn."""
-        if turn.state == self._state:
-            return outcome
+        """Commit the state that a successful turn changed.
+
+        A result over its bound fails the turn, and so does a state that JSON cannot hold.
+        """
         try:
+            check_result(outcome.result, self._services.result_bytes, f"agent {self._name!r}")
+            if turn.state == self._state:
+                return outcome
             body = encode_value(turn.state, f"the state of agent {self._name!r}")
-        except InvalidInput as error:
-            return Outcome(kind="InvalidInput", cause=str(error), retry=False)
+        except (InvalidInput, ResultTooLarge) as error:
+            return Outcome(kind=type(error).__name__, cause=str(error), retry=False)
         scribe = self._services.scribe
         event = scribe.write(AgentState(msgspec.Raw(body)), turn.run, turn.task, self._name)
         scribe.append([event])

@@ -17,6 +17,7 @@ from retinue.bus.errors import (
     DeadlineExceeded,
     InvalidInput,
     OutcomeUnknown,
+    ResultTooLarge,
     RetinueError,
     ToolError,
     UnknownTool,
@@ -26,6 +27,7 @@ from retinue.plugins import Tool
 from retinue.plugins.tools import ToolContext
 
 from .answers import raised, value_of
+from .bounds import NO_BOUND, check_result
 from .effects import Effect, Effects
 from .resumption import unknown_ending
 from .secrecy import Secrecy
@@ -33,7 +35,8 @@ from .tool_threads import ToolThreads, line_of
 
 __all__ = ["Caller", "Toolbox"]
 
-_CUT_OFF = (asyncio.CancelledError, DeadlineExceeded, GeneratorExit)
+_UNKNOWN = (asyncio.CancelledError, DeadlineExceeded, GeneratorExit, ResultTooLarge)
+"""After these a call may have had its effect, and there is no result to give in its place."""
 
 DEFAULT_TIMEOUT = 120.0
 """Seconds that a call may take when neither the tool nor the turn says less."""
@@ -74,13 +77,18 @@ class Toolbox:
         effects: Effects,
         secrecy: Secrecy,
         clock: Clock | None = None,
+        result_bytes: int = NO_BOUND,
     ) -> None:
-        """``make_id`` makes the ids that join a call to its return; ``clock`` is for the tools."""
+        """``make_id`` makes the ids that join a call to its return; ``clock`` is for the tools.
+
+        ``result_bytes`` bounds what a call gives back, as JSON.
+        """
         self._effects = effects
         self._make_id = make_id
         self._monotonic = monotonic
         self._secrecy = secrecy
         self._clock = clock
+        self._result_bytes = result_bytes
         self.threads = ToolThreads()
         self.calls = 0
         """How many calls were begun so far."""
@@ -172,9 +180,10 @@ class Toolbox:
         try:
             result = await work
             encoded = encode_value(result, f"the result of {name}")
+            check_result(encoded, self._result_bytes, f"tool {name!r}")
         except BaseException as error:
             seconds = self._monotonic() - started
-            unknown = bool(effect) and isinstance(error, _CUT_OFF)
+            unknown = bool(effect) and isinstance(error, _UNKNOWN)
             if effect and not unknown:
                 self._effects.note(caller.run, Effect(effect, caller.task, name, "failed"))
             told = self._line(error)

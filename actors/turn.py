@@ -26,6 +26,7 @@ from retinue.bus.messages import TaskFailed as TaskFailedEvent
 from retinue.bus.messages import TaskSucceeded as TaskSucceededEvent
 from retinue.plugins import Tool
 
+from .bounds import NO_BOUND
 from .completions import Completions
 from .effects import effect_id
 from .models import Models
@@ -61,6 +62,8 @@ class Services(msgspec.Struct, frozen=True):
     """The terminal event of a task, when it is committed already."""
     mirrored: Mirrored
     pasts: Pasts
+    result_bytes: int = NO_BOUND
+    """Bytes of JSON that a turn may give for its result."""
 
 
 class KernelTurn:

@@ -24,6 +24,7 @@ __all__ = [
     "NotFound",
     "OutcomeUnknown",
     "PluginError",
+    "ResultTooLarge",
     "RetinueError",
     "StartFailed",
     "TaskCancelled",
@@ -97,6 +98,13 @@ class OutcomeUnknown(RetinueError):
     """An effect that must happen once was begun, and nobody knows whether it took place.
 
     Not raised when the call is known to have returned: its recorded result is given instead.
+    """
+
+
+class ResultTooLarge(RetinueError):
+    """What an agent or a tool returned is over ``limits.result_bytes``, or too much for its pipe.
+
+    Not raised for inputs: those are refused with ``InvalidInput``.
     """
 
 

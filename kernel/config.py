@@ -69,7 +69,11 @@ class SchedulerConfig(_Section, frozen=True):
 
 
 class LimitsConfig(_Section, frozen=True):
-    """Bounds on what is taken in and kept. What goes over one is refused, naming it."""
+    """Bounds on what is taken in and kept. What goes over one is refused, naming it.
+
+    ``input_bytes`` and ``result_bytes`` are bytes of JSON: of a task's input, and of what an agent or
+    a tool gives back. To and from a process of an agent's own go 8 MiB at most, whatever they say.
+    """
 
     input_bytes: Bytes = 1024 * 1024
     result_bytes: Bytes = 8 * 1024 * 1024

@@ -135,7 +135,12 @@ class Kernel(Reads):
         self.letters = Letters(tree, self.retry)
         scheduler = self.config.scheduler
         started = KernelStarted(
-            self.name, VERSION, os.getpid(), scheduler.policy, scheduler.max_running
+            self.name,
+            VERSION,
+            os.getpid(),
+            scheduler.policy,
+            scheduler.max_running,
+            self.config.limits.result_bytes,
         )
         self.began = commit(tree, started)
         load_system_plugins(tree, self._plugins)

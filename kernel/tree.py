@@ -94,7 +94,9 @@ class Tree:
         )
         self.effects = state.effects
         self.pasts = Pasts()
-        self.toolbox = Toolbox(self.ids.make, clock.monotonic, self.effects, secrecy, clock)
+        self.toolbox = Toolbox(
+            self.ids.make, clock.monotonic, self.effects, secrecy, clock, limits.result_bytes
+        )
         self.models = Models(
             models,
             config.models.default,
@@ -211,6 +213,7 @@ class Tree:
             self.ended,
             _nobody if mirror is None else hold_back(mirror, self.system.sleep, HOLD_BACK),
             self.pasts,
+            self.config.limits.result_bytes,
         )
 
     def _scheduler(self) -> ChildSpec:

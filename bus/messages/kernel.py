@@ -43,13 +43,17 @@ class SchedulerConfigured(Event, frozen=True, tag="kernel.scheduler_configured")
 
 
 class KernelStarted(Event, frozen=True, tag="kernel.started"):
-    """The kernel takes work; the Scheduler decides by ``policy``, with ``max_running`` at once."""
+    """The kernel takes work; the Scheduler decides by ``policy``, with ``max_running`` at once.
+
+    ``result_bytes`` is the most that an agent's result may have; 0 where that was not told.
+    """
 
     name: str
     version: str
     pid: int
     policy: str = ""
     max_running: int = 0
+    result_bytes: int = 0
 
 
 class KernelRecovered(Event, frozen=True, tag="kernel.recovered"):

@@ -173,8 +173,8 @@ class Pass:
             stage.know_tools(event)
         elif event.type == "kernel.stopping":
             stage.closing = True
-        elif event.type == "kernel.started" and self._made:
-            stage.restart()
+        elif event.type == "kernel.started":
+            stage.started(event, again=bool(self._made))
         elif event.type == "kernel.recovered":
             for gate in stage.gates.find(["resume"]):
                 stage.gates.open(gate)

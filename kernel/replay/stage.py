@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from msgspec.structs import replace
+
 from retinue.actors.admission import Admission
 from retinue.actors.agent import Agent, Working
+from retinue.actors.bounds import NO_BOUND
 from retinue.actors.effects import Effects
 from retinue.actors.fold import STEPS, Folded
 from retinue.actors.journal import JournalHealth
@@ -22,7 +25,7 @@ from retinue.actors.turn import Services
 from retinue.bus.codec import decode
 from retinue.bus.envelope import Event
 from retinue.bus.ids import Ids
-from retinue.bus.messages import AgentSpawned
+from retinue.bus.messages import AgentSpawned, KernelStarted
 from retinue.plugins import AgentSpec
 
 from .answers import AnsweringModels, UncheckedTool
@@ -42,8 +45,6 @@ from .world import Choose, World
 
 __all__ = ["Stage"]
 
-NO_BOUND = 1 << 40
-
 
 class Stage:
     """Everything of one pass over a recording. What happens next is said by the ``gates``."""
@@ -61,11 +62,20 @@ class Stage:
         self.scribe = ReplayScribe(self.ledger, self.clock, self.commits)
         self.stubs = Stubs(self.loop, self.ledger)
         self.closing = False
+        self.result_bytes = NO_BOUND
+        self.services: Services
         self._code = code
         self._begin(Folded(TaskTable(), Effects()))
 
-    def restart(self) -> None:
-        """The kernel was stopped or killed, and starts again on what it had committed."""
+    def started(self, event: Event, *, again: bool) -> None:
+        """A kernel started; ``again``: it goes on with what another had committed of the run."""
+        self.result_bytes = decode(event.envelope.body, KernelStarted).result_bytes or NO_BOUND
+        if again:
+            self._restart()
+        else:
+            self.services = replace(self.services, result_bytes=self.result_bytes)
+
+    def _restart(self) -> None:
         self._end_turns()
         self.closing = False
         folded = self.commits.folded()
@@ -148,6 +158,7 @@ class Stage:
             self.commits.ends.get,
             _nobody,
             Pasts(),
+            self.result_bytes,
         )
 
     def _scheduler(self) -> Any:

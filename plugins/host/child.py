@@ -15,7 +15,7 @@ import sys
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from retinue.bus.errors import InvalidInput
+from retinue.bus.errors import InvalidInput, ResultTooLarge
 from retinue.plugins.agents import AgentSpec
 
 from .channel import BlockingChannel, Frames
@@ -91,7 +91,7 @@ class Child:
         try:
             self._channel.send(ended)
         except InvalidInput as error:
-            self._channel.send(Ended(begin.turn, failure=describe(error)))
+            self._channel.send(Ended(begin.turn, failure=describe(ResultTooLarge(str(error)))))
 
     async def _finish(self) -> None:
         try:

@@ -7,7 +7,7 @@ import traceback
 
 import msgspec
 
-from retinue.bus.errors import InvalidInput, TaskCancelled, UnknownTool
+from retinue.bus.errors import InvalidInput, ResultTooLarge, TaskCancelled, UnknownTool
 
 __all__ = ["MAX_CAUSE", "MAX_TRACEBACK", "Failure", "describe", "message_of", "one_line"]
 
@@ -15,7 +15,7 @@ MAX_CAUSE = 2_000
 MAX_TRACEBACK = 4_000
 MAX_RETRY_AFTER = 3_600.0
 _FRAMES = 6
-_HOPELESS = (InvalidInput, TaskCancelled, UnknownTool)
+_HOPELESS = (InvalidInput, ResultTooLarge, TaskCancelled, UnknownTool)
 
 
 class Failure(msgspec.Struct, frozen=True):
