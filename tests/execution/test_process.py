@@ -161,7 +161,7 @@ def test_turns_of_an_async_agent_overlap_in_their_process(processes, attempt, po
     [
         (here.raises, "LookupError", "no such book"),
         (here.gives_no_json, "InvalidInput", "result cannot be encoded"),
-        (here.gives_too_much, "InvalidInput", "pass a path or a reference"),
+        (here.gives_too_much, "ResultTooLarge", "pass a path or a reference"),
         (here.thinks_too_much, "InvalidInput", "pass a path or a reference"),
         (here.exits, "SystemExit", "3"),
         (here.hogs_memory, "MemoryError", ""),
