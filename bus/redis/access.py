@@ -8,7 +8,7 @@ from pathlib import Path
 
 from ..errors import ConfigError
 
-__all__ = ["Access", "Secret"]
+__all__ = ["Access", "Secret", "check_private"]
 
 _READABLE_BY_OTHERS = 0o007
 _LONGEST = 4096
@@ -87,14 +87,20 @@ class Access:
         return f"<Access {self.username or 'default'} {self.password!r}>"
 
 
+def check_private(path: Path | str, what: str) -> None:
+    """Raise ``ConfigError`` when the file is not there, or everyone can read it."""
+    try:
+        mode = Path(path).stat().st_mode
+    except OSError as error:
+        raise ConfigError(f"the {what} {path}: {error.strerror}") from None
+    if mode & _READABLE_BY_OTHERS:
+        raise ConfigError(f"the {what} {path} can be read by everyone: run `chmod 600 {path}`")
+
+
 def _from_file(path: Path) -> str:
+    check_private(path, "password file")
     try:
         with path.open("rb") as file:
-            mode = path.stat().st_mode
-            if mode & _READABLE_BY_OTHERS:
-                raise ConfigError(
-                    f"the password file {path} can be read by everyone: run `chmod 600 {path}`"
-                )
             text = file.read(_LONGEST).decode().strip("\r\n")
     except OSError as error:
         raise ConfigError(f"the password file {path}: {error.strerror}") from None

@@ -6,16 +6,16 @@ import contextlib
 import re
 from collections.abc import Iterator, Sequence
 from typing import Any, Protocol, cast
-from urllib.parse import parse_qsl, urlencode, urlsplit
 
 import redis
-from redis.backoff import NoBackoff
-from redis.connection import ConnectionPool, parse_url
-from redis.retry import Retry
+from redis.connection import ConnectionPool
 
-from ..errors import ConfigError, Unavailable
+from ..errors import Unavailable
 from .access import Access
+from .address import redacted
+from .pools import make_pool
 from .scripts import FENCED
+from .shapes import streams
 
 __all__ = [
     "COMMAND_TIMEOUT",
@@ -40,8 +40,6 @@ _MENDED_CLUSTER = (
 _MENDED_TEXT = re.compile(rf"(?:^|-)(?:{FENCED}|LOADING|MASTERDOWN|NOSCRIPT|READONLY|UNBLOCKED)\b")
 """Redis 6.2 wraps what a command inside a script answers: ``ERR Error running script …: -READONLY …``."""
 
-_SECRETS = ("password", "username")
-
 
 class RawConnection(Protocol):
     """What is used of redis-py's connection, which has no types. Opens at the first command."""
@@ -61,17 +59,20 @@ def connection(
 ) -> RawConnection:
     """A connection of its own, not yet opened, for somebody who packs commands himself.
 
-    ``slot`` is a key; on a cluster the connection is to the node that has its slot.
+    ``slot`` is a key: on a cluster the connection is to the node that has it. Where Sentinels or
+    a cluster say which server it is, they are asked at each connect. What ``access`` says goes
+    before what the URL says. Raises ``ConfigError`` for a malformed URL and for a secret that
+    cannot be read or is not kept well.
     """
-    made: Any = _pool(url, timeout).make_connection()
+    made: Any = make_pool(url, timeout, timeout, slot, access).make_connection()
     return cast("RawConnection", made)
 
 
 def command_client(
     url: str, timeout: float = COMMAND_TIMEOUT, *, slot: str = "", access: Access | None = None
 ) -> redis.Redis:
-    """A client for commands that are answered at once."""
-    return redis.Redis(connection_pool=_pool(url, timeout))
+    """A client for commands that are answered at once; see ``connection``."""
+    return _client(make_pool(url, timeout, timeout, slot, access))
 
 
 def reading_client(
@@ -83,20 +84,7 @@ def reading_client(
     access: Access | None = None,
 ) -> redis.Redis:
     """A client for reads that block up to ``block`` seconds: redis-py's own 5 s break those."""
-    return redis.Redis(connection_pool=_pool(url, timeout, block + timeout))
-
-
-def redacted(url: str) -> str:
-    """The URL without its user and password, fit for logs, events and ``repr``."""
-    parts = urlsplit(url)
-    host = parts.netloc.rpartition("@")[2]
-    query = [
-        (key, "***" if key in _SECRETS else value)
-        for key, value in parse_qsl(parts.query, keep_blank_values=True)
-    ]
-    netloc = f"***@{host}" if "@" in parts.netloc else host
-    tail = f"?{urlencode(query, safe='*/')}" if query else ""
-    return f"{parts.scheme}://{netloc}{parts.path}{tail}"
+    return _client(make_pool(url, timeout, block + timeout, slot, access))
 
 
 def mended_by_reconnecting(error: redis.RedisError) -> bool:
@@ -121,25 +109,8 @@ def naming(url: str) -> Iterator[None]:
         ) from error
 
 
-def _pool(url: str, timeout: float, read_timeout: float | None = None) -> ConnectionPool:
-    # redis-py lets a URL's query override arguments, timeouts included; here it does not.
-    options: dict[str, Any] = dict(_parsed(url))
-    options |= {
-        "protocol": 2,
-        "decode_responses": False,
-        "socket_timeout": read_timeout or timeout,
-        "socket_connect_timeout": timeout,
-        "retry": Retry(NoBackoff(), 0),
-        "health_check_interval": 0,
-    }
-    return ConnectionPool(**options)
-
-
-def _parsed(url: str) -> Any:
-    try:
-        return parse_url(url)  # type: ignore[no-untyped-call]
-    except ValueError as error:
-        raise ConfigError(
-            f"Redis URL {redacted(url)!r}: {error}; "
-            "write redis://HOST:PORT, rediss://HOST:PORT or unix:///PATH"
-        ) from None
+def _client(pool: ConnectionPool) -> redis.Redis:
+    client = redis.Redis(connection_pool=pool)
+    for command in ("XREAD", "XREADGROUP"):
+        client.set_response_callback(command, streams)
+    return client
