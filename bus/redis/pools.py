@@ -72,13 +72,12 @@ class _Found(Connection):
     """Asks where to connect to before it does, and looks whom it met."""
 
     def __init__(self, *, place: Place, **options: Any) -> None:
-        super().__init__(redis_connect_func=self._introduce, **options)
+        super().__init__(redis_connect_func=self._introduce, **options)  # type: ignore[no-untyped-call]
         self._place = place
 
     def _connect(self) -> Any:
         self.host, self.port = self._place.find()
-        untyped: Any = super()
-        return untyped._connect()
+        return super()._connect()  # type: ignore[no-untyped-call]
 
     def _introduce(self: Any, _: object) -> None:
         self.on_connect()
