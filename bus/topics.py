@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from fnmatch import translate
 from re import Pattern
+from zlib import crc32
 
 import msgspec
 
-from .envelope import Envelope
+from .envelope import Envelope, Event
 from .errors import ConfigError
 
 __all__ = [
@@ -21,6 +22,8 @@ __all__ = [
     "fill_key",
     "heartbeat_key",
     "journal_key",
+    "numbered_rule",
+    "readers_key",
     "stream",
 ]
 
@@ -71,6 +74,11 @@ def fill_key(kernel: str, request: str) -> str:
     return f"{fill_channel(kernel)}:{request}"
 
 
+def readers_key(kernel: str) -> str:
+    """The hash of registered readers: name to the ``seq`` up to which the reader has everything."""
+    return f"retinue:{{{kernel}}}:readers"
+
+
 class Rule(msgspec.Struct, frozen=True):
     """Globs that an event passes when all three match; ``*`` matches any, also no run or agent."""
 
@@ -95,25 +103,58 @@ class Rule(msgspec.Struct, frozen=True):
         return cls(**globs)
 
 
-class Selection:
-    """Events that pass an ``include`` rule and no ``exclude`` rule; by default all.
+def numbered_rule(text: str, name: str) -> tuple[Rule, float]:
+    """Read a rule that gives a number as well, such as ``type=agent.text rate=0.1``.
 
-    What the type alone decides is decided once a type, so that asking costs one look-up.
-    Used by one thread at a time.
+    ``name`` is what the number is called. Raises ``ConfigError``.
+    """
+    words = text.split()
+    numbers = [word for word in words if word.startswith(f"{name}=")]
+    try:
+        (given,) = numbers
+        number = float(given.partition("=")[2])
+    except ValueError:
+        raise ConfigError(f"rule {text!r}: write {name}=NUMBER once, after the globs") from None
+    words.remove(given)
+    return Rule.parse(" ".join(words) or "*"), number
+
+
+class Selection:
+    """Events that pass an ``include`` rule and no ``exclude`` rule, and are in the sample.
+
+    By default all. What the type alone decides is decided once a type, so that asking costs one
+    look-up. Any thread may ask.
     """
 
     def __init__(
-        self, include: Iterable[Rule | str] = (Rule(),), exclude: Iterable[Rule | str] = ()
+        self,
+        include: Iterable[Rule | str] = (Rule(),),
+        exclude: Iterable[Rule | str] = (),
+        sample: Iterable[str] = (),
     ) -> None:
-        """Rules as such or as text; see ``Rule.parse``."""
+        """Rules as such or as text; see ``Rule.parse``.
+
+        A rule of ``sample`` such as ``type=agent.text rate=0.1`` keeps that part of the events
+        that it matches; where several match, the first counts. Which ones depends on their ids
+        alone: an event is kept when the CRC-32 of its id, over 2³², is below the rate.
+        """
         self.include = tuple(_rule(rule) for rule in include)
         self.exclude = tuple(_rule(rule) for rule in exclude)
-        self.everything = Rule() in self.include and not self.exclude
+        self.sample = tuple(map(_sampling, sample))
+        self.everything = Rule() in self.include and not self.exclude and not self.sample
         """Whether no event is left out."""
         self._by_type: dict[str, bool | _Remaining] = {}
 
     def __repr__(self) -> str:
-        return f"Selection(include={self.include!r}, exclude={self.exclude!r})"
+        said = f"include={self.include!r}, exclude={self.exclude!r}, sample={self.sample!r}"
+        return f"Selection({said})"
+
+    def chosen(self, events: Sequence[Event]) -> Sequence[Event]:
+        """Those that are mirrored, in order."""
+        if self.everything:
+            return events
+        matches = self.matches
+        return [event for event in events if matches(event.envelope)]
 
     def matches(self, envelope: Envelope) -> bool:
         """Tell whether the event is mirrored."""
@@ -122,33 +163,51 @@ class Selection:
             decided = self._by_type[envelope.type] = self._decide(envelope.type)
         if decided is True or decided is False:
             return decided
-        include, exclude = decided
+        include, exclude, sample = decided
         run, agent = envelope.run, envelope.agent
-        return _any(include, run, agent) and not _any(exclude, run, agent)
+        if not _any(include, run, agent) or _any(exclude, run, agent):
+            return False
+        for globs, below in sample:
+            if _any((globs,), run, agent):
+                return crc32(envelope.id.encode()) < below
+        return True
 
     def _decide(self, type: str) -> bool | _Remaining:
         include = [rule for rule in self.include if _matches(rule.type, type)]
         exclude = [rule for rule in self.exclude if _matches(rule.type, type)]
+        sample = [(rule, below) for rule, below in self.sample if _matches(rule.type, type)]
         if not include or any(_for_every_one(rule) for rule in exclude):
             return False
-        if not exclude and any(_for_every_one(rule) for rule in include):
+        if not exclude and not sample and any(_for_every_one(rule) for rule in include):
             return True
-        return tuple(map(_compile, include)), tuple(map(_compile, exclude))
+        return (
+            tuple(map(_compile, include)),
+            tuple(map(_compile, exclude)),
+            tuple((_compile(rule), below) for rule, below in sample),
+        )
 
 
-_Globs = tuple[tuple[Pattern[str], Pattern[str]], ...]
-_Remaining = tuple[_Globs, _Globs]
+_Glob = tuple[Pattern[str], Pattern[str]]
+_Globs = tuple[_Glob, ...]
+_Remaining = tuple[_Globs, _Globs, tuple[tuple[_Glob, float], ...]]
 
 
 def _rule(rule: Rule | str) -> Rule:
     return Rule.parse(rule) if isinstance(rule, str) else rule
 
 
+def _sampling(text: str) -> tuple[Rule, float]:
+    rule, rate = numbered_rule(text, "rate")
+    if not 0.0 <= rate <= 1.0:
+        raise ConfigError(f"rule {text!r}: a rate is between 0 (none) and 1 (all)")
+    return rule, rate * 2.0**32
+
+
 def _for_every_one(rule: Rule) -> bool:
     return rule.run == "*" and rule.agent == "*"
 
 
-def _compile(rule: Rule) -> tuple[Pattern[str], Pattern[str]]:
+def _compile(rule: Rule) -> _Glob:
     return re.compile(translate(rule.run)), re.compile(translate(rule.agent))
 
 

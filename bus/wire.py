@@ -4,7 +4,9 @@ Attributes: ``specversion id source type time subject``, the extensions ``sequen
 padded to 16 digits: the extension demands that its text sorts), ``run task agent cause
 traceparent``, and ``data``. What an event does not have is left out. ``previous`` is the
 sequence of the event mirrored before this one, given only where the mirror left out what is
-between. Readers ignore what they do not know.
+between. ``coalesced`` is how many pieces of text were joined to this one, the last of them.
+A large ``data`` is left out: ``dataref`` says where it is, ``databytes`` how much it is.
+Readers ignore what they do not know.
 """
 
 from __future__ import annotations
@@ -15,12 +17,16 @@ from typing import Any, Literal
 
 import msgspec
 
+from .coalescing import Coalesced
 from .envelope import Event
 from .errors import CodecError
 
-__all__ = ["EventEncoder", "ObservedEvent", "Timestamps", "parse", "source_of"]
+__all__ = ["EventEncoder", "Form", "ObservedEvent", "Timestamps", "parse", "source_of"]
 
 Form = Literal["json", "msgpack"]
+
+PAYLOAD_BYTES = 64 * 1024
+"""A body that is larger stays in the journal, and observers get a reference."""
 
 
 class ObservedEvent(msgspec.Struct, frozen=True, gc=False):
@@ -40,6 +46,12 @@ class ObservedEvent(msgspec.Struct, frozen=True, gc=False):
     body: bytes = b"null"
     previous: int = 0
     """The ``seq`` that was mirrored before this one; what lies between is not meant to come."""
+    dataref: str = ""
+    """Where the body is when it was too large to be sent; ``body`` is ``null`` then."""
+    databytes: int = 0
+    """The size of the body that ``dataref`` refers to."""
+    coalesced: int = 1
+    """How many events this is: the text of several, with the ``seq`` of the last."""
 
     @property
     def data(self) -> Any:
@@ -77,10 +89,13 @@ class Timestamps:
 class EventEncoder:
     """Encodes one kernel's events, about 1 µs each as JSON. Used by one thread at a time."""
 
-    def __init__(self, kernel: str, form: Form = "json") -> None:
-        """``form`` is the encoding of the whole event."""
+    def __init__(
+        self, kernel: str, form: Form = "json", payload_bytes: int = PAYLOAD_BYTES
+    ) -> None:
+        """``form`` is the encoding of the whole event, ``payload_bytes`` bounds its body."""
         self._source = source_of(kernel)
         self._form = form
+        self._payload_bytes = payload_bytes
         self._time = Timestamps().format
 
     def encode(self, event: Event, previous: int) -> bytes:
@@ -90,7 +105,10 @@ class EventEncoder:
         """
         e = event.envelope
         seq = event.seq
-        wire = _Wire(
+        kind = _Wire
+        if len(e.body) > self._payload_bytes or event.__class__ is not Event:
+            kind = _WireWithMore
+        wire = kind(
             "1.0",
             e.id,
             self._source,
@@ -106,10 +124,21 @@ class EventEncoder:
             "" if previous == seq - 1 else f"{previous:016d}",
             msgspec.Raw(e.body),
         )
+        if kind is not _Wire:
+            self._complete(wire, event)
         if self._form == "json":
             return _encode(wire)
-        wire.data = msgspec.json.decode(e.body)
+        if wire.data is not None:
+            wire.data = msgspec.json.decode(e.body)
         return msgspec.msgpack.encode(wire)
+
+    def _complete(self, wire: Any, event: Event) -> None:
+        if isinstance(event, Coalesced):
+            wire.coalesced = event.count
+        if len(event.envelope.body) > self._payload_bytes:
+            wire.data = None
+            wire.dataref = f"/v1/events/{event.seq}"
+            wire.databytes = len(event.envelope.body)
 
 
 def parse(data: bytes) -> ObservedEvent:
@@ -132,6 +161,9 @@ def parse(data: bytes) -> ObservedEvent:
             wire.traceparent,
             bytes(wire.data),
             int(wire.previous) if wire.previous else seq - 1,
+            wire.dataref,
+            wire.databytes,
+            wire.coalesced,
         )
     except (msgspec.DecodeError, ValueError, RecursionError) as error:
         raise CodecError(f"not an event of ours: {error}", data) from error
@@ -154,16 +186,24 @@ class _Wire(msgspec.Struct, omit_defaults=True, gc=False):
     data: Any = None
 
 
-class _ReadWire(_Wire):
+class _WireWithMore(_Wire):
+    """What few events have: a class of its own, so that the others take no time for it."""
+
+    dataref: str = ""
+    databytes: int = 0
+    coalesced: int = 1
+
+
+class _ReadWire(_WireWithMore):
     data: msgspec.Raw = msgspec.Raw(b"null")
 
 
 _encode = msgspec.json.Encoder().encode
 _read_json = msgspec.json.Decoder(_ReadWire).decode
-_msgpack_decoder = msgspec.msgpack.Decoder(_Wire)
+_msgpack_decoder = msgspec.msgpack.Decoder(_WireWithMore)
 
 
-def _read_msgpack(data: bytes) -> _Wire:
+def _read_msgpack(data: bytes) -> _WireWithMore:
     wire = _msgpack_decoder.decode(data)
     wire.data = msgspec.json.encode(wire.data)
     return wire
