@@ -42,6 +42,7 @@ _COMMANDS = {
     "dead": "List, show, redrive and purge what found no reader.",
     "elements": "Keep, list and show elements.",
     "progressions": "Keep orders of elements.",
+    "schema": "Describe the events, for programs that read them.",
     "config": "Show the settings, and where they come from.",
     "completion": "Print a script that completes commands in your shell.",
 }

@@ -13,8 +13,10 @@ import errors
 import events
 import programs
 import routes
+import schemas
 
 PAGES: dict[str, Callable[[], str]] = {
+    "reference/asyncapi.json": schemas.asyncapi_document,
     "reference/command-line.md": commands.page,
     "reference/configuration.md": configuration.page,
     "reference/errors.md": errors.page,

@@ -9,6 +9,7 @@ from typing import Any
 from text import fields, prose, summary, table
 
 from retinue.bus.messages import EVENTS, TERMINAL_RUN, TERMINAL_TASK
+from retinue.bus.schema import ATTRIBUTES
 
 _HEAD = """\
 # Events
@@ -35,32 +36,15 @@ An observer reads an event as one JSON object with the attributes of CloudEvents
 {contents}
 """
 
-_ATTRIBUTES = [
-    ("specversion", "Always `1.0`."),
-    ("id", "The event's own id, unique over all starts of the kernel."),
-    ("source", "`retinue:` and the kernel's name."),
-    ("type", "One of the types below."),
-    ("time", "When it happened: RFC 3339, in UTC, with milliseconds."),
-    ("subject", "What it is about: the task, or else the agent, or else the run."),
-    ("sequence", "The number in the journal: decimal, padded to 16 digits."),
-    ("run", "The run that it belongs to. Absent when there is none."),
-    ("task", "The task that it belongs to. Absent when there is none."),
-    ("agent", "The agent that it belongs to. Absent when there is none."),
-    ("cause", "The id of the message that led to it. Absent when unknown."),
-    ("traceparent", "The W3C trace context. Absent when there is none."),
-    (
-        "previous",
-        "The `sequence` of the event mirrored before this one; absent when that is one less.",
-    ),
-    ("data", "The fields of its type, and the `type` once more."),
-]
-
 
 def page() -> str:
     """The whole page."""
     return _HEAD.format(
         terminal=_terminal(),
-        attributes=table(["attribute", "meaning"], [(f"`{a}`", m) for a, m in _ATTRIBUTES]),
+        attributes=table(
+            ["attribute", "meaning"],
+            [(f"`{name}`", said["description"]) for name, said in ATTRIBUTES.items()],
+        ),
         contents="\n\n".join(_groups()),
     )
 

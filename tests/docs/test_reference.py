@@ -17,7 +17,8 @@ def test_the_generated_pages_are_those_of_the_code(root):
 
 
 def test_stale_pages_are_named_and_written_anew(root, tmp_path):
-    pages = sorted((root / "docs/reference").glob("*.md"))
+    reference = root / "docs/reference"
+    pages = sorted([*reference.glob("*.md"), *reference.glob("*.json")])
     for page in pages:
         (tmp_path / "reference").mkdir(exist_ok=True)
         (tmp_path / "reference" / page.name).write_text(page.read_text() + "a line of old\n")
