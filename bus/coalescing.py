@@ -9,7 +9,7 @@ import msgspec
 
 from .envelope import Envelope, Event
 from .errors import ConfigError
-from .topics import Rule, Selection, numbered_rule
+from .topics import Selection, numbered_rule
 
 __all__ = ["Coalesced", "Coalescer"]
 

@@ -82,7 +82,8 @@ class PluginView(msgspec.Struct, frozen=True):
 class BusView(msgspec.Struct, frozen=True):
     """The mirror. ``state`` is off, live or degraded; counts are events since the start.
 
-    ``url`` is where observers connect, without secrets.
+    Of those selected each is published, dropped or pending; ``refilled`` were read back from the
+    journal, for the first time or again. ``url`` is where observers connect, without secrets.
     """
 
     state: str
@@ -92,6 +93,7 @@ class BusView(msgspec.Struct, frozen=True):
     dropped: int = 0
     reason: str = ""
     url: str = ""
+    refilled: int = 0
 
 
 class StatusView(msgspec.Struct, frozen=True):

@@ -113,13 +113,22 @@ class ObserversConfig(_Section, frozen=True):
 
     An event goes out when a rule of ``include`` matches it and none of ``exclude`` does; a rule
     is a glob over the type (``tool.*``) or names its fields (``type=tool.* agent=lib*``), see
-    ``retinue.bus.topics.Rule``. ``stream_length`` counts events, ``outbox_bytes`` bounds what
-    waits while Redis is away.
+    ``retinue.bus.topics.Rule``. A rule of ``sample`` keeps a part of what it matches
+    (``type=agent.text rate=0.1``); one of ``coalesce`` joins the pieces of a task's text that come
+    within some seconds (``type=agent.text every=0.05``). ``form`` is how events are encoded. What
+    an event holds over ``payload_bytes`` is left out, with a reference. ``stream_length`` counts
+    events, ``stream_age`` is in seconds (0: no bound), ``outbox_bytes`` bounds the memory that is
+    taken by what waits while Redis is away.
     """
 
     include: Texts = ("*",)
     exclude: Texts = ()
+    sample: Texts = ()
+    coalesce: Texts = ()
+    form: Literal["json", "msgpack"] = "json"
+    payload_bytes: Bytes = 64 * 1024
     stream_length: Count = 100_000
+    stream_age: SecondsOrZero = 0.0
     outbox_bytes: Bytes = 16 * 1024 * 1024
     dialects: DialectsConfig = DialectsConfig()
 

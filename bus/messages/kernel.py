@@ -10,6 +10,7 @@ from .base import Command, Event
 
 __all__ = [
     "BusDegraded",
+    "BusReaderPassed",
     "BusRestored",
     "ConfigureScheduler",
     "KernelRecovered",
@@ -96,16 +97,38 @@ class SupervisorActed(Event, frozen=True, tag="kernel.supervised"):
 
 
 class BusDegraded(Event, frozen=True, tag="bus.degraded"):
-    """Redis is away, stopped or too slow; the kernel goes on."""
+    """Redis is away, stopped, too slow or empty; the kernel goes on.
+
+    ``dropped`` and ``refilled`` are counts since the kernel started, as in ``bus.restored``.
+    """
 
     reason: str
+    dropped: int = 0
+    refilled: int = 0
 
 
 class BusRestored(Event, frozen=True, tag="bus.restored"):
-    """Redis takes events again; ``dropped`` were given up meanwhile, oldest first."""
+    """Redis has again what it should have.
+
+    Meanwhile ``refilled`` events were read back from the journal, and ``dropped`` never reached
+    Redis, as the journal no longer had them.
+    """
 
     seconds: float
     dropped: int = 0
+    refilled: int = 0
+
+
+class BusReaderPassed(Event, frozen=True, tag="bus.reader_passed"):
+    """The stream is about to be trimmed beyond the place of a registered reader.
+
+    It has everything up to ``cursor``; the stream will begin with ``first``. What is between is
+    in the journal.
+    """
+
+    reader: str
+    cursor: int
+    first: int
 
 
 class MessageDead(Event, frozen=True, tag="message.dead"):

@@ -98,7 +98,7 @@ class Trace:
                 line = self._said("TASK", "red", event, _trouble(event.type, data))
             case "run.succeeded" | "run.failed" | "run.cancelled":
                 line = self._ended(event)
-            case "bus.degraded" | "bus.restored":
+            case "bus.degraded" | "bus.restored" | "bus.reader_passed":
                 line = self._head("BUS", "yellow", f"{event.type}: {log_data(data, self._width)}")
             case _:
                 line = ""
