@@ -8,6 +8,7 @@ import msgspec
 from msgspec import Meta
 
 __all__ = [
+    "AgentEventsConfig",
     "Config",
     "DialectsConfig",
     "EndpointConfig",
@@ -17,6 +18,7 @@ __all__ = [
     "LogConfig",
     "ModelsConfig",
     "ObserversConfig",
+    "OrchestratorEventsConfig",
     "SchedulerConfig",
     "WatchdogConfig",
 ]
@@ -41,6 +43,13 @@ RedisChoice = Annotated[
 ]
 Nowhere = Annotated[
     str, Meta(max_length=0, description="left out: the API listens on its Unix socket only")
+]
+ChannelName = Annotated[
+    str,
+    Meta(
+        pattern=r"^[!-~]{1,200}\Z",
+        description="1 to 200 printable ASCII characters without blanks",
+    ),
 ]
 Texts = tuple[str, ...]
 
@@ -96,16 +105,40 @@ class JournalConfig(_Section, frozen=True):
 
 
 class LiveLogsConfig(_Section, frozen=True):
-    """The dialect ``live-logs``: tool calls and thoughts as one flat JSON object each."""
+    """The dialect ``live-logs``: tool calls and thoughts as one flat JSON object each.
+
+    ``enabled`` publishes the kernel's own. ``inbound`` takes in what other programs publish on the
+    channel, as events ``telemetry.*``: ``inbound_rate`` messages a second at most, each of
+    ``inbound_bytes`` at most. What is over that is dropped and counted.
+    """
 
     enabled: bool = False
-    channel: str = "raro:live_logs"
+    channel: ChannelName = "raro:live_logs"
+    inbound: bool = False
+    inbound_rate: Count = 1000
+    inbound_bytes: Bytes = 64 * 1024
+
+
+class AgentEventsConfig(_Section, frozen=True):
+    """The dialect ``agent-events``: steps, tasks' states, calls and searches, in a stream."""
+
+    enabled: bool = False
+    key: ChannelName = "agent_events"
+
+
+class OrchestratorEventsConfig(_Section, frozen=True):
+    """The dialect ``orchestrator-events``: text, tool uses and reasoning, on a channel."""
+
+    enabled: bool = False
+    channel: ChannelName = "orchestrator_events"
 
 
 class DialectsConfig(_Section, frozen=True):
     """Wire formats of existing consumers, spoken beside Retinue's own."""
 
     live_logs: LiveLogsConfig = LiveLogsConfig()
+    agent_events: AgentEventsConfig = AgentEventsConfig()
+    orchestrator_events: OrchestratorEventsConfig = OrchestratorEventsConfig()
 
 
 class ObserversConfig(_Section, frozen=True):
