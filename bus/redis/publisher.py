@@ -14,6 +14,7 @@ from ..errors import Unavailable
 from ..topics import channel, check_kernel_name, journal_key, stream
 from ..wire import EventEncoder, Form
 from . import scripts
+from .access import Access
 from .client import COMMAND_TIMEOUT, connection, mended_by_reconnecting, naming, redacted
 from .dialects import LiveLogs
 from .resp import bulk, command
@@ -45,6 +46,7 @@ class Publisher:
         live_logs: str = "",
         timeout: float = COMMAND_TIMEOUT,
         clock: Clock | None = None,
+        access: Access | None = None,
     ) -> None:
         """Connect at the first use.
 
@@ -63,7 +65,7 @@ class Publisher:
         self._max_entries = b"%d" % max_entries
         self._live_logs = LiveLogs() if live_logs else None
         self._live_channel = bulk(live_logs.encode())
-        self._connection = connection(url, timeout)
+        self._connection = connection(url, timeout, slot=stream(kernel), access=access)
         self._timeout = timeout
         self._clock = clock or SystemClock()
         self._adopted = False

@@ -13,6 +13,7 @@ from ..clock import Clock, SystemClock
 from ..errors import InvalidInput
 from ..topics import check_kernel_name, journal_key, stream
 from ..wire import ObservedEvent, parse
+from .access import Access
 from .client import naming, reading_client, redacted
 from .gaps import Gap, missed
 
@@ -41,6 +42,7 @@ class Subscriber:
         types: Iterable[str] | None = None,
         *,
         clock: Clock | None = None,
+        access: Access | None = None,
     ) -> None:
         """Choose where to begin and what to give.
 
@@ -54,7 +56,7 @@ class Subscriber:
         self._run = run
         self._types = tuple(types or ())
         self._clock = clock or SystemClock()
-        self._client: redis.Redis = reading_client(url, _BLOCK)
+        self._client: redis.Redis = reading_client(url, _BLOCK, slot=self._stream, access=access)
         self._journal: bytes | None = None
         self._cursor: int | None = None
         self._closed = threading.Event()
