@@ -19,6 +19,7 @@ __all__ = [
     "ModelsConfig",
     "ObserversConfig",
     "OrchestratorEventsConfig",
+    "RedisAccessConfig",
     "SchedulerConfig",
     "WatchdogConfig",
 ]
@@ -37,7 +38,7 @@ Name = Annotated[
 RedisChoice = Annotated[
     str,
     Meta(
-        pattern=r"^(none|auto|(rediss?|unix)://\S+)\Z",
+        pattern=r"^(none|auto|(rediss?(\+(sentinel|cluster))?|unix)://\S+)\Z",
         description="none, auto, or a URL such as redis://HOST:PORT or unix:///PATH",
     ),
 ]
@@ -141,6 +142,26 @@ class DialectsConfig(_Section, frozen=True):
     orchestrator_events: OrchestratorEventsConfig = OrchestratorEventsConfig()
 
 
+class RedisAccessConfig(_Section, frozen=True):
+    """How a server that ``redis`` names by URL is reached; the kernel's own server needs none of it.
+
+    A password is in a file that others cannot read, or in the environment, under the name that
+    ``password_env`` gives. It is read at each connect, so that a new one is taken up. The other
+    files are for TLS (``rediss://``): whom to trust, and what to show a server that asks. Sentinels
+    get their own user and password, if they want any.
+    """
+
+    username: str = ""
+    password_file: str = ""
+    password_env: str = ""
+    ca_file: str = ""
+    cert_file: str = ""
+    key_file: str = ""
+    sentinel_username: str = ""
+    sentinel_password_file: str = ""
+    sentinel_password_env: str = ""
+
+
 class ObserversConfig(_Section, frozen=True):
     """What is mirrored to Redis.
 
@@ -214,6 +235,7 @@ class Config(_Section, frozen=True):
     name: Name = "main"
     state_dir: str = ""
     redis: RedisChoice = "none"
+    redis_access: RedisAccessConfig = RedisAccessConfig()
     listen: Nowhere = ""
     drain: SecondsOrZero = 10.0
     log: LogConfig = LogConfig()

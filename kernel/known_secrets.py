@@ -13,16 +13,19 @@ from retinue.bus.redact.forms import LEAST
 
 from .config import Config
 from .masking import is_secret, password_in
+from .redis_access import access_of
 
 __all__ = ["register_known"]
 
 
 def register_known(secrets: Secrets, config: Config, environ: Mapping[str, str]) -> None:
-    """Register the API keys of models, passwords in URLs, and settings whose names say secret.
+    """Register the API keys of models, passwords for Redis and in URLs, and what is named a secret.
 
+    Raises ``ConfigError`` when a file or variable does not hold the password that it should.
     What is too short to be told apart from other text, such as a key ``none``, is left out.
     """
-    for name, value in (*_keys(config, environ), *_settings("", msgspec.to_builtins(config))):
+    settings = _settings("", msgspec.to_builtins(config))
+    for name, value in (*_keys(config, environ), *_redis(config, environ), *settings):
         if len(value.strip()) >= LEAST:
             secrets.register(value, name)
 
@@ -32,6 +35,12 @@ def _keys(config: Config, environ: Mapping[str, str]) -> Iterator[tuple[str, str
     for name in sorted({"OPENAI_API_KEY", *named}):
         yield name[:64], environ.get(name, "")
     yield "password", unquote(password_in(environ.get("OPENAI_BASE_URL", "")))
+
+
+def _redis(config: Config, environ: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+    access = access_of(config, environ)
+    yield "redis password", access.password.read()
+    yield "redis password", access.sentinel_password.read()
 
 
 def _settings(name: str, value: Any) -> Iterator[tuple[str, str]]:

@@ -10,7 +10,7 @@ _WORDS = ("password", "secret", "token", "api_key", "apikey", "credential")
 
 
 def masked(name: str, value: Any) -> Any:
-    """The value as it may be shown. A setting that ends in ``_env`` only names a variable."""
+    """The value as it may be shown. A setting that ends in ``_env`` or ``_file`` says where it is."""
     if is_secret(name):
         return "***"
     if isinstance(value, str) and "://" in value:
@@ -21,7 +21,7 @@ def masked(name: str, value: Any) -> Any:
 def is_secret(name: str) -> bool:
     """Whether a setting's name says that its value is a secret."""
     last = name.rpartition(".")[2].lower()
-    return any(word in last for word in _WORDS) and not last.endswith("_env")
+    return any(word in last for word in _WORDS) and not last.endswith(("_env", "_file"))
 
 
 def password_in(url: str) -> str:

@@ -10,6 +10,7 @@ from retinue.bus.clock import Clock
 from retinue.bus.messages import EventBody
 
 from .config import Config
+from .redis_access import access_of
 
 if TYPE_CHECKING:
     from retinue.bus.redis.mirror import Mirror, Publishes
@@ -56,7 +57,8 @@ def make_mirror(
     from retinue.bus.redis.server import choose_server
 
     folder = Path(config.state_dir) if config.state_dir else None
-    server = choose_server(config.redis, folder)
+    access = access_of(config)
+    server = choose_server(config.redis, folder, access)
     if not server.url:
         return server, None
     observers = config.observers
@@ -68,6 +70,7 @@ def make_mirror(
         max_entries=observers.stream_length,
         live_logs=logs.channel if logs.enabled else "",
         clock=clock,
+        access=access,
     )
     return server, _mirror(config, to_redis, server, report, clock)
 

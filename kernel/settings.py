@@ -7,16 +7,17 @@ import tomllib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
-from urllib.parse import urlsplit
 
 import msgspec
 
 from retinue.bus.errors import ConfigError
+from retinue.bus.redis.address import parse
 from retinue.bus.topics import Rule
 
 from .config import Config
 from .config_rules import child, is_table, leaves, nearest, rule
 from .masking import masked
+from .redis_access import access_of
 
 __all__ = ["DAEMON_DEFAULTS", "Origins", "Setting", "default_file", "explain", "load"]
 
@@ -188,11 +189,16 @@ def _built(values: Mapping[str, Any], origins: Origins) -> Config:
 
 
 def _check_redis(config: Config, origins: Origins) -> None:
+    if config.redis in ("none", "auto"):
+        return
     try:
-        _ = urlsplit(config.redis).port
-    except ValueError as error:
-        shown = masked("redis", config.redis)
-        raise ConfigError(f"{origins.get('redis')}: redis is {shown!r}: {error}") from None
+        parse(config.redis)
+    except ConfigError as error:
+        raise ConfigError(f"{origins.get('redis')}: redis: {error}") from None
+    try:
+        access_of(config)
+    except ConfigError as error:
+        raise ConfigError(f"redis_access: {error}") from None
 
 
 def _check_model(config: Config, origins: Origins) -> None:

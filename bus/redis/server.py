@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Protocol
 
 from ..errors import Unavailable
+from .access import Access
 from .client import connection, redacted
 from .private import PrivateServer
 
@@ -38,9 +39,9 @@ class Server(Protocol):
 class ConfiguredServer:
     """Somebody else's server. It may be away: the mirror copes."""
 
-    def __init__(self, url: str) -> None:
-        """Raises ``ConfigError`` when the URL is malformed."""
-        connection(url)
+    def __init__(self, url: str, access: Access | None = None) -> None:
+        """Raises ``ConfigError`` when the URL is malformed, or a secret is not kept as it should."""
+        connection(url, access=access)
         self.url = url
 
     def start(self) -> None:
@@ -76,17 +77,20 @@ class NoServer:
         return f"none: {self.why}"
 
 
-def choose_server(setting: str | None, folder: Path | None = None) -> Server:
+def choose_server(
+    setting: str | None, folder: Path | None = None, access: Access | None = None
+) -> Server:
     """Start the server that ``setting`` asks for: a URL, ``auto``, ``none`` or ``None``.
 
     ``auto`` starts a private server from the first binary that works, with its socket in
-    ``redis/`` in ``folder``. Without any binary it gives a ``NoServer`` that says so. Raises
-    ``ConfigError`` for a malformed URL. Port 6379 is never tried unasked.
+    ``redis/`` in ``folder``. Without any binary it gives a ``NoServer`` that says so. ``access``
+    is for a URL. Raises ``ConfigError`` for a malformed URL and for a secret that is not kept as
+    it should be. Port 6379 is never tried unasked.
     """
     if setting is None or setting == "none":
         return NoServer()
     if setting != "auto":
-        return ConfiguredServer(setting)
+        return ConfiguredServer(setting, access)
     refusals = []
     for binary in find_binaries():
         server = PrivateServer(binary, folder / _SUBFOLDER if folder else None)
