@@ -91,6 +91,7 @@ class Cell(Life):
         return ActorStatistics(
             name=self.name,
             state=self.state,
+            sent=self.sent,
             mailbox_count=waiting,
             mailbox_bytes=self.bytes_waiting(),
             pending=waiting + active,

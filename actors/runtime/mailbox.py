@@ -60,7 +60,7 @@ class Inbox:
     """Two lanes of entries: control, and first in, first out. Any thread puts, one takes."""
 
     __slots__ = (
-        "closed", "dropped", "lock", "nbytes", "orders", "queue", "rejected", "room",
+        "closed", "dropped", "lock", "nbytes", "orders", "queue", "rejected", "room", "sent",
         "sizes", "space", "spec", "urgent",
     )  # fmt: skip
 
@@ -73,6 +73,9 @@ class Inbox:
         self.closed = False
         self.orders = 0
         self.nbytes = 0
+        # Counted by the senders, without a lock: between the load and the store of ``sent += 1`` the
+        # interpreter lets no other thread run. It does where a call stands in between.
+        self.sent = 0
         self.dropped = 0
         self.rejected = 0
         self.sizes: deque[int] | None = None
@@ -100,6 +103,7 @@ class Inbox:
             displaced = [] if self._fits(size) else self._make_room(size, name)
             if self._is_closed():
                 return None
+            self.sent += 1
             self._append(entry, size)
         return displaced
 
@@ -146,6 +150,8 @@ class Inbox:
         if control:
             if self.urgent is None:
                 self.urgent = deque()
+            if not isinstance(entry, Order):
+                self.sent += 1
             self.urgent.append(entry)
         else:
             entry.queued = True

@@ -92,6 +92,7 @@ class ActorRef(pykka.ActorRef[Any], Generic[A]):
         if control or len(queue) >= cell.room:
             self._tell_carefully(message, control=control)
             return
+        cell.sent += 1
         queue.append(message)
         if not cell.scheduled:
             cell.scheduled = True
@@ -221,6 +222,7 @@ class ActorRef(pykka.ActorRef[Any], Generic[A]):
             # A dead actor's request is answered with ActorDead by give_up.
             self._admit(request, control=control)
             return
+        cell.sent += 1
         queue.append(request)
         if not cell.scheduled:
             cell.scheduled = True
@@ -230,6 +232,7 @@ class ActorRef(pykka.ActorRef[Any], Generic[A]):
         cell = self.cell
         displaced = cell.admit(entry, control=control, name=cell.name)
         if displaced is None:
+            cell.sent += 1
             cell.give_up(entry, cell.reason())
             return False
         for old in displaced:

@@ -10,12 +10,15 @@ __all__ = ["ActorStatistics", "SystemStatistics"]
 class ActorStatistics(msgspec.Struct, frozen=True, kw_only=True):
     """One actor at one moment; the counts are since it was started, restarts included.
 
-    The balance ``sent == handled + failed + dead_lettered + dropped + pending`` is exact when the
-    actor is at rest. A tell or ask that raised ``MailboxFull`` is not sent, but ``rejected``.
+    ``sent`` is counted by the senders: what was accepted for the actor, or told to it after its
+    end. The rest is counted by the actor, so ``balanced`` says whether one got lost. It is exact
+    when the actor is at rest, and may be off by what is on its way while it works. A tell or ask
+    that raised ``MailboxFull`` is not sent, but ``rejected``.
     """
 
     name: str
     state: str
+    sent: int
     mailbox_count: int
     mailbox_bytes: int
     pending: int
@@ -30,9 +33,10 @@ class ActorStatistics(msgspec.Struct, frozen=True, kw_only=True):
     current_since: float | None
 
     @property
-    def sent(self) -> int:
-        """How many messages were accepted for the actor, or told to it after its end."""
-        return self.handled + self.failed + self.dead_lettered + self.dropped + self.pending
+    def balanced(self) -> bool:
+        """Whether ``sent == handled + failed + dead_lettered + dropped + pending``."""
+        ended = self.handled + self.failed + self.dead_lettered + self.dropped
+        return self.sent == ended + self.pending
 
 
 class SystemStatistics(msgspec.Struct, frozen=True, kw_only=True):

@@ -79,8 +79,8 @@ class KernelStopping(Event, frozen=True, tag="kernel.stopping"):
 class KernelStopped(Event, frozen=True, tag="kernel.stopped"):
     """The kernel's last event; ``unfinished`` tasks are resumed by the next start, if there is one.
 
-    ``actors`` maps the name of each actor that was there to what became of the messages sent to it:
-    handled, failed, dead_lettered, dropped, pending.
+    ``actors`` maps the name of each actor that was there to how many messages were sent to it, and
+    what became of them: sent, handled, failed, dead_lettered, dropped, pending.
     """
 
     unfinished: int = 0

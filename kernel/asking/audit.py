@@ -112,7 +112,7 @@ def audit(events: Iterable[Event], first: int = 1, keep: int = 20) -> Audit:
 
 
 def balance_of_actor(name: str, said: Mapping[str, Any]) -> Balance:
-    """The balance of one actor's messages, from its statistics."""
+    """The balance of one actor's messages, from its statistics; older kernels did not count ``sent``."""
     parts = {what: int(said.get(what, 0)) for what in MESSAGES}
     begun = int(said["sent"]) if "sent" in said else sum(parts.values())
     return Balance("actor", name, "messages", begun, parts)

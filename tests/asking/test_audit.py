@@ -23,6 +23,7 @@ from retinue.bus.messages import (
 )
 from retinue.kernel import Kernel
 from retinue.kernel.asking.audit import audit, balance_of_actor
+from retinue.kernel.cli import main
 from retinue.plugins import agent
 
 from .agents import world
@@ -207,10 +208,30 @@ def test_a_real_kernel_adds_up_whatever_happened_in_it():
             "attempts": 29,
             "tool calls": 1,
         }
-        assert set(kernel.balances()) >= {"journal", "scheduler", "orchestrator", "agent:boss"}
+        told = kernel.balances()
+        assert set(told) >= {"journal", "scheduler", "orchestrator", "agent:boss"}
+        assert all(balance_of_actor(name, said).holds for name, said in told.items())
     stopped = next(kernel.feed.store.read(0, Filter(types=("kernel.stopped",))))
+    assert stopped.data["actors"]["agent:boss"]["sent"] >= 12
     assert stopped.data["actors"]["agent:boss"]["handled"] >= 12
     assert stopped.data["actors"]["scheduler"]["pending"] == 0
+
+
+def test_an_audit_says_loudly_that_an_actor_lost_a_message(stage, capfd):
+    kernel = stage.kernel()
+    system = kernel._tree.system
+    system.find("scheduler").cell.handled -= 1
+    said = kernel.balances()["scheduler"]
+    assert said["sent"] == said["handled"] + 1
+    kernel.close()
+    with pytest.raises(SystemExit) as ended:
+        main(["audit", "--state-dir", str(stage.folder / "state")])
+    told = capfd.readouterr()
+    assert ended.value.code == 65
+    assert "does not add up: scheduler, messages: " in told.err
+    assert "all adds up" not in told.err
+    [line] = [line for line in told.out.splitlines() if line.startswith("scheduler ")]
+    assert " sent ≠ " in line
 
 
 def _over(task):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import sys
 import threading
 from collections import Counter
 
@@ -120,6 +121,7 @@ def test_the_balance_is_exact_after_crashes_stops_restarts_and_overflows(make_sy
         assert got.pending == got.mailbox_count == 0
         assert got.mailbox_bytes == 0
         assert got.sent == sum(sender.sent[name] for sender in senders)
+        assert got.balanced
         assert got.rejected == sum(sender.rejected[name] for sender in senders)
         assert got.handled == tallies[name]["handled"]
     _every_ask_is_answered(senders)
@@ -151,6 +153,7 @@ def test_the_balance_is_exact_in_any_order_of_events(steps, spec):
         ref.stop()
         got = ref.statistics()
         assert got.sent == sent
+        assert got.balanced
         assert got.handled == tally["handled"]
         assert got.pending == 0
 
@@ -172,3 +175,54 @@ def _take_step(ref, step):
     except ActorDead:
         return 1
     return 1
+
+
+@pytest.fixture
+def hurried():
+    """Threads take turns as often as the interpreter lets them."""
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    yield
+    sys.setswitchinterval(before)
+
+
+def test_of_what_many_threads_send_at_once_every_message_is_counted(system, hurried):
+    ref, each = system.start(Helper), 20_000
+    senders = [threading.Thread(target=_send, args=(ref, each)) for _ in range(6)]
+    for sender in senders:
+        sender.start()
+    for sender in senders:
+        sender.join(60)
+    ref.stop()
+    got = ref.statistics()
+    assert (got.sent, got.handled, got.balanced) == (6 * each, 6 * each, True)
+
+
+def _send(ref, count):
+    for number in range(count):
+        if number % 8:
+            ref.tell(number)
+        elif number % 16:
+            ref.tell(number, control=True)
+        else:
+            ref.ask(number, block=False)
+
+
+def test_a_message_that_got_lost_is_missing_from_the_balance(system, wait_until):
+    entered, leave = threading.Event(), threading.Event()
+
+    class Holds(LightActor):
+        def on_receive(self, message):
+            entered.set()
+            assert leave.wait(10)
+
+    ref = system.start(Holds)
+    for number in range(3):
+        ref.tell(number)
+    assert entered.wait(10)
+    assert ref.statistics().balanced
+    ref.cell.queue.pop()
+    leave.set()
+    wait_until(lambda: ref.statistics().current is None)
+    got = ref.statistics()
+    assert (got.sent, got.handled, got.pending, got.balanced) == (3, 2, 0, False)
