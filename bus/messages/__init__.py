@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from . import agents, elements, kernel, models, plugins, tasks, tools
+from . import agents, elements, kernel, models, plugins, tasks, telemetry, tools
 from .agents import *  # noqa: F403
 from .base import Command, Message, type_of
 from .base import Event as EventBody
@@ -18,6 +18,7 @@ from .kernel import *  # noqa: F403
 from .models import *  # noqa: F403
 from .plugins import *  # noqa: F403
 from .tasks import *  # noqa: F403
+from .telemetry import *  # noqa: F403
 from .tools import *  # noqa: F403
 
 __all__ = [  # noqa: PLE0604
@@ -35,6 +36,7 @@ __all__ = [  # noqa: PLE0604
     *models.__all__,
     *plugins.__all__,
     *tasks.__all__,
+    *telemetry.__all__,
     *tools.__all__,
 ]
 
@@ -46,7 +48,7 @@ TERMINAL_RUN = frozenset({"run.succeeded", "run.failed", "run.cancelled"})
 
 def _by_type(base: type[Message]) -> dict[str, type[Any]]:
     found: dict[str, type[Any]] = {}
-    for module in (agents, elements, kernel, models, plugins, tasks, tools):
+    for module in (agents, elements, kernel, models, plugins, tasks, telemetry, tools):
         for name in module.__all__:
             kind = getattr(module, name)
             if isinstance(kind, type) and issubclass(kind, base):

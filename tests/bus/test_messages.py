@@ -37,6 +37,7 @@ FIRST_WORDS = {
     "run",
     "security",
     "task",
+    "telemetry",
     "tool",
 }
 
