@@ -12,7 +12,7 @@ __all__ = ["Feed", "Reader"]
 
 
 class Feed:
-    """Tells readers that something was committed. What it was they read from the store.
+    """Tells readers that something was committed. What it was they read from the store, or are told.
 
     A reader that is slow or stuck costs the kernel one flag, and never an event.
     """
@@ -22,10 +22,13 @@ class Feed:
         self.store = store
         self._lock = threading.Lock()
         self._wakes: tuple[Callable[[], None], ...] = ()
+        self._takers: tuple[Callable[[Sequence[Event]], None], ...] = ()
         self.closed = False
 
     def committed(self, events: Sequence[Event]) -> None:
-        """Wake the readers; a listener of the journal."""
+        """Hand the events on, and wake the readers; a listener of the journal."""
+        for take in self._takers:
+            take(events)
         for wake in self._wakes:
             wake()
 
@@ -35,6 +38,16 @@ class Feed:
             self._wakes = (*self._wakes, wake)
         return lambda: self._unsubscribe(wake)
 
+    def listen(self, take: Callable[[Sequence[Event]], None]) -> Callable[[], None]:
+        """Have ``take`` called with each commit's events, on the journal's thread; returns the way out.
+
+        None of them is missed that is newer than the store's ``last`` after this call. A call
+        without events tells of something else, perhaps of the end.
+        """
+        with self._lock:
+            self._takers = (*self._takers, take)
+        return lambda: self._ignore(take)
+
     def close(self) -> None:
         """Wake everybody for the last time."""
         self.closed = True
@@ -43,6 +56,10 @@ class Feed:
     def _unsubscribe(self, wake: Callable[[], None]) -> None:
         with self._lock:
             self._wakes = tuple(w for w in self._wakes if w is not wake)
+
+    def _ignore(self, take: Callable[[Sequence[Event]], None]) -> None:
+        with self._lock:
+            self._takers = tuple(t for t in self._takers if t != take)
 
 
 class Reader:
