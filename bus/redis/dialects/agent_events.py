@@ -35,10 +35,19 @@ class AgentEvents:
     """Projects events to entries, and remembers what is open: tasks, and calls under way."""
 
     def __init__(
-        self, key: str = AGENT_EVENTS_KEY, *, max_tasks: int = _TASKS, max_calls: int = _CALLS
+        self,
+        key: str = AGENT_EVENTS_KEY,
+        *,
+        max_tasks: int = _TASKS,
+        max_calls: int = _CALLS,
+        again: int = _AGAIN,
     ) -> None:
-        """``key`` is the stream. Of more open tasks or calls than these the oldest are forgotten."""
+        """``key`` is the stream. Of more open tasks or calls than these the oldest are forgotten.
+
+        ``again`` is of how many events the messages are kept, for a caller that repeats itself.
+        """
         self._key = key
+        self._again = again
         self._time = Timestamps().format
         self._tasks = TaskEntries(max_tasks)
         self._calls = CallEntries(max_calls)
@@ -73,7 +82,7 @@ class AgentEvents:
     def _keep(self, seq: int, entries: Sequence[Projected]) -> Sequence[Projected]:
         if entries:
             self._told[seq] = entries
-            if len(self._told) > _AGAIN:
+            if len(self._told) > self._again:
                 self._floor = next(iter(self._told))
                 del self._told[self._floor]
         return entries
