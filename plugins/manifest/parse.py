@@ -13,7 +13,7 @@ import msgspec
 
 from retinue.bus.errors import InvalidInput, PluginError
 
-from .plugin import check_plugin_name, check_version
+from ..plugin import check_plugin_name, check_version
 
 __all__ = ["MAX_BYTES", "Manifest", "parse_manifest", "read_manifest"]
 
