@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 
 from retinue.bus.envelope import Envelope, Event
 from retinue.bus.errors import KernelClosed, MailboxFull
@@ -28,7 +29,7 @@ class Steps:
 
     __slots__ = (
         "_agent", "_cause", "_closed", "_committed", "_emitted", "_lock", "_mirrored", "_run",
-        "_scribe", "_speech", "_task", "_trace", "discarded",
+        "_scribe", "_speech", "_task", "_trace",
     )  # fmt: skip
 
     def __init__(
@@ -42,7 +43,6 @@ class Steps:
         trace: str = "",
     ) -> None:
         """The names go into each event's header."""
-        self.discarded = 0
         self._scribe = scribe
         self._mirrored = mirrored
         self._run, self._task, self._agent = run, task, agent
@@ -91,12 +91,10 @@ class Steps:
             await mirrored
 
     def close(self) -> None:
-        """Discard, and count, whatever is still emitted by code that did not stop."""
+        """Discard whatever is still emitted by code that did not stop."""
         if self._speech is not None:
-            try:
+            with suppress(MailboxFull):  # the turn ends because it floods the journal
                 self._speech.end()
-            except MailboxFull:  # the turn ends because it floods the journal
-                self.discarded += 1
         with self._lock:
             self._closed = True
 
@@ -111,7 +109,6 @@ class Steps:
     def _append(self, event: Envelope, then: Callable[[Sequence[Event]], None]) -> bool:
         with self._lock:
             if self._closed:
-                self.discarded += 1
                 return False
             if self._emitted - self._committed >= MAX_UNCOMMITTED:
                 raise MailboxFull(
