@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Self, Unpack
 
 from retinue.actors.feed import Reader
 from retinue.actors.turn import outcome_of
@@ -13,10 +13,15 @@ from retinue.bus.envelope import Event
 from retinue.bus.errors import DeadlineExceeded, KernelClosed
 from retinue.bus.views import AgentView, StatusView, TaskView
 
+from .asking.letters import Opened
+from .asking.records import Letter
+from .asking.why import Answer
 from .handles import TaskHandle
 from .kernel import Kernel
+from .letters import Letters
+from .submission import Options
 
-__all__ = ["AsyncKernel", "AsyncTaskHandle"]
+__all__ = ["AsyncKernel", "AsyncLetters", "AsyncTaskHandle"]
 
 
 class AsyncKernel:
@@ -29,6 +34,11 @@ class AsyncKernel:
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         """As ``Kernel``."""
         self.kernel = Kernel(*args, **kwargs)
+
+    @property
+    def letters(self) -> AsyncLetters:
+        """As ``Kernel.letters``, once the kernel has started."""
+        return AsyncLetters(self.kernel.letters)
 
     def __repr__(self) -> str:
         return f"<AsyncKernel of {self.kernel!r}>"
@@ -56,7 +66,7 @@ class AsyncKernel:
         return await asyncio.to_thread(self.kernel.spawn, name, agent, **options)
 
     async def submit(
-        self, agent: str, input: Mapping[str, Any] | None = None, **options: Any
+        self, agent: str, input: Mapping[str, Any] | None = None, **options: Unpack[Options]
     ) -> AsyncTaskHandle:
         """As ``Kernel.submit``."""
         sent = self.kernel.send(agent, input, **options)
@@ -68,7 +78,7 @@ class AsyncKernel:
         return AsyncTaskHandle(sent.accepted_as(accepted))
 
     async def submit_many(
-        self, agent: str, inputs: Iterable[Mapping[str, Any]], **options: Any
+        self, agent: str, inputs: Iterable[Mapping[str, Any]], **options: Unpack[Options]
     ) -> list[AsyncTaskHandle]:
         """``submit`` each input, waiting once for all."""
         return await asyncio.gather(*(self.submit(agent, one, **options) for one in inputs))
@@ -76,6 +86,10 @@ class AsyncKernel:
     async def task(self, task: str) -> TaskView:
         """As ``Kernel.task``."""
         return await asyncio.to_thread(self.kernel.task, task)
+
+    async def why(self, id: str) -> Answer:
+        """As ``Kernel.why``."""
+        return await asyncio.to_thread(self.kernel.why, id)
 
     async def status(self) -> StatusView:
         """As ``Kernel.status``."""
@@ -151,6 +165,30 @@ class AsyncTaskHandle:
                     ) from None
         finally:
             reader.close()
+
+
+class AsyncLetters:
+    """``Letters`` whose reads and commands are awaited."""
+
+    def __init__(self, letters: Letters) -> None:
+        """Made by ``AsyncKernel.letters``."""
+        self._letters = letters
+
+    async def list(self, limit: int = 100, *, dealt: bool = False) -> list[Letter]:
+        """As ``Letters.list``."""
+        return await asyncio.to_thread(self._letters.list, limit, dealt=dealt)
+
+    async def open(self, id: str) -> Opened:
+        """As ``Letters.open``."""
+        return await asyncio.to_thread(self._letters.open, id)
+
+    async def redrive(self, id: str) -> str:
+        """As ``Letters.redrive``."""
+        return await asyncio.to_thread(self._letters.redrive, id)
+
+    async def purge(self, id: str, reason: str) -> None:
+        """As ``Letters.purge``."""
+        await asyncio.to_thread(self._letters.purge, id, reason)
 
 
 def _waker(loop: asyncio.AbstractEventLoop, more: asyncio.Event) -> Callable[[], None]:

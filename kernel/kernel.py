@@ -7,7 +7,7 @@ import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Self, Unpack
 
 import msgspec
 
@@ -41,7 +41,7 @@ from .plugging import adopt, load_system_plugins
 from .reads import Reads
 from .recovery import folded_from, open_store, resume
 from .stopping import stop
-from .submission import Submission, handle_of, resubmission, submission
+from .submission import Options, Submission, handle_of, resubmission, submission
 from .tree import Tree
 from .version import VERSION
 
@@ -216,39 +216,29 @@ class Kernel(Reads):
         return self.send(
             agent,
             input,
-            priority,
-            deadline,
-            key,
-            parent,
+            priority=priority,
+            deadline=deadline,
+            key=key,
+            parent=parent,
             fairness=fairness,
             attempts=attempts,
         ).handle(COMMAND_TIMEOUT)
 
     def send(
-        self,
-        agent: str,
-        input: Mapping[str, Any] | None = None,
-        priority: int = 5,
-        deadline: float | None = None,
-        key: str | None = None,
-        parent: str | None = None,
-        *,
-        fairness: str = "",
-        attempts: int = 1,
+        self, agent: str, input: Mapping[str, Any] | None = None, **options: Unpack[Options]
     ) -> Submission:
         """``submit`` without waiting; call ``handle`` of what is returned, or ``give_up``.
 
         ``accepted`` is a future, to be awaited or waited for. Raises ``MailboxFull`` when too much
         waits to be accepted.
         """
-        body = submission(input or {}, agent, priority, deadline, key, parent, fairness, attempts)
-        return Submission(self._live, agent, body)
+        return Submission(self._live, agent, submission(agent, input or {}, options))
 
     def submit_many(
         self, agent: str, inputs: Iterable[Mapping[str, Any]], priority: int = 5
     ) -> list[TaskHandle]:
         """``submit`` each input, waiting once for all; what is refused raises after the rest was sent."""
-        sent = [self.send(agent, one, priority) for one in inputs]
+        sent = [self.send(agent, one, priority=priority) for one in inputs]
         return [one.handle(COMMAND_TIMEOUT) for one in sent]
 
     def handle(self, task: str) -> TaskHandle:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, TypedDict
 
 import msgspec
 
 from retinue.actors.runtime import Future
+from retinue.actors.scheduling.policies import DEFAULT
 from retinue.bus.codec import decode, encode_value
 from retinue.bus.envelope import Envelope
 from retinue.bus.errors import InvalidInput, NotFound
@@ -17,7 +18,18 @@ from retinue.bus.messages import SubmitTask, TaskSubmitted
 from .handles import TaskHandle
 from .tree import Tree
 
-__all__ = ["Submission", "handle_of", "resubmission", "submission"]
+__all__ = ["Options", "Submission", "handle_of", "resubmission", "submission"]
+
+
+class Options(TypedDict, total=False):
+    """How a task is to be done; what each means stands at ``Kernel.submit``."""
+
+    priority: int
+    deadline: float | None
+    key: str | None
+    parent: str | None
+    fairness: str
+    attempts: int
 
 
 class Submission:
@@ -73,20 +85,17 @@ class Submission:
             self._inside = 0
 
 
-def submission(
-    input: Mapping[str, Any],
-    agent: str,
-    priority: int,
-    deadline: float | None,
-    key: str | None,
-    parent: str | None,
-    fairness: str,
-    attempts: int,
-) -> SubmitTask:
+def submission(agent: str, input: Mapping[str, Any], options: Options) -> SubmitTask:
     """The command, its input encoded; raises ``InvalidInput`` for what JSON cannot carry."""
-    body = encode_value(dict(input), f"the input for {agent!r}")
     return SubmitTask(
-        msgspec.Raw(body), priority, deadline, key or "", parent or "", attempts, None, fairness
+        msgspec.Raw(encode_value(dict(input), f"the input for {agent!r}")),
+        options.get("priority", DEFAULT),
+        options.get("deadline"),
+        options.get("key") or "",
+        options.get("parent") or "",
+        options.get("attempts", 1),
+        None,
+        options.get("fairness", ""),
     )
 
 

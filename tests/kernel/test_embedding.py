@@ -13,8 +13,10 @@ import threading
 from pathlib import Path
 
 import pykka
+import pytest
 from loguru import logger
 
+from retinue.bus.errors import InvalidInput
 from retinue.kernel import AsyncKernel, Kernel
 from retinue.plugins import agent
 
@@ -172,3 +174,29 @@ def test_the_async_handle_waits_cancels_and_says_when_it_takes_too_long():
             return said
 
     assert asyncio.run(program()) == ["DeadlineExceeded", "TaskCancelled"]
+
+
+def test_an_async_program_asks_why_and_deals_with_dead_letters():
+    @agent
+    async def broken(ctx) -> None:
+        raise ValueError("no such luck")
+
+    async def program():
+        async with AsyncKernel() as kernel:
+            await kernel.spawn("broken", broken)
+            first = await kernel.submit("broken", priority=7, attempts=1)
+            async for _ in first.events(timeout=10):
+                pass
+            why = await kernel.why(first.id)
+            [letter] = await kernel.letters.list()
+            opened = await kernel.letters.open(letter.id)
+            again = await kernel.letters.redrive(letter.id)
+            with pytest.raises(InvalidInput, match="dealt with before"):
+                await kernel.letters.purge(letter.id, "twice")
+            assert (await kernel.task(again)).priority == 7
+            return first.id, why, letter, opened
+
+    task, why, letter, opened = asyncio.run(program())
+    assert why.id == letter.task == task
+    assert "no such luck" in why.answer
+    assert opened.letter == letter
