@@ -34,6 +34,17 @@ def quick(*arguments):
         ("codec", {"a mirrored tool.returned, body as JSON, beside msgpack"}),
         ("runtime", {"tell, 1 sender", "idle hop between two actors", "ask, 100 in flight"}),
         (
+            "journal",
+            {
+                "append in groups of 1,000, FULL, through the actor, an event",
+                "one event, FULL, waiting for the commit: p50 beside one fdatasync",
+                "replay",
+                "verify of 100,000 events",
+                "a whole task, committed with FULL and mirrored, 1,000 in flight",
+                "start on 50,000 events, a snapshot, with the interpreter's",
+            },
+        ),
+        (
             "kernel",
             {
                 "a whole task, mirrored, 1,000 in flight",
