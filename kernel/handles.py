@@ -46,6 +46,11 @@ class TaskHandle:
         return f"<TaskHandle {self.id} {self.state}>"
 
     @property
+    def cursor(self) -> int:
+        """A ``seq`` before the run's first event: who reads on from there misses nothing of it."""
+        return self._start
+
+    @property
     def state(self) -> str:
         """submitted, queued, scheduled, running, succeeded, failed or cancelled."""
         if self.ended.settled:
