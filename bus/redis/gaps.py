@@ -1,20 +1,83 @@
-"""Where a reader stands in a kernel's events, and what it missed. Pure."""
+"""Events that did not reach a reader, and where they may still be had."""
 
 from __future__ import annotations
 
-import msgspec
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
 
-__all__ = ["Gap", "missed"]
+from ..errors import Unavailable
+from ..wire import ObservedEvent
+
+__all__ = ["Filled", "Filler", "Gap", "how_to_fill", "missed"]
 
 
-class Gap(msgspec.Struct, frozen=True):
-    """Events that did not reach the reader, ``first`` to ``last``, both included.
+class Filled(list[ObservedEvent]):
+    """The events of a gap that the kernel still has, in order.
 
-    The kernel's journal may still have them.
+    ``lost`` are the ranges, both ends included, that nobody has any more. What is in neither was
+    left out of the mirror on purpose, or is not what the reader asked for.
     """
+
+    def __init__(
+        self, events: Sequence[ObservedEvent] = (), lost: Sequence[tuple[int, int]] = ()
+    ) -> None:
+        super().__init__(events)
+        self.lost = tuple(lost)
+
+
+class Filler(Protocol):
+    """Whoever can ask for what is in a gap; see ``Gap.fill``."""
+
+    kernel: str
+
+    def fill(self, first: int, last: int, timeout: float) -> Filled:
+        """The events of a range."""
+
+
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """Events that did not reach the reader, ``first`` to ``last``, both included."""
 
     first: int
     last: int
+    _filler: Filler | None = field(default=None, repr=False, compare=False)
+
+    def __len__(self) -> int:
+        return self.last - self.first + 1
+
+    def fill(self, timeout: float = 5.0) -> Filled:
+        """Ask the kernel for them; ``timeout`` is in seconds, for all of them together.
+
+        Blocks. Raises ``Unavailable`` when no kernel answers, or it answers too little in time.
+        """
+        return self._source().fill(self.first, self.last, timeout)
+
+    def parts(self, size: int = 1000) -> Iterator[Gap]:
+        """The same gap in pieces of at most ``size`` events, for one that is too long to hold."""
+        for first in range(self.first, self.last + 1, size):
+            yield type(self)(first, min(first + size - 1, self.last), self._filler)
+
+    @property
+    def how_to_fill(self) -> str:
+        """Where to ask for the events, for people and for other programs."""
+        return how_to_fill(self._filler.kernel if self._filler else "", self.first, self.last)
+
+    def _source(self) -> Filler:
+        if self._filler is None:
+            raise Unavailable(
+                f"events {self.first} to {self.last}: this gap comes from no reader that could ask"
+                f" for them: {self.how_to_fill}"
+            )
+        return self._filler
+
+
+def how_to_fill(kernel: str, first: int, last: int) -> str:
+    """Where to ask for the events of a range, in one line."""
+    page = f"`retinue log --after {first - 1} --before {last + 1}`"
+    http = f"GET /v1/events?from={first}&follow=false"
+    named = f" of kernel {kernel}" if kernel else ""
+    return f"ask the journal{named}: gap.fill() in Python, {http} on the daemon, or {page}"
 
 
 def missed(cursor: int | None, previous: int) -> Gap | None:

@@ -4,33 +4,33 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterable, Iterator
-from fnmatch import fnmatchcase
-from typing import Any, Literal, Self
-
-import redis
+from typing import Literal, Self
 
 from ..clock import Clock, SystemClock
-from ..errors import InvalidInput
-from ..topics import check_kernel_name, journal_key, stream
-from ..wire import ObservedEvent, parse
+from ..errors import Unavailable
+from ..topics import stream
+from ..wire import ObservedEvent
 from .access import Access
-from .client import naming, reading_client, redacted
-from .gaps import Gap, missed
+from .client import COMMAND_TIMEOUT, connection, naming, redacted
+from .exchange import Line, Steps, T
+from .fill import FillClient
+from .following import BLOCK, Following, State
+from .gaps import Gap
+from .wanted import Wanted
 
 __all__ = ["Gap", "ObservedEvent", "Subscriber"]
-
-_BLOCK = 1.0
-"""Seconds that one read may block; between reads the reader sees whether the journal changed."""
-_PAGE = 500
-_FIRST_DELAY, _LONGEST_DELAY = 0.05, 1.0
 
 
 class Subscriber:
     """Follows a kernel's stream. Used by one thread at a time.
 
-    The stream holds every mirrored event before its channel does, so following it alone gives
-    each event once and in order, without a subscription that a slow reader would lose.
+    The stream holds every mirrored event before its channel does, and a read that blocks on it
+    returns sooner than redis-py gives a message of a channel. So following it alone gives each
+    event once and in order, without a subscription that a slow reader would lose.
     A lost connection is made again, with back-off, from where the reader stands.
+
+    A user of Redis that may not read the stream, but the channels of one run, follows those:
+    ``run`` has to be given. After each new connection there is then a gap, if anything happened.
     """
 
     def __init__(
@@ -41,26 +41,29 @@ class Subscriber:
         run: str | None = None,
         types: Iterable[str] | None = None,
         *,
-        clock: Clock | None = None,
+        name: str = "",
         access: Access | None = None,
+        clock: Clock | None = None,
     ) -> None:
         """Choose where to begin and what to give.
 
         ``start``: events from now on, from the first that Redis has, or after the ``seq`` that
-        was seen last (0: all there ever were). ``types`` are globs such as ``tool.*``.
+        was seen last (0: all there ever were). ``types`` are globs such as ``tool.*``. A reader
+        with a ``name`` notes its cursor in Redis, so that the kernel says so before it trims what
+        this one has not read; see ``forget``.
+        Raises ``InvalidInput`` for a start that is none, ``ConfigError`` for a malformed URL.
         """
         self._url = url
-        self._stream = stream(check_kernel_name(kernel))
-        self._key = journal_key(kernel)
-        self._start = _checked(start)
-        self._run = run
-        self._types = tuple(types or ())
         self._clock = clock or SystemClock()
-        self._client: redis.Redis = reading_client(url, _BLOCK, slot=self._stream, access=access)
-        self._journal: bytes | None = None
-        self._cursor: int | None = None
+        wanted = Wanted(run, types)
+        self._following = Following(kernel, start, wanted, name, self._clock)
         self._closed = threading.Event()
-        self._fetching = threading.Lock()
+        self._stepping = threading.Lock()
+        self._place = stream(kernel)
+        open_one = connection(url, BLOCK + COMMAND_TIMEOUT, slot=self._place, access=access)
+        self._line = Line(lambda: open_one, self._closed)
+        self._filler = FillClient(url, kernel, wanted, access, self._clock)
+        self._opened = False
 
     def __enter__(self) -> Self:
         self.open()
@@ -70,106 +73,94 @@ class Subscriber:
         self.close()
 
     def __repr__(self) -> str:
-        return f"<Subscriber {self._stream} at {self._cursor} on {redacted(self._url)}>"
+        return f"<Subscriber {self._place} at {self.cursor} {self.state} on {redacted(self._url)}>"
 
     @property
     def cursor(self) -> int | None:
         """The ``seq`` seen last, to begin after it another time; ``None`` before the first."""
-        return self._cursor
+        return self._following.cursor
+
+    @property
+    def live(self) -> bool:
+        """Whether the reader has all that the kernel published, and the kernel was heard lately.
+
+        As of the last look: about a second ago while it is read, and never true of a reader that
+        has not been read for 3 s. Any thread.
+        """
+        return self.state == "live"
+
+    @property
+    def state(self) -> State:
+        """``live``, ``behind``, ``silent`` (Redis is there, and no kernel is heard) or ``disconnected``."""
+        return self._following.state
+
+    @property
+    def problem(self) -> str:
+        """Why the last attempt to read failed; empty while all is well."""
+        return self._following.problem
+
+    @property
+    def skipped(self) -> int:
+        """Entries of the stream that could not be read as an event of the kernel's."""
+        return self._following.skipped
 
     def open(self) -> None:
         """Connect and find the place to begin; raises ``Unavailable`` when Redis is away."""
         with naming(self._url):
-            self._journal = self._get_journal()
-            top = self._top()
-        if self._start == "now":
-            self._cursor = top
-        elif isinstance(self._start, int):
-            self._cursor = self._start
+            self._run(self._following.open())
+        self._opened = True
 
     def close(self) -> None:
         """End a ``read`` that is under way, within about a second, and disconnect. Any thread."""
         self._closed.set()
-        with self._fetching:
-            self._client.connection_pool.disconnect()
+        with self._stepping:
+            try:
+                with naming(self._url):
+                    self._line.run(self._following.farewell())
+            except Unavailable:
+                pass  # a named reader's last note is a second old then
+            finally:
+                self._line.drop()
 
     def read(self, timeout: float | None = None) -> Iterator[ObservedEvent | Gap]:
         """Yield events and gaps as they come; ends after ``timeout`` seconds of silence.
 
         ``None`` waits for ever. The caller may stop early and read on later. A gap is given to
-        every reader, whatever it filters by: nobody knows what was in it.
+        every reader, whatever it filters by: nobody knows what was in it. Redis being away is
+        silence: see ``state``.
         """
-        delay = _FIRST_DELAY
+        if not self._opened:
+            self.open()
         quiet_since = self._clock.monotonic()
         while not self._closed.is_set():
-            left = _left(timeout, quiet_since, self._clock.monotonic())
-            try:
-                with self._fetching:
-                    entries = self._fetch(min(_BLOCK, left))
-                delay = _FIRST_DELAY
-            except redis.RedisError:
-                self._closed.wait(min(delay, left))
-                delay = min(2 * delay, _LONGEST_DELAY)
-                entries = []
-            for item in self._items(entries):
-                yield item
+            while (item := self._following.take()) is not None:
+                yield self._bound(item)
                 quiet_since = self._clock.monotonic()
-            if not entries and left <= 0:
+            left = _left(timeout, quiet_since, self._clock.monotonic())
+            self._run(self._following.fetch(left))
+            if left <= 0 and not self._following.has_items:
                 return
 
-    def _fetch(self, block: float) -> list[tuple[bytes, dict[bytes, bytes]]]:
-        """The entries after the cursor; waits ``block`` seconds for the first."""
-        if self._closed.is_set():
-            return []
-        after = f"{self._cursor or 0}-0"
-        milliseconds = max(1, round(block * 1000))
-        reply: Any = self._client.xread({self._stream: after}, count=_PAGE, block=milliseconds)
-        if reply:
-            return list(reply[0][1])
-        self._follow_journal()
-        return []
+    def whole(self, event: ObservedEvent, timeout: float = 5.0) -> ObservedEvent:
+        """The event with its body, where that was too large to be sent along.
 
-    def _items(
-        self, entries: list[tuple[bytes, dict[bytes, bytes]]]
-    ) -> Iterator[ObservedEvent | Gap]:
-        for _, fields in entries:
-            event = parse(fields[b"event"])
-            if gap := missed(self._cursor, event.previous):
-                self._cursor = gap.last  # the caller may stop between the gap and the event
-                yield gap
-            self._cursor = event.seq
-            if self._wants(event):
-                yield event
+        Asks the kernel; ``timeout`` is in seconds. Raises ``NotFound`` when the kernel does not
+        have it any more, and ``Unavailable`` when none answers.
+        """
+        return self._filler.whole(event, timeout) if event.dataref else event
 
-    def _wants(self, event: ObservedEvent) -> bool:
-        if self._run is not None and event.run != self._run:
-            return False
-        return not self._types or any(fnmatchcase(event.type, glob) for glob in self._types)
+    def forget(self) -> None:
+        """Take a named reader off the kernel's list: it will not come back for what it has not read."""
+        with naming(self._url):
+            self._run(self._following.forget())
 
-    def _follow_journal(self) -> None:
-        """Begin anew when the kernel began a new journal, whose numbers start again."""
-        journal = self._get_journal()
-        if journal is None or journal == self._journal:
-            return
-        top = self._top()
-        if self._cursor is not None and top < self._cursor:
-            self._cursor = 0
-        self._journal = journal
+    def _run(self, steps: Steps[T]) -> T | None:
+        with self._stepping:
+            return None if self._closed.is_set() else self._line.run(steps)
 
-    def _get_journal(self) -> bytes | None:
-        found: Any = self._client.get(self._key)
-        return found if isinstance(found, bytes) else None
-
-    def _top(self) -> int:
-        last: Any = self._client.xrevrange(self._stream, count=1)
-        return int(last[0][0].partition(b"-")[0]) if last else 0
-
-
-def _checked(start: Literal["now", "first"] | int) -> Literal["now", "first"] | int:
-    if start in ("now", "first") or (isinstance(start, int) and start >= 0):
-        return start
-    raise InvalidInput(f"start {start!r}: use 'now', 'first' or the seq that was seen last")
+    def _bound(self, item: ObservedEvent | Gap) -> ObservedEvent | Gap:
+        return Gap(item.first, item.last, self._filler) if isinstance(item, Gap) else item
 
 
 def _left(timeout: float | None, since: float, now: float) -> float:
-    return _BLOCK if timeout is None else timeout - (now - since)
+    return BLOCK if timeout is None else timeout - (now - since)

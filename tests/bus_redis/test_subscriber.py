@@ -6,6 +6,7 @@ import os
 import signal
 
 import pytest
+from msgspec.structs import replace
 
 from retinue.bus.errors import InvalidInput, Unavailable
 from retinue.bus.redis.client import command_client
@@ -107,7 +108,7 @@ def test_a_reader_of_an_ended_journal_goes_over_to_the_kernels_new_one(server, k
     old.disconnect()
     with Subscriber(server.url, kernel) as reader:
         new = Publisher(server.url, kernel, "journal-2")
-        new.publish(make_events(1, 2))
+        new.publish(_later(make_events(1, 2)))
         assert _take(reader, 2) == [1, 2]
         new.close()
 
@@ -183,6 +184,14 @@ def _take(reader, count):
         if len(taken) == count:
             break
     return taken
+
+
+def _later(events):
+    """Of another boot of the kernel: each has an id of its own, and a later time."""
+    return [
+        replace(e, envelope=replace(e.envelope, id=f"later-{e.id}", time=e.time + 60))
+        for e in events
+    ]
 
 
 def _published(publisher, events):
