@@ -9,6 +9,7 @@ import msgspec
 __all__ = [
     "AgentView",
     "BusView",
+    "JournalView",
     "PluginView",
     "RunView",
     "StatusView",
@@ -96,8 +97,33 @@ class BusView(msgspec.Struct, frozen=True):
     refilled: int = 0
 
 
+class JournalView(msgspec.Struct, frozen=True):
+    """What the journal keeps: the events ``first`` to ``last``, in a ``file`` or in ``memory``.
+
+    ``bytes`` is the file's size without its log, ``free_bytes`` what of it is empty. The bounds are 0
+    where there is none; ``held_by`` names what kept the last trim from them, ``readers`` maps each
+    registered reader to the last ``seq`` that it has, ``trouble`` says why the last trim was given up.
+    """
+
+    kind: str
+    first: int
+    last: int
+    bytes: int = 0
+    free_bytes: int = 0
+    max_age: float = 0.0
+    max_events: int = 0
+    max_bytes: int = 0
+    held_by: tuple[str, ...] = ()
+    readers: dict[str, int] = {}
+    trouble: str = ""
+
+
 class StatusView(msgspec.Struct, frozen=True):
-    """The kernel at a glance. ``journal`` is what keeps it from writing, and empty when it is well."""
+    """The kernel at a glance.
+
+    ``journal`` is what keeps the kernel from writing, and empty when it is well; ``kept`` is what the
+    journal holds.
+    """
 
     name: str
     version: str
@@ -114,3 +140,5 @@ class StatusView(msgspec.Struct, frozen=True):
     dead_letters: int
     journal: str
     actors: list[dict[str, Any]]
+    listen: str = ""
+    kept: JournalView | None = None

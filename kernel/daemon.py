@@ -18,6 +18,7 @@ from retinue.bus.redact import Secrets
 from . import logs
 from .folder import StateFolder, folder_of
 from .known_secrets import register_known
+from .listening import listen_tcp
 from .systemd import notify
 from .text import duration
 from .unix_socket import listen
@@ -50,6 +51,7 @@ class Daemon:
         self._folder = StateFolder(folder_of(config, environ))
         self._wake = _Wake()
         self._stopping = threading.Event()
+        self._address = ""
 
     def run(self, ready: Callable[[dict[str, Any]], None]) -> None:
         """Serve until a stop; ``ready`` is called once requests are answered, with what to say.
@@ -79,14 +81,18 @@ class Daemon:
             config.name, state_dir=self._folder.path, config=config, secrets=self.secrets
         )
         listener = stack.enter_context(listen(self._folder.socket))
+        observers = stack.enter_context(listen_tcp(config.listen)) if config.listen else None
         stack.callback(kernel.close, drain=0.0, reason="the daemon could not start")
         kernel.start()
         log = logs.EventLog(kernel, self._config.log.level)
         log.start()
         stack.callback(log.close)
-        api = server(kernel, listener, self._asked_to_stop)
+        api = server(kernel, listener, self._asked_to_stop, observers)
         api.start()
         stack.callback(api.close)
+        self._address = api.address
+        if api.address:
+            logger.info("every user of this machine can read events at http://{}", api.address)
         return kernel
 
     def _asked_to_stop(self, reason: str) -> None:
@@ -103,6 +109,7 @@ class Daemon:
             "pid": os.getpid(),
             "socket": str(self._folder.socket),
             "redis": bus.server or bus.state,
+            **({"listen": self._address} if self._address else {}),
         }
 
     def _stop(self, kernel: Kernel, reason: str) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from starlette.applications import Starlette
@@ -13,18 +13,38 @@ from starlette.routing import Route as StarletteRoute
 
 from retinue.bus.errors import InvalidInput, NotFound
 
-from . import agents, asking, elements, status, tasks
+from . import agents, asking, elements, events, status, tasks
 from .events import EventStreams
-from .router import Lanes, mounted, problem_response
+from .gate import Authorise, Gate, anyone_here, names_of
+from .live.hub import Hub
+from .router import Lanes, Route, mounted, problem_response
+from .sockets import Sockets
 
 if TYPE_CHECKING:
     from ..kernel import Kernel
 
-__all__ = ["build"]
+__all__ = ["build", "build_for_observers"]
 
 
-def build(kernel: Kernel, streams: EventStreams, stop: Callable[[str], None]) -> Starlette:
-    """The application. ``stop`` begins the daemon's stop; every call may come from any thread."""
+def build(kernel: Kernel, hub: Hub, stop: Callable[[str], None], address: str) -> Starlette:
+    """The application. ``stop`` begins the daemon's stop; every call may come from any thread.
+
+    ``address`` is where observers reach it over TCP, or empty.
+    """
+    table = [*status.routes(stop, address), *tasks.ROUTES, *agents.ROUTES, *elements.ROUTES]
+    table += [*asking.ROUTES, *events.ROUTES]
+    return _application(kernel, hub, table)
+
+
+def build_for_observers(
+    kernel: Kernel, hub: Hub, host: str, port: int, authorise: Authorise = anyone_here
+) -> Gate:
+    """What can be read, and nothing that changes anything, for clients over TCP."""
+    table = [status.HEALTH, *events.ROUTES]
+    return Gate(_application(kernel, hub, table), names_of(host, port), authorise)
+
+
+def _application(kernel: Kernel, hub: Hub, table: Sequence[Route]) -> Starlette:
     made: list[Lanes] = []
 
     def lanes() -> Lanes:
@@ -32,12 +52,12 @@ def build(kernel: Kernel, streams: EventStreams, stop: Callable[[str], None]) ->
             made.append(Lanes())
         return made[0]
 
-    table = [*status.routes(stop), *tasks.ROUTES, *agents.ROUTES, *elements.ROUTES]
-    table += asking.ROUTES
+    streams = EventStreams(hub)
     return Starlette(
         routes=[
-            *mounted(table, kernel, kernel.config.limits.input_bytes, lanes),
             StarletteRoute("/v1/events", streams.answer, methods=["GET"]),
+            *mounted(table, kernel, kernel.config.limits.input_bytes, lanes),
+            *Sockets(hub).routes(),
         ],
         exception_handlers={404: _no_such_path, 405: _no_such_method},
     )

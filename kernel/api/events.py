@@ -1,126 +1,120 @@
-"""The events as a stream of JSON lines, live or from a cursor."""
+"""``GET /v1/events``: the events as JSON lines or server-sent events, live or from a cursor."""
 
 from __future__ import annotations
 
-import threading
-from collections.abc import AsyncIterator, Callable, Iterator
-from typing import TYPE_CHECKING, Literal
+from typing import Annotated, Any
 
 import msgspec
+from msgspec import Meta
 from starlette.requests import Request
-from starlette.responses import Response, StreamingResponse
+from starlette.responses import Response
 
-from retinue.bus.envelope import Event
-from retinue.bus.errors import InvalidInput, MailboxFull
-from retinue.bus.journal import Filter
+from retinue.bus.errors import InvalidInput, KernelClosed, MailboxFull, NotFound
 from retinue.bus.wire import EventEncoder
 
+from .live.hub import Hub
+from .live.views import Lines, ServerSent, View
+from .live.wanted import Wanted
+from .live.watch import Terms, Watch
 from .problems import problem_of
-from .pump import Pump
-from .router import Query, parsed_query, problem_response
+from .router import Call, Query, Route, parsed_query, problem_response
+from .streaming import Stream
 
-if TYPE_CHECKING:
-    from ..kernel import Kernel
+__all__ = ["ROUTES", "Cursor", "EventStreams", "Rate", "after"]
 
-__all__ = ["EventStreams"]
-
-_MAX_STREAMS = 64
-Start = Literal["now", "start"] | int
+_DIGITS = 18  # of the largest number that a journal can hold
+Rate = Annotated[float, Meta(gt=0, le=100_000)]
 
 
 class Cursor(Query, frozen=True):
-    """Where to begin, what to leave out, and whether to go on once all was read.
+    """Where to begin, what to leave out, and how to go on.
 
-    ``from`` is ``now``, ``start`` or the first ``seq`` that is wanted; ``type`` is a glob and
-    may come several times.
+    ``from`` is ``now``, ``start`` or the first ``seq`` that is wanted, ``to`` the last one; ``type``
+    is a glob and may come several times. ``follow``: go on once all was read. ``rate`` is how many
+    events a second are sent at most. ``slow`` says what happens to a client that reads too slowly:
+    with ``wait`` it falls behind and misses nothing, with ``drop`` its oldest events go, and a gap
+    tells which; JSON lines wait by default, server-sent events drop. With ``named=false`` the latter
+    have no ``event`` field, and a browser's ``onmessage`` gets them all.
     """
 
     start: str = msgspec.field(name="from", default="now")
+    to: Annotated[int, Meta(ge=1)] | None = None
     run: str = ""
     task: str = ""
     agent: str = ""
     type: tuple[str, ...] = ()
     follow: bool = True
+    slow: str | None = None
+    rate: Rate | None = None
+    named: bool = True
 
 
 class EventStreams:
-    """Answers ``GET /v1/events``. Each line is an event, a problem, or empty: a heartbeat."""
+    """Answers ``GET /v1/events``."""
 
-    def __init__(self, kernel: Kernel, limit: int = _MAX_STREAMS) -> None:
-        """``limit`` is how many clients may follow at once."""
-        self._kernel = kernel
-        self._limit = limit
-        self._lock = threading.Lock()
-        self._open: set[Pump] = set()
-        self._closed = False
+    def __init__(self, hub: Hub) -> None:
+        """All clients of ``hub`` share its bounds."""
+        self._hub = hub
 
     async def answer(self, request: Request) -> Response:
         """The stream, or the problem that keeps it from starting."""
         try:
-            cursor = parsed_query(request, Cursor)
-            after = _after(cursor.start)
-            self._check_room()
-        except (InvalidInput, MailboxFull) as error:
+            return self._stream(request, parsed_query(request, Cursor))
+        except (InvalidInput, MailboxFull, KernelClosed) as error:
             return problem_response(error)
-        return StreamingResponse(self._chunks(cursor, after), media_type="application/x-ndjson")
 
-    def close(self) -> None:
-        """End every stream, and let no other begin."""
-        with self._lock:
-            self._closed = True
-            pumps = list(self._open)
-        for pump in pumps:
-            pump.stop()
+    def _stream(self, request: Request, cursor: Cursor) -> Response:
+        sent = "text/event-stream" in request.headers.get("accept", "")
+        view: View = ServerSent(cursor.named) if sent else Lines()
+        wanted = Wanted(cursor.run, cursor.task, cursor.agent, cursor.type)
+        begin = after(cursor.start, self._hub)
+        if sent and (last := request.headers.get("last-event-id", "")):
+            begin = _last_event(last)
+        watch = Watch(self._hub, wanted, view, begin, self._terms(cursor, waits=not sent))
+        kind = "text/event-stream" if sent else "application/x-ndjson"
+        return Stream(watch, kind)
 
-    async def _chunks(self, cursor: Cursor, after: Start) -> AsyncIterator[bytes]:
-        """Begins with its first chunk: a response that nobody came to read has taken nothing."""
-        pump = Pump(_events(self._kernel, cursor, after), _encoder(self._kernel.name), _last_line)
-        with self._lock:
-            self._open.add(pump)
-            if self._closed:
-                pump.stop()
-        try:
-            async for chunk in pump.chunks():
-                yield chunk
-        finally:
-            pump.stop()
-            with self._lock:
-                self._open.discard(pump)
-
-    def _check_room(self) -> None:
-        with self._lock:
-            if len(self._open) >= self._limit:
-                raise MailboxFull(f"{self._limit} clients already follow the events: end one first")
+    def _terms(self, cursor: Cursor, *, waits: bool) -> Terms:
+        if cursor.slow not in (None, "wait", "drop"):
+            raise InvalidInput(f"slow={cursor.slow}: give wait or drop")
+        end = cursor.to
+        if not cursor.follow:
+            last = self._hub.feed.store.last
+            end = last if end is None else min(end, last)
+        return Terms(waits if cursor.slow is None else cursor.slow == "wait", end, cursor.rate)
 
 
-def _events(kernel: Kernel, cursor: Cursor, after: Start) -> Iterator[Event | None]:
-    only = Filter(cursor.run, cursor.task, cursor.agent, cursor.type)
-    return kernel.events(after=after, only=only, follow=cursor.follow)
-
-
-def _encoder(kernel: str) -> Callable[[Event], bytes]:
-    """One stream's: each event names the one that this stream sent before it."""
-    encode = EventEncoder(kernel).encode
-    previous = 0
-
-    def line(event: Event) -> bytes:
-        nonlocal previous
-        data = encode(event, previous)
-        previous = event.seq
-        return data
-
-    return line
-
-
-def _after(start: str) -> Start:
+def after(start: str, hub: Hub) -> int:
+    """The ``seq`` behind which a client begins that asks for ``from=START``."""
+    store = hub.feed.store
     if start == "now":
-        return "now"
+        return store.last
     if start == "start":
-        return "start"
-    if not start.isascii() or not start.isdigit() or int(start) < 1:
-        raise InvalidInput(f"from={start}: give now, start, or a sequence number from 1 upwards")
-    return int(start) - 1
+        return store.first - 1
+    return _number(f"from={start}", start, 1, "now, start, or a sequence number from 1 upwards") - 1
 
 
-def _last_line(error: Exception) -> bytes:
-    return msgspec.json.encode({"problem": problem_of(error)})
+def show(call: Call) -> Any:
+    """One event, whole: 404 for one that is still to come, 410 for one that was trimmed."""
+    seq = _number("an event's number", call.params["seq"], 1, "a whole number from 1 upwards")
+    store = call.kernel.feed.store
+    if seq > store.last:
+        raise NotFound(f"there is no event {seq} yet: the newest is {store.last}")
+    event = next(store.read(seq - 1, limit=1), None)
+    if event is None or event.seq != seq:
+        gone = f"event {seq} is no longer kept: the journal begins at {store.first}"
+        return problem_of(NotFound(gone), 410)
+    return msgspec.Raw(EventEncoder(call.kernel.name).encode(event, seq - 1))
+
+
+def _last_event(given: str) -> int:
+    return _number(f"Last-Event-ID: {given[:40]}", given, 0, "the id of an event that you got")
+
+
+def _number(what: str, given: str, least: int, rule: str) -> int:
+    if not given.isascii() or not given.isdigit() or len(given) > _DIGITS or int(given) < least:
+        raise InvalidInput(f"{what[:80]}: give {rule}")
+    return int(given)
+
+
+ROUTES = (Route("GET", "/v1/events/{seq}", show),)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeVar, get_origin,
 
 import msgspec
 from anyio import CapacityLimiter, to_thread
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import ClientDisconnect, HTTPConnection, Request
 from starlette.responses import Response
 from starlette.routing import Route as StarletteRoute
 
@@ -154,7 +154,7 @@ def _parsed_body(data: bytes, kind: type[Body]) -> Body:
         raise InvalidInput(f"the request's body: {error}") from error
 
 
-def parsed_query(request: Request, kind: type[Q]) -> Q:
+def parsed_query(request: HTTPConnection, kind: type[Q]) -> Q:
     """The query as a struct; a tuple's name may come several times. Raises ``InvalidInput``."""
     hints = get_type_hints(kind)
     names = dict(zip(kind.__struct_encode_fields__, kind.__struct_fields__, strict=True))

@@ -13,7 +13,7 @@ from retinue.bus.views import StatusView
 from .router import Answer, Body, Call, Route
 from .tasks import Reason
 
-__all__ = ["routes"]
+__all__ = ["HEALTH", "routes"]
 
 Count = Annotated[int, Meta(ge=1)]
 
@@ -27,31 +27,32 @@ class Scheduler(Body, frozen=True):
     paused: bool | None = None
 
 
-def status(call: Call) -> StatusView:
-    """The kernel at a glance."""
-    return call.kernel.status()
-
-
 def healthy(call: Call) -> dict[str, Any]:
     """That requests are answered, and nothing more."""
     return {"ok": True, "name": call.kernel.name}
 
 
-def schedule(call: Call) -> StatusView:
-    """Swap the policy or the caps while the kernel runs."""
-    call.kernel.configure_scheduler(**msgspec.structs.asdict(call.body))
-    return status(call)
+HEALTH = Route("GET", "/healthz", healthy)
 
 
-def routes(stop: Callable[[str], None]) -> tuple[Route, ...]:
-    """``stop`` begins the daemon's stop and returns at once."""
+def routes(stop: Callable[[str], None], address: str = "") -> tuple[Route, ...]:
+    """``stop`` begins the daemon's stop and returns at once; ``address`` is for observers over TCP."""
+
+    def status(call: Call) -> StatusView:
+        """The kernel at a glance."""
+        return msgspec.structs.replace(call.kernel.status(), listen=address)
+
+    def schedule(call: Call) -> StatusView:
+        """Swap the policy or the caps while the kernel runs."""
+        call.kernel.configure_scheduler(**msgspec.structs.asdict(call.body))
+        return status(call)
 
     def ask_to_stop(call: Call) -> Answer:
         stop(call.body.reason)
         return Answer(202, {"stopping": True})
 
     return (
-        Route("GET", "/healthz", healthy),
+        HEALTH,
         Route("GET", "/v1/status", status),
         Route("POST", "/v1/scheduler", schedule, body=Scheduler),
         Route("POST", "/v1/stop", ask_to_stop, body=Reason),

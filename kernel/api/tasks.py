@@ -66,8 +66,17 @@ class Reason(Body, frozen=True):
     reason: str = "asked for by an operator"
 
 
+class Accepted(TaskView, frozen=True):
+    """A task, and a ``cursor``: the ``seq`` before the first event of its run, for who follows."""
+
+    cursor: int = 0
+
+
 def submit(call: Call) -> Answer:
-    """202 with the accepted task, or 200 with the ended one when it ended within ``wait``."""
+    """202 with the accepted task, or 200 with the ended one when it ended within ``wait``.
+
+    Its ``cursor`` is a ``seq`` before the run's first event: ``Last-Event-ID``, or ``from`` plus one.
+    """
     asked: Submit = call.body
     handle = call.kernel.submit(
         asked.agent,
@@ -133,7 +142,8 @@ def _after(call: Call, handle: TaskHandle) -> Answer:
             status = 200
         except DeadlineExceeded:
             status = 202
-    return Answer(status, call.kernel.task(handle.id))
+    view = call.kernel.task(handle.id)
+    return Answer(status, Accepted(**msgspec.structs.asdict(view), cursor=handle.cursor))
 
 
 ROUTES = (

@@ -20,7 +20,7 @@ __all__ = ["command"]
 @click.option("--name", help="The kernel's name, part of its channels and its folder.  [main]")
 @click.option("--redis", metavar="URL|auto|none", help="Where events are mirrored to.  [auto]")
 @click.option("--drain", metavar="SECONDS", help="How long a stop waits for running tasks.  [10]")
-@click.option("--listen", metavar="HOST:PORT", hidden=True)
+@click.option("--listen", metavar="HOST:PORT", help="Where programs of this machine read events.")
 @click.option("--log-level", metavar="LEVEL", help="debug, info, warning or error.  [info]")
 @click.option("--log-format", metavar="FORMAT", help="human or json.  [human]")
 @common
@@ -34,6 +34,7 @@ def command(cli: Cli, log_level: str | None, log_format: str | None, **flags: An
     Examples:
       retinue run
       retinue run --name lab --redis redis://localhost:6379
+      retinue run --listen 127.0.0.1:8787
       RETINUE_PLUGINS_FILES_ROOTS='["/srv/docs"]' retinue run --log-format json
     """
     from .. import logs
@@ -55,5 +56,6 @@ def _ready(cli: Cli, about: dict[str, Any]) -> None:
             json_line(about)
         else:
             said = f"{about['name']} is ready: pid {about['pid']}, {about['socket']}, "
-            click.echo(one_line(f"{said} redis: {about['redis']}"))
+            said += f"http://{about['listen']}, " if "listen" in about else ""
+            click.echo(one_line(f"{said}redis: {about['redis']}"))
         sys.stdout.flush()

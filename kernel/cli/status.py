@@ -38,6 +38,7 @@ def _fields(view: StatusView) -> list[tuple[str, object]]:
         ("scheduler", view.policy + (", paused" if view.paused else "")),
         ("events", view.events),
         ("mirror", _mirror(view.bus)),
+        ("listens on", view.listen and f"http://{view.listen}"),
         ("dead letters", view.dead_letters or ""),
     ]
 

@@ -1,0 +1,1 @@
+"""Live events for clients of the HTTP server: one reading of the journal, many bounded clients."""

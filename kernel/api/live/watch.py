@@ -1,0 +1,295 @@
+"""One client's way through the events: what it missed, then what comes, in bounded memory."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import TYPE_CHECKING, NamedTuple
+
+import msgspec
+from anyio import to_thread
+
+from retinue.bus.envelope import Event
+from retinue.bus.journal import Filter
+from retinue.bus.wire import EventEncoder
+
+from .backlog import Backlog, Chunk
+from .bucket import Bucket
+from .group import Group, chunks_of
+from .pages import Page, read_page
+from .shared import Shared
+from .speakers import Speaker
+from .views import Gap, View
+from .wanted import Wanted
+
+if TYPE_CHECKING:
+    from .hub import Hub
+
+__all__ = ["Terms", "Watch"]
+
+MAX_EVENTS = 1024
+MAX_BYTES = 128 * 1024
+_PIECE = 64 * 1024
+_NEAR = 256  # events that are encoded on the loop, and not on a reader's thread
+_PRIME = 2048  # events before the cursor that a dialect hears, so that it knows what is under way
+
+
+class Terms(msgspec.Struct, frozen=True):
+    """How a client is served. ``waits``: it falls behind and misses nothing, instead of a gap.
+
+    ``end`` is the last ``seq`` that it wants, ``rate`` the events a second that it takes at most.
+    """
+
+    waits: bool = False
+    end: int | None = None
+    rate: float | None = None
+    max_events: int = MAX_EVENTS
+    max_bytes: int = MAX_BYTES
+
+
+class Watch:
+    """Asked for one piece of bytes after the other with ``next``. Belongs to the loop's thread."""
+
+    def __init__(self, hub: Hub, wanted: Wanted, view: View, after: int, terms: Terms) -> None:
+        """Begins behind ``after``; raises ``MailboxFull``. ``close`` it."""
+        self.wanted = wanted
+        self.view = view
+        self.cursor = after
+        """All that is wanted up to this ``seq`` was given out by ``next``."""
+        self.group: Group | None = None
+        self.backlog = Backlog(terms.max_events, terms.max_bytes)
+        self.abort: Callable[[], None] | None = None
+        """Cuts the connection, whatever still waits to be sent."""
+        self._hub = hub
+        self._terms = terms
+        self._encode = EventEncoder(hub.name).encode
+        self._loop = asyncio.get_running_loop()
+        self._wake = asyncio.Event()
+        self._bucket = _bucket(terms.rate, self._loop.time())
+        self._writing_since: float | None = None
+        self._last = self._loop.time()
+        self._opening = view.opening()
+        self._speaker = _speaker(view)
+        self._reading: asyncio.Task[_Read] | None = None
+        self._closed = False
+        hub.add(self)
+
+    # ------------------------------------------------------------------ what its client gets
+
+    async def next(self) -> bytes | None:
+        """The next bytes, as soon as there are any; ``None`` when no more will come."""
+        self._writing_since = None
+        data, self._opening = self._opening, b""
+        while not data:
+            if self._closed or self._is_done():
+                return None
+            if self.group is not None or self.backlog:
+                data = await self._from_backlog()
+            else:
+                data = await self._from_journal()
+        self._last = self._writing_since = self._loop.time()
+        return data
+
+    def close(self) -> None:
+        """Let go of everything. Safe to repeat."""
+        self.finish()
+        self._part()
+        self._hub.remove(self)
+        self.backlog.clear()
+        if self._reading is not None:
+            self._reading.cancel()
+
+    # ------------------------------------------------------------------ what the hub does with it
+
+    def offer(self, chunks: list[Chunk]) -> None:
+        """Take what comes live; who waits goes back to the journal before anything is dropped."""
+        for chunk in chunks:
+            if not self.backlog.put(chunk) and self._terms.waits:
+                self.fall_back()
+                return
+        self._wake.set()
+
+    def show(self, chunk: Chunk) -> None:
+        """Take a state, in place of the one before."""
+        self.backlog.put(chunk)
+        self._wake.set()
+
+    def tell(self, data: bytes) -> None:
+        """Say something that is about no event."""
+        self.backlog.put(Chunk("note", 0, 0, 0, data))
+        self._wake.set()
+
+    def fall_back(self) -> None:
+        """Go on from the journal, at what was given out last."""
+        self._part()
+        self.backlog.clear()
+        self._speaker = _speaker(self.view)
+        self._wake.set()
+
+    def wake(self) -> None:
+        """There may be more, or the end."""
+        self._wake.set()
+
+    def finish(self) -> None:
+        """No more is to be given out."""
+        self._closed = True
+        self._wake.set()
+
+    def stalled(self, now: float, after: float) -> bool:
+        """Whether what it was given has not been read for so long."""
+        return self._writing_since is not None and now - self._writing_since > after
+
+    def cut(self) -> None:
+        """Hang up."""
+        self.close()
+        if self.abort is not None:
+            self.abort()
+
+    def beat(self, now: float) -> None:
+        """Send a heartbeat if it is time for one, and nothing else waits."""
+        idle = self._writing_since is None and not self.backlog
+        if self.view.beat and idle and now - self._last >= self.view.beat:
+            position = self.cursor if self.group is None else self._hub.position
+            data = self.view.heartbeat(position)
+            self.backlog.put(Chunk("note", position, position, 0, data))
+            self._wake.set()
+
+    # ------------------------------------------------------------------ live
+
+    async def _from_backlog(self) -> bytes:
+        if not self.backlog or await self._paused():
+            if not self.backlog:
+                await self._sleep()
+            return b""
+        missed, chunks = self.backlog.take(_PIECE)
+        self._spend(sum([chunk.events for chunk in chunks]))
+        gap = b""
+        if missed is not None:
+            gap = self._gap(missed.first, missed.last, "slow", missed.events)
+        self.cursor = max([self.cursor, *[chunk.last for chunk in chunks]])
+        return gap + b"".join([chunk.data for chunk in chunks])
+
+    # ------------------------------------------------------------------ behind
+
+    async def _from_journal(self) -> bytes:
+        hub = self._hub
+        if self._reading is None:
+            if self._speaker is not None and not self._speaker.primed:
+                self._reading = self._begin(self._prime)
+            elif self.cursor == hub.position and self._terms.end is None:
+                self._join()
+                return b""
+            elif self.cursor >= hub.position:
+                hub.wait(self)
+                await self._sleep()
+                return b""
+            elif await self._paused():
+                return b""
+        return await self._read()
+
+    async def _read(self) -> bytes:
+        recent = None if self._reading or self._terms.end else self._hub.recent(self.cursor)
+        if recent is not None and len(recent) <= _NEAR:
+            read = self._encoded(Page(recent, self._hub.position, 0))
+        else:
+            if self._reading is None:
+                self._reading = self._begin(self._next_page)
+            await asyncio.wait({self._reading}, timeout=self.view.beat or None)
+            if not self._reading.done():
+                return self.view.heartbeat(self.cursor)
+            read, self._reading = self._reading.result(), None
+        gap = b""
+        if read.lost > self.cursor:
+            gap = self._gap(self.cursor + 1, read.lost, "trimmed", None)
+        self._spend(read.events)
+        self.cursor = max(self.cursor, read.until)
+        return gap + read.data
+
+    def _begin(self, read: Callable[[], _Read]) -> asyncio.Task[_Read]:
+        return asyncio.create_task(to_thread.run_sync(read, limiter=self._hub.lane))
+
+    def _prime(self) -> _Read:
+        """On a reader's thread: have the dialect hear what was before, and say nothing of it."""
+        if self._speaker is not None:
+            after = max(0, self.cursor - _PRIME)
+            self._speaker.hear(self._hub.feed.store.read(after, limit=self.cursor - after))
+        return _Read(b"", 0, self.cursor, 0)
+
+    def _next_page(self) -> _Read:
+        """On a reader's thread."""
+        only = self._filter()
+        go_on = lambda: not self._closed  # noqa: E731
+        return self._encoded(
+            read_page(self._hub.feed.store, self.cursor, only, self._terms.end, go_on)
+        )
+
+    def _encoded(self, page: Page) -> _Read:
+        batch = [self._shared(event) for event in page.events]
+        chunks, _ = chunks_of(batch, self.wanted, self.view, max(self.cursor, page.lost))
+        count = sum([chunk.events for chunk in chunks])
+        return _Read(b"".join([chunk.data for chunk in chunks]), count, page.until, page.lost)
+
+    def _shared(self, event: Event) -> Shared:
+        said = {} if self._speaker is None else {self.view.dialect: self._speaker.say(event)}
+        return Shared(event, self._encode, said)
+
+    def _filter(self) -> Filter | None:
+        """A dialect hears every event of its run: one tells it what another is about."""
+        if not self.view.dialect:
+            return self.wanted.filter()
+        return Filter(run=self.wanted.run) if self.wanted.run else None
+
+    # ------------------------------------------------------------------
+
+    def _join(self) -> None:
+        heard_all = None if self.wanted.run else self._speaker
+        self._speaker = None
+        self.group = self._hub.join(self, heard_all)
+
+    def _part(self) -> None:
+        if self.group is not None:
+            self._hub.part(self, self.group)
+            self.group = None
+
+    def _is_done(self) -> bool:
+        end = self._terms.end
+        if end is not None and self.cursor >= end:
+            return True
+        all_given = self.cursor >= self._hub.position or self.group is not None
+        return self._hub.ended and not self.backlog and all_given
+
+    def _gap(self, first: int, last: int, reason: str, dropped: int | None) -> bytes:
+        fill = f"nobody has them: the journal begins at {last + 1}"
+        if reason == "slow":
+            fill = self.wanted.between(first, last)
+        return self.view.gap(Gap(first, last, reason, dropped, fill))
+
+    async def _paused(self) -> bool:
+        """Whether it had to wait for its rate."""
+        pause = self._bucket.wait(self._loop.time()) if self._bucket is not None else 0.0
+        if pause:
+            await asyncio.sleep(min(pause, 0.5))
+        return pause > 0
+
+    def _spend(self, count: int) -> None:
+        if self._bucket is not None:
+            self._bucket.spend(count, self._loop.time())
+
+    async def _sleep(self) -> None:
+        self._wake.clear()
+        await self._wake.wait()
+
+
+class _Read(NamedTuple):
+    data: bytes
+    events: int
+    until: int
+    lost: int
+
+
+def _speaker(view: View) -> Speaker | None:
+    return Speaker(view.dialect) if view.dialect else None
+
+
+def _bucket(rate: float | None, now: float) -> Bucket | None:
+    return None if rate is None else Bucket(rate, rate, now)
