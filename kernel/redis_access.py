@@ -6,10 +6,11 @@ import os
 from collections.abc import Mapping
 
 from retinue.bus.redis.access import Access, Secret
+from retinue.bus.redis.acl import Dialects
 
 from .config import Config
 
-__all__ = ["access_of"]
+__all__ = ["access_of", "dialects_of"]
 
 
 def access_of(config: Config, environ: Mapping[str, str] = os.environ) -> Access:
@@ -29,3 +30,12 @@ def access_of(config: Config, environ: Mapping[str, str] = os.environ) -> Access
         sentinel_username=said.sentinel_username,
         sentinel_password=Secret(said.sentinel_password_file, said.sentinel_password_env, environ),
     )
+
+
+def dialects_of(config: Config) -> Dialects:
+    """Channels and streams of the dialects that the configuration switches on."""
+    said = config.observers.dialects
+    logs, agents, orchestrator = said.live_logs, said.agent_events, said.orchestrator_events
+    channels = [logs.channel] if logs.enabled or logs.inbound else []
+    channels += [orchestrator.channel] if orchestrator.enabled else []
+    return Dialects(tuple(channels), (agents.key,) if agents.enabled else ())

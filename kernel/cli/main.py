@@ -43,6 +43,7 @@ _COMMANDS = {
     "elements": "Keep, list and show elements.",
     "progressions": "Keep orders of elements.",
     "schema": "Describe the events, for programs that read them.",
+    "redis": "Print the users that a Redis server has to know.",
     "config": "Show the settings, and where they come from.",
     "completion": "Print a script that completes commands in your shell.",
 }
