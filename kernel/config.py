@@ -42,8 +42,12 @@ RedisChoice = Annotated[
         description="none, auto, or a URL such as redis://HOST:PORT or unix:///PATH",
     ),
 ]
-Nowhere = Annotated[
-    str, Meta(max_length=0, description="left out: the API listens on its Unix socket only")
+Address = Annotated[
+    str,
+    Meta(
+        pattern=r"^(\S+:[0-9]{1,5})?\Z",
+        description="HOST:PORT on this machine, such as 127.0.0.1:8787, or left out",
+    ),
 ]
 ChannelName = Annotated[
     str,
@@ -229,14 +233,15 @@ class Config(_Section, frozen=True):
 
     ``redis`` is ``none``, ``auto`` (a server of the kernel's own) or a URL. ``plugins`` maps
     a plugin's name to that plugin's own settings; ``{"enabled": False}`` leaves it out.
-    ``drain`` is how many seconds a stop waits for running tasks.
+    ``drain`` is how many seconds a stop waits for running tasks. ``listen`` is where the daemon lets
+    programs of this machine read events over TCP.
     """
 
     name: Name = "main"
     state_dir: str = ""
     redis: RedisChoice = "none"
     redis_access: RedisAccessConfig = RedisAccessConfig()
-    listen: Nowhere = ""
+    listen: Address = ""
     drain: SecondsOrZero = 10.0
     log: LogConfig = LogConfig()
     scheduler: SchedulerConfig = SchedulerConfig()
