@@ -136,7 +136,8 @@ def _service_and_db(url: str, kind: str, path: str) -> tuple[str, int]:
 def _hosts(url: str, netloc: str, port: int) -> tuple[Host, ...]:
     found = []
     for text in netloc.split(","):
-        host = _HOST.fullmatch(text or "localhost")
+        named = text if text and not text.startswith(":") else f"localhost{text}"
+        host = _HOST.fullmatch(named)
         if not host or int(host["port"] or 1) not in range(1, 65536):
             raise _refusal(url, "a host is not HOST:PORT")
         found.append(Host(host["six"] or unquote(host["name"]), int(host["port"] or port)))
