@@ -1,0 +1,108 @@
+"""What the kernel hears over Redis, as the configuration asks for it; nothing of it is imported without."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from retinue.actors.child_specs import ChildSpec
+from retinue.actors.runtime import ActorRef, System
+from retinue.actors.scribe import Scribe
+from retinue.actors.task_table import TaskTable
+from retinue.bus.errors import ActorDead, RetinueError
+from retinue.bus.journal import EventStore
+
+from .config import Config
+from .redis_access import access_of
+
+if TYPE_CHECKING:
+    from retinue.bus.redis.client import RawConnection
+    from retinue.bus.redis.echoes import Echoes
+    from retinue.bus.redis.listener import Listener
+
+__all__ = ["Hearing"]
+
+_FILL_BYTES = 1024
+_SHUT_TIMEOUT = 1.0
+
+
+class Hearing:
+    """Makes the actors that hear, and has them end in time."""
+
+    def __init__(self, config: Config, system: System, *, redis: bool) -> None:
+        """``redis`` tells whether the kernel publishes to one, and not to a program's own mirror."""
+        self._config = config
+        self._system = system
+        self._listener: Listener | None = None
+        self._shut: Callable[[], None] = lambda: None
+        self.echoes: Echoes | None = None
+        """What is published on a channel that is also listened to; ``None`` when none is."""
+        if redis and config.redis != "none" and config.observers.dialects.live_logs.inbound:
+            from retinue.bus.redis.echoes import Echoes
+
+            self.echoes = Echoes()
+
+    def children(
+        self, url: str, scribe: Scribe, table: TaskTable, store: EventStore
+    ) -> list[ChildSpec]:
+        """The actors, in the order in which they start; ``url`` is where the kernel publishes."""
+        from retinue.actors.bygone import Bygone
+        from retinue.actors.inbound import Door, ListenerActor, TelemetryDesk
+
+        door = Door()
+        listener = self._listener = self._make(url, store)
+        bygone = Bygone(store, table, scribe.ids.boot)
+        self._shut = door.close
+        args = (listener, self._desk, scribe, door, bygone)
+        heard = ChildSpec("listener", ListenerActor, args)
+        if self.echoes is None:
+            return [heard]
+        return [ChildSpec("telemetry", TelemetryDesk, (scribe, table)), heard]
+
+    def shut(self) -> None:
+        """Let in nothing more; what was let in is before the next thing that is written down."""
+        self._shut()
+        desk = self._system.find("telemetry")
+        if desk is None:
+            return
+        from retinue.actors.inbound import TakeIn
+
+        try:
+            desk.ask(TakeIn(), timeout=_SHUT_TIMEOUT)
+        except RetinueError:
+            return  # it has ended, and will not write anything
+
+    def wake(self) -> None:
+        """The actors are about to be stopped: none of them waits for anything outside."""
+        if self._listener is not None:
+            self._listener.wake()
+
+    def _desk(self) -> ActorRef[Any]:
+        found = self._system.find("telemetry")
+        if found is None:
+            raise ActorDead("the kernel's actor 'telemetry' is not there: it has ended")
+        return found
+
+    def _make(self, url: str, store: EventStore) -> Listener:
+        from retinue.bus.redis.client import connection
+        from retinue.bus.redis.fills import FillServer
+        from retinue.bus.redis.intake import Intake
+        from retinue.bus.redis.link import Link
+        from retinue.bus.redis.listener import FillEar, Listener, TelemetryEar
+        from retinue.bus.topics import Selection, fill_channel, stream
+
+        name, observers, access = self._config.name, self._config.observers, access_of(self._config)
+        slot = stream(name)
+
+        def connect() -> RawConnection:
+            return connection(url, slot=slot, access=access)
+
+        selection = Selection(observers.include, observers.exclude)
+        fills = FillServer(connect(), name, store, selection, observers.form)
+        asked = FillEar(Link(connect(), fill_channel(name), _FILL_BYTES), fills)
+        if self.echoes is None:
+            return Listener(asked, None)
+        logs = observers.dialects.live_logs
+        link = Link(connect(), logs.channel, logs.inbound_bytes, self.echoes.subscribed)
+        intake = Intake(logs.channel, logs.inbound_rate, self.echoes)
+        return Listener(asked, TelemetryEar(link, intake, self.echoes))
