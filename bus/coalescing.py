@@ -56,6 +56,11 @@ class Coalescer:
         return sum(len(pieces.events) for pieces in self._held.values())
 
     @property
+    def size(self) -> int:
+        """The bytes of their bodies."""
+        return sum(pieces.size for pieces in self._held.values())
+
+    @property
     def first(self) -> int:
         """The lowest ``seq`` that is held back; 0 when none is."""
         return min((pieces.events[0].seq for pieces in self._held.values()), default=0)
@@ -64,10 +69,10 @@ class Coalescer:
         """Seconds until ``flush`` is due, ``None`` while nothing is held."""
         return max(0.0, self._due - now) if self._held else None
 
-    def add(self, events: Sequence[Event], now: float) -> list[Event]:
+    def add(self, events: Sequence[Event], now: float) -> Sequence[Event]:
         """Take selected events in; returns what goes out now. ``now`` is monotonic, in seconds."""
         if self.idle:
-            return list(events)
+            return events
         out: list[Event] = []
         for event in events:
             every = self._every(event.envelope)

@@ -7,13 +7,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from retinue.bus.clock import Clock
+from retinue.bus.journal import EventStore
 from retinue.bus.messages import EventBody
 
-from .config import Config
+from .config import Config, DialectsConfig
 from .redis_access import access_of
 
 if TYPE_CHECKING:
-    from retinue.bus.redis.mirror import Mirror, Publishes
+    from retinue.bus.redis.adapted import Mirrors, Publishes
+    from retinue.bus.redis.backlog import Backlog
+    from retinue.bus.redis.dialects import Dialect
+    from retinue.bus.redis.mirror import Mirror
 
 __all__ = ["HOLD_BACK", "Place", "make_mirror", "redacted"]
 
@@ -40,19 +44,24 @@ def make_mirror(
     journal: str,
     report: Callable[[EventBody], None],
     clock: Clock,
+    store: EventStore,
     publisher: Publishes | None = None,
 ) -> tuple[Place, Mirror | None] | None:
     """The server, started, and the mirror to it; ``None`` when none is asked for.
 
-    ``journal`` names this start of the kernel, whose events are numbered anew. A server that
-    cannot be had gives no mirror, and says why in ``describe``. A ``publisher`` of the program's
-    own takes the place of Redis.
+    ``journal`` names this start of the kernel. From ``store`` comes what Redis lacks, so make the
+    mirror before the first event that it is told of. A server that cannot be had gives no mirror,
+    and says why in ``describe``. A ``publisher`` of the program's own takes the place of Redis.
     """
+    if publisher is None and config.redis == "none":
+        return None
+    from retinue.bus.redis.adapted import Adapted
+    from retinue.bus.redis.backlog import Backlog
+
+    backlog = Backlog(store)
     if publisher is not None:
         place = _Program()
-        return place, _mirror(config, publisher, place, report, clock)
-    if config.redis == "none":
-        return None
+        return place, _mirror(config, Adapted(publisher), backlog, place, report, clock)
     from retinue.bus.redis.publisher import Publisher
     from retinue.bus.redis.server import choose_server
 
@@ -62,17 +71,20 @@ def make_mirror(
     if not server.url:
         return server, None
     observers = config.observers
-    logs = observers.dialects.live_logs
     to_redis = Publisher(
         server.url,
         config.name,
         journal,
+        form=observers.form,
+        payload_bytes=observers.payload_bytes,
         max_entries=observers.stream_length,
-        live_logs=logs.channel if logs.enabled else "",
+        max_age=observers.stream_age,
+        dialects=_dialects(observers.dialects),
+        owns=backlog.owns,
         clock=clock,
         access=access,
     )
-    return server, _mirror(config, to_redis, server, report, clock)
+    return server, _mirror(config, to_redis, backlog, server, report, clock)
 
 
 def redacted(server: Place) -> str:
@@ -94,17 +106,44 @@ class _Program:
         return None
 
 
+def _dialects(config: DialectsConfig) -> list[Dialect]:
+    from retinue.bus.redis.dialects import AgentEvents, LiveLogs, OrchestratorEvents
+
+    spoken: list[Dialect] = []
+    if config.live_logs.enabled:
+        spoken.append(LiveLogs(config.live_logs.channel))
+    if config.agent_events.enabled:
+        spoken.append(AgentEvents(config.agent_events.key))
+    if config.orchestrator_events.enabled:
+        spoken.append(OrchestratorEvents(config.orchestrator_events.channel))
+    return spoken
+
+
 def _mirror(
     config: Config,
-    publisher: Publishes,
+    publisher: Mirrors,
+    backlog: Backlog,
     place: Place,
     report: Callable[[EventBody], None],
     clock: Clock,
 ) -> Mirror:
+    from retinue.bus.coalescing import Coalescer
     from retinue.bus.redis.mirror import Mirror
     from retinue.bus.redis.outbox import Outbox
     from retinue.bus.topics import Selection
 
     observers = config.observers
-    outbox = Outbox(Selection(observers.include, observers.exclude), observers.outbox_bytes)
-    return Mirror(publisher, outbox, server=place.describe(), report=report, clock=clock)
+    outbox = Outbox(
+        Selection(observers.include, observers.exclude, observers.sample),
+        observers.outbox_bytes,
+        backlog=backlog,
+        coalescer=Coalescer(observers.coalesce),
+    )
+    return Mirror(
+        publisher,
+        outbox,
+        server=place.describe(),
+        report=report,
+        stream_length=observers.stream_length,
+        clock=clock,
+    )

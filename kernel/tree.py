@@ -121,7 +121,9 @@ class Tree:
 
     def start(self) -> None:
         """Start the kernel's actors under their supervisor, the journal first."""
-        self.mirror = make_mirror(self.config, self.ids.boot, self.say, self.clock, self._publisher)
+        self.mirror = make_mirror(
+            self.config, self.ids.boot, self.say, self.clock, self.store, self._publisher
+        )
         self.journal: ActorRef[Any] = self.system.start(
             InlineJournalActor if isinstance(self.store, MemoryStore) else JournalActor,
             self.store,

@@ -14,33 +14,43 @@ _FIRST_DELAY, _LONGEST_DELAY = 0.05, 1.0
 class Health(msgspec.Struct, frozen=True):
     """``since`` is when it became degraded, on the monotonic clock, and ``None`` while live.
 
-    ``dropped`` is the outbox's count that the last ``bus.restored`` accounted for.
+    ``dropped`` and ``refilled`` are what the last ``bus.restored`` accounted for.
     """
 
     since: float | None = None
     attempts: int = 0
     reason: str = ""
     dropped: int = 0
+    refilled: int = 0
 
     @property
     def degraded(self) -> bool:
-        """Whether the last attempt failed, or the outbox overflowed since."""
+        """Whether Redis does not have, or did not take, what it should."""
         return self.since is not None
 
 
-def failed(health: Health, now: float, reason: str) -> tuple[Health, BusDegraded | None]:
-    """After an attempt that failed; the report comes with the first one only."""
-    if health.since is None:
-        return Health(now, 1, reason, health.dropped), BusDegraded(reason)
-    return Health(health.since, health.attempts + 1, reason, health.dropped), None
+def failed(
+    health: Health, now: float, reason: str, dropped: int = 0, refilled: int = 0
+) -> tuple[Health, BusDegraded | None]:
+    """After an attempt that failed; the report comes with the first one only.
+
+    ``dropped`` and ``refilled`` are the counts so far.
+    """
+    tried = msgspec.structs.replace(health, attempts=health.attempts + 1, reason=reason)
+    if health.since is not None:
+        return tried, None
+    return msgspec.structs.replace(tried, since=now), BusDegraded(reason, dropped, refilled)
 
 
-def recovered(health: Health, now: float, dropped: int) -> tuple[Health, BusRestored | None]:
-    """After an attempt that went well; ``dropped`` is the outbox's count so far."""
+def recovered(
+    health: Health, now: float, dropped: int, refilled: int = 0
+) -> tuple[Health, BusRestored | None]:
+    """After an attempt that went well; ``dropped`` and ``refilled`` are the counts so far."""
     if health.since is None:
         return health, None
-    restored = BusRestored(round(now - health.since, 3), dropped - health.dropped)
-    return Health(dropped=dropped), restored
+    seconds = round(now - health.since, 3)
+    restored = BusRestored(seconds, dropped - health.dropped, refilled - health.refilled)
+    return Health(dropped=dropped, refilled=refilled), restored
 
 
 def retry_delay(health: Health, chance: float) -> float:

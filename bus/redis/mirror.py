@@ -1,45 +1,35 @@
-"""The mirror: an outbox, a publisher, and what to do when Redis is away."""
+"""The mirror: an outbox, a publisher, and what to do when Redis is away or has lost events."""
 
 from __future__ import annotations
 
+import math
 import random
 import threading
 from collections.abc import Callable, Sequence
 from operator import attrgetter
-from typing import Protocol
 
 from ..clock import Clock, SystemClock
 from ..envelope import Event
-from ..errors import Unavailable
+from ..errors import RetinueError
 from ..messages import EventBody
 from ..views import BusView
+from .adapted import Behind, Mirrors, Publishes
+from .filling import Filling
 from .health import Health, failed, recovered, retry_delay
 from .outbox import Batch, Outbox
 from .watermark import Watermark
 
-__all__ = ["Mirror", "Publishes"]
+__all__ = ["PING_INTERVAL", "Mirror", "Mirrors", "Publishes"]
 
 PING_INTERVAL = 0.75
-"""Seconds of silence after which the server is asked: with the time-out, a stopped one shows in 2 s."""
+"""Seconds between heartbeats: with the time-out, a stopped server shows in 2 s also in silence."""
 _HELD_BACK = frozenset({"tool.called"})
 """Types of events whose effects wait until observers were told."""
+_MOST_EVENTS = 2048
 _PROBE_EVENTS = 64
-"""Taken at once while degraded: a slow server that takes these is on its way back."""
+"""Taken at once after a failure, and twice as many each time: a slow server is not swamped."""
 
 _type = attrgetter("envelope.type")
-
-
-class Publishes(Protocol):
-    """What the mirror needs of a publisher; see ``Publisher``."""
-
-    def publish(self, events: Sequence[Event], previous: int | None = None) -> int:
-        """Publish in order, or raise ``Unavailable``; the same events may come again."""
-
-    def ping(self) -> None:
-        """Raise ``Unavailable`` unless the server answers."""
-
-    def close(self) -> None:
-        """Give back the connection."""
 
 
 class Mirror:
@@ -51,31 +41,39 @@ class Mirror:
 
     def __init__(
         self,
-        publisher: Publishes,
+        publisher: Mirrors,
         outbox: Outbox,
         *,
         server: str,
         report: Callable[[EventBody], None],
+        stream_length: int = 100_000,
         clock: Clock | None = None,
         chance: Callable[[], float] = random.random,
     ) -> None:
-        """Nothing happens until ``step``.
+        """Nothing happens until ``step``. Make it before the first event that is offered.
 
-        ``server`` describes Redis for people. ``report`` gets ``bus.degraded`` and
-        ``bus.restored`` on the publishing thread.
+        ``server`` describes Redis for people. ``report`` gets ``bus.degraded``, ``bus.restored``
+        and ``bus.reader_passed`` on the publishing thread. A stream that lacks events gets
+        ``stream_length`` of them at most, where the outbox has a backlog.
         """
         self._publisher = publisher
         self._outbox = outbox
         self._server = server
         self._report = report
+        self._stream_length = stream_length
         self._wake: Callable[[], None] = _nothing
         self._clock = clock or SystemClock()
         self._chance = chance
         self._health = Health()
         self._watermark = Watermark()
-        self._retry_at = 0.0
-        self._dropped = 0
-        self._closed = False
+        self._retry_at = self._beat_at = 0.0
+        self._most = _MOST_EVENTS
+        self._dropped = self._refilled = 0
+        self._newest = outbox.backlog.last if outbox.backlog else 0
+        self._floor = 0
+        self._settled = outbox.backlog is None
+        self._filling: Filling | None = None
+        self._sent_before = self._hurried = self._closed = False
 
     def __repr__(self) -> str:
         view = self.view()
@@ -124,26 +122,34 @@ class Mirror:
         counts, health = self._outbox.counts(), self._health
         state = "off" if self._closed else "degraded" if health.degraded else "live"
         return BusView(
-            state, self._server, counts.published, counts.pending, counts.dropped, health.reason
+            state,
+            self._server,
+            counts.published,
+            counts.pending,
+            counts.dropped,
+            health.reason,
+            refilled=counts.refilled + self._refilled,
         )
 
     def step(self) -> float:
-        """Publish a batch, or ask after the server; returns the seconds until the next step is due.
+        """Do the next thing that is due; returns the seconds until the next step is due.
 
         0 means that more waits. Blocks for the publisher's time-out at most, about.
         """
         now = self._clock.monotonic()
         if now < self._retry_at:
             return self._retry_at - now
-        degraded = self._health.degraded
-        batch = self._outbox.take(_PROBE_EVENTS) if degraded else self._outbox.take()
         try:
-            self._send(batch)
-        except Unavailable as error:
+            if self._settle(now):
+                self._carry(now)
+        except Behind as error:
+            self._settled, self._filling = self._outbox.backlog is None, None
+            self._floor = 0
             return self._failed(str(error))
-        last = self._outbox.done()
-        self._succeeded(last)
-        return PING_INTERVAL if self._outbox.rest() else 0.0
+        except RetinueError as error:
+            return self._failed(str(error))
+        self._succeeded()
+        return self._pause(now)
 
     def flush(self, seconds: float) -> int:
         """Publish all that waits, for ``seconds`` at most; returns how many events are left.
@@ -151,11 +157,12 @@ class Mirror:
         A server that is away gets one more attempt.
         """
         deadline = self._clock.monotonic() + seconds
-        self._retry_at = 0.0
+        self._retry_at, self._hurried = 0.0, True
         while self._outbox.counts().pending and self._clock.monotonic() < deadline:
             self.step()
             if self._retry_at:
                 break
+        self._hurried = False
         return self._outbox.counts().pending
 
     def close(self, seconds: float = 1.0) -> int:
@@ -163,45 +170,90 @@ class Mirror:
         left = self.flush(seconds)
         self._closed = True
         self._watermark.open()
-        self._publisher.close()
+        self._publisher.close(self._floor)
         return left
 
-    def _send(self, batch: Batch | None) -> None:
-        if batch is None:
+    def _settle(self, now: float) -> bool:
+        """See to it that the stream has what was mirrored before; tells whether it does."""
+        backlog = self._outbox.backlog
+        if self._settled or backlog is None:
+            return True
+        if self._filling is None:
+            top = min(self._publisher.standing(backlog.last + 1), self._newest)
+            most = max(0, self._stream_length - self._outbox.counts().pending)
+            self._filling = Filling(backlog, self._outbox.selection, top, self._newest, most)
+        filling = self._filling
+        if not filling.over:
+            fill = filling.page()
+            if fill.events:
+                self._refilled += self._publisher.fill(fill.events, fill.previous, fill.floor)
+            filling.done(fill)
+            filling.hurry(now, others_wait=self._outbox.counts().pending > 0)
+        if filling.over:
+            self._outbox.begin_after(filling.previous)
+            self._floor, self._filling, self._settled = filling.top, None, True
+        return self._settled
+
+    def _carry(self, now: float) -> None:
+        batch = self._outbox.take(self._most, now=math.inf if self._hurried else now)
+        if batch is not None:
+            if batch.events:
+                self._send(batch)
+            self._watermark.reach(self._outbox.done())
+        if batch is None or now >= self._beat_at:
+            self._publisher.beat(self._floor)
+            self._beat_at = now + PING_INTERVAL
+        self._publisher.trim(self._report)
+
+    def _send(self, batch: Batch) -> None:
+        sent_before, self._sent_before = self._sent_before, True
+        fresh = self._publisher.publish(batch.events, batch.previous, self._floor)
+        if fresh < len(batch.events) and not sent_before and self._outbox.backlog:
+            raise Behind("the stream has events that this kernel did not write")
+        self._sent_before = False
+        self._newest = self._floor = batch.events[-1].seq
+        if not _HELD_BACK.isdisjoint(map(_type, batch.events)):
+            # Redis writes its reply to us before what it publishes to others, and both before
+            # it reads again: once it answered this, observers have the call in their sockets.
             self._publisher.ping()
-        elif batch.events:
-            self._publisher.publish(batch.events, batch.previous)
-            if not _HELD_BACK.isdisjoint(map(_type, batch.events)):
-                # Redis writes its reply to us before what it publishes to others, and both before
-                # it reads again: once it answered this, observers have the call in their sockets.
-                self._publisher.ping()
+
+    def _pause(self, now: float) -> float:
+        if not self._settled or not self._outbox.rest():
+            return 0.0
+        text = self._outbox.wait(now)
+        beat = max(0.0, self._beat_at - now)
+        return beat if text is None else min(text, beat)
 
     def _failed(self, reason: str) -> float:
+        self._most = _PROBE_EVENTS
+        self._beat_at = 0.0
         self._degrade(reason)
         delay = retry_delay(self._health, self._chance())
         self._retry_at = self._clock.monotonic() + delay
         return delay
 
-    def _succeeded(self, last: int) -> None:
+    def _succeeded(self) -> None:
         self._retry_at = 0.0
-        self._watermark.reach(last)
+        self._most = min(2 * self._most, _MOST_EVENTS)
         counts = self._outbox.counts()
-        overflowed = counts.dropped > self._dropped
+        overflowed = self._outbox.behind or counts.dropped > self._dropped
         self._dropped = counts.dropped
         if not self._health.degraded:
             if overflowed:
                 self._degrade("Redis takes events slower than they come")
-        elif counts.size <= self._outbox.max_bytes // 2:
-            self._restore(counts.dropped)
+        elif self._settled and not overflowed and counts.size <= self._outbox.max_bytes // 2:
+            self._restore()
 
     def _degrade(self, reason: str) -> None:
-        self._health, report = failed(self._health, self._clock.monotonic(), reason)
+        now, view = self._clock.monotonic(), self.view()
+        self._health, report = failed(self._health, now, reason, view.dropped, view.refilled)
         self._watermark.open()
         if report:
             self._report(report)
 
-    def _restore(self, dropped: int) -> None:
-        self._health, report = recovered(self._health, self._clock.monotonic(), dropped)
+    def _restore(self) -> None:
+        now, view = self._clock.monotonic(), self.view()
+        self._health, report = recovered(self._health, now, view.dropped, view.refilled)
         self._watermark.close()
         if report:
             self._report(report)

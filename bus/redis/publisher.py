@@ -2,31 +2,45 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
+import msgspec
 import redis
 
 from ..clock import Clock, SystemClock
 from ..envelope import Event
-from ..errors import Unavailable
-from ..topics import channel, check_kernel_name, journal_key, stream
-from ..wire import EventEncoder, Form
+from ..errors import CodecError, Unavailable
+from ..messages import BusReaderPassed
+from ..topics import check_kernel_name, heartbeat_key, journal_key, readers_key, stream
+from ..wire import PAYLOAD_BYTES, EventEncoder, Form, parse
 from . import scripts
 from .access import Access
+from .adapted import Behind
 from .client import COMMAND_TIMEOUT, connection, mended_by_reconnecting, naming, redacted
-from .dialects import LiveLogs
-from .resp import bulk, command
+from .dialects import Dialect
+from .packing import Group, Packer
+from .resp import command
+from .trimming import Trimmer
 
-__all__ = ["Publisher"]
+__all__ = ["BEAT", "Publisher"]
 
-_GROUP_EVENTS = 256
-_GROUP_BYTES = 128 * 1024
+BEAT = 1.0
+"""Seconds between two heartbeats at most, as observers are told."""
 _IN_FLIGHT = 2
 """Groups on the way: the next one is packed while Redis works on the one before."""
 
-_SHA = hashlib.sha1(scripts.PUBLISH.encode(), usedforsecurity=False).hexdigest().encode()
+
+def _sha(script: str) -> bytes:
+    return hashlib.sha1(script.encode(), usedforsecurity=False).hexdigest().encode()
+
+
+_LOADED = (scripts.PUBLISH, scripts.FILL, scripts.BEAT, scripts.TRIM)
+_PUBLISH, _FILL, _BEAT, _TRIM = map(_sha, _LOADED)
+_OWN_KEYS = 2
+_ANY = 1 << 53
 
 
 class Publisher:
@@ -42,8 +56,11 @@ class Publisher:
         journal: str,
         *,
         form: Form = "json",
+        payload_bytes: int = PAYLOAD_BYTES,
         max_entries: int = 100_000,
-        live_logs: str = "",
+        max_age: float = 0.0,
+        dialects: Sequence[Dialect] = (),
+        owns: Callable[[int, str], bool] | None = None,
         timeout: float = COMMAND_TIMEOUT,
         clock: Clock | None = None,
         access: Access | None = None,
@@ -51,9 +68,10 @@ class Publisher:
         """Connect at the first use.
 
         ``journal`` names the sequence that the events are numbered in: two kernels of one name
-        cannot publish to one Redis, and a new journal begins a new stream. ``max_entries`` bounds
-        the stream, about. ``live_logs`` is a channel for that dialect; empty for none. ``timeout``
-        is in seconds, for each answer and for a whole batch.
+        cannot publish to one Redis, and a new journal begins a new stream. ``owns`` tells whether
+        the event of this ``seq`` has this id in the journal, so that a stream of another one is
+        known and removed. ``max_entries`` and ``max_age``, in seconds, bound the stream, about.
+        ``timeout`` is in seconds, for each answer and for a whole batch.
         Raises ``ConfigError`` for a malformed name or URL.
         """
         self._url = url
@@ -61,36 +79,70 @@ class Publisher:
         self._journal = journal.encode()
         self._stream = stream(kernel).encode()
         self._key = journal_key(kernel).encode()
-        self._encode = EventEncoder(kernel, form).encode
-        self._max_entries = b"%d" % max_entries
-        self._live_logs = LiveLogs() if live_logs else None
-        self._live_channel = bulk(live_logs.encode())
+        self._heartbeat = heartbeat_key(kernel).encode()
+        self._readers = readers_key(kernel).encode()
+        self._form = form.encode()
+        encoder = EventEncoder(kernel, form, payload_bytes)
+        self._packer = Packer(kernel, encoder, dialects, _OWN_KEYS + 1)
+        self._owns = owns
         self._connection = connection(url, timeout, slot=stream(kernel), access=access)
         self._timeout = timeout
         self._clock = clock or SystemClock()
+        self._trimmer = Trimmer(self._stream, max_entries, max_age, self._clock, self._call)
         self._adopted = False
         self._ready = False
+        self._top = 0
 
     def __repr__(self) -> str:
         return f"<Publisher {self._kernel} → {redacted(self._url)}>"
 
-    def publish(self, events: Sequence[Event], previous: int | None = None) -> int:
+    def publish(self, events: Sequence[Event], previous: int | None = None, floor: int = 0) -> int:
         """Add the events and publish them, in order; returns how many the stream had not yet.
 
         ``previous`` is the ``seq`` mirrored before the first of them, when it is not the one
-        just below. Raises ``Unavailable`` when Redis does not take them all: publish the same
-        events again later.
+        just below. ``floor`` is the newest one that the stream must have already, 0 for any:
+        raises ``Behind`` when it lacks that one. Raises ``Unavailable`` when Redis does not take
+        them all: publish the same events again later.
         """
         if not events:
             return 0
         before = events[0].seq - 1 if previous is None else previous
-        with naming(self._url):
-            try:
-                return self._publish(events, before)
-            except redis.RedisError as error:
-                if not mended_by_reconnecting(error):
-                    raise
-                return self._publish(events, before)
+        packed = functools.partial(self._packer.to_publish, events, before)
+        return int(self._twice(lambda: self._exchange(_PUBLISH, packed(), floor), events[0].seq))
+
+    def fill(self, events: Sequence[Event], previous: int, floor: int = 0) -> int:
+        """Add the events to the stream, as ``publish`` does, and tell no channel of them."""
+        packed = functools.partial(self._packer.to_fill, events, previous)
+        return int(self._twice(lambda: self._exchange(_FILL, packed(), floor)))
+
+    def standing(self, next_seq: int) -> int:
+        """The newest ``seq`` that the stream has of this journal, 0 for none.
+
+        ``next_seq`` is what the journal will give next: a stream that is ahead is another's.
+        """
+        self.disconnect()
+        self._twice(lambda: None, next_seq)
+        return self._top
+
+    def beat(self, seq: int) -> None:
+        """Tell observers that the kernel is there, and that ``seq`` is the newest that they have.
+
+        Raises ``Behind`` when the stream lacks that one, and ``Unavailable`` unless the server
+        answers in time.
+        """
+        keys = (b"3", self._stream, self._key, self._heartbeat)
+        arguments = (self._journal, b"%d" % seq, self._form, self._said(seq, "live"))
+        self._twice(lambda: self._call(b"EVALSHA", _BEAT, *keys, *arguments))
+
+    def trim(self, report: Callable[[BusReaderPassed], None]) -> None:
+        """Keep the stream within its bounds, when it is time.
+
+        ``report`` is called before a registered reader is passed.
+        """
+        if self._trimmer.due:
+            keys = (b"2", self._stream, self._readers)
+            script = functools.partial(self._call, b"EVALSHA", _TRIM, *keys)
+            self._twice(lambda: self._trimmer.trim(script, report))
 
     def ping(self) -> None:
         """Raise ``Unavailable`` unless the server answers in time."""
@@ -102,32 +154,47 @@ class Publisher:
         self._ready = False
         self._connection.disconnect()
 
-    def close(self) -> None:
-        """Give up the kernel's name on this Redis, if it can be reached, and disconnect."""
+    def close(self, seq: int = 0) -> None:
+        """Say that the kernel ends, give up its name, if Redis can be reached, and disconnect."""
         try:
             if self._ready:
-                self._call(b"EVAL", scripts.RELEASE.encode(), b"1", self._key, self._journal)
+                keys = (b"2", self._key, self._heartbeat)
+                said = self._said(seq, "closing")
+                self._call(b"EVAL", scripts.RELEASE.encode(), *keys, self._journal, said)
         except redis.RedisError:
             pass  # the next kernel of this name takes it over anyway
         finally:
             self.disconnect()
 
-    def _publish(self, events: Sequence[Event], previous: int) -> int:
+    def _twice(self, work: Callable[[], Any], next_seq: int = _ANY) -> Any:
+        """Do it on a connection that is introduced; once more on a new one where that helps."""
+        with naming(self._url):
+            try:
+                return self._once(work, next_seq)
+            except redis.RedisError as error:
+                if not mended_by_reconnecting(error):
+                    raise
+                return self._once(work, next_seq)
+
+    def _once(self, work: Callable[[], Any], next_seq: int) -> Any:
         try:
             if not self._ready:
-                self._introduce(events[0].seq)
-            return self._exchange(events, previous)
-        except redis.RedisError:
+                self._introduce(next_seq)
+            return work()
+        except redis.RedisError as error:
             self.disconnect()
+            if scripts.BEHIND in str(error):
+                raise Behind(f"Redis at {redacted(self._url)} has lost events") from error
             raise
 
-    def _introduce(self, first: int) -> None:
-        """On a new connection: bring the script, and take the name or find it taken."""
-        self._call(b"SCRIPT", b"LOAD", scripts.PUBLISH.encode())
+    def _introduce(self, next_seq: int) -> None:
+        """On a new connection: bring the scripts, and take the name or find it taken."""
+        for script in _LOADED:
+            self._call(b"SCRIPT", b"LOAD", script.encode())
         again = b"1" if self._adopted else b"0"
         keys = (b"2", self._stream, self._key)
-        taken = self._call(
-            b"EVAL", scripts.ADOPT.encode(), *keys, self._journal, b"%d" % first, again
+        taken, *top = self._call(
+            b"EVAL", scripts.ADOPT.encode(), *keys, self._journal, b"%d" % next_seq, again
         )
         if not taken:
             self.disconnect()
@@ -135,56 +202,50 @@ class Publisher:
                 f"another kernel named {self._kernel!r} publishes to Redis at "
                 f"{redacted(self._url)}: give one of them another name"
             )
+        self._top = self._verified(*top) if top else 0
         self._adopted = self._ready = True
 
-    def _exchange(self, events: Sequence[Event], previous: int) -> int:
-        fresh, waiting, floor = 0, 0, 0
+    def _verified(self, seq: int, payload: bytes) -> int:
+        """The stream's newest ``seq``; 0, and no stream, when it tells of another journal."""
+        if self._owns is None or self._owns(seq, _id_of(payload)):
+            return seq
+        keys = (b"2", self._stream, self._key)
+        self._call(b"EVAL", scripts.CLEAR.encode(), *keys, self._journal)
+        return 0
+
+    def _exchange(self, script: bytes, groups: Iterable[Group], floor: int) -> int:
+        fresh = waiting = 0
         deadline = self._clock.monotonic() + self._timeout
         send, receive = self._connection.send_packed_command, self._connection.read_response
-        for last, packed, count in self._groups(events, previous):
+        for group in groups:
             if waiting == _IN_FLIGHT:
                 fresh += receive()
                 waiting -= 1
                 if self._clock.monotonic() > deadline:
                     raise redis.TimeoutError(f"it took longer than {self._timeout:g} s for a batch")
-            send([self._command(floor, packed, count)], check_health=False)
+            send([self._command(script, group, floor)], check_health=False)
             waiting += 1
-            floor = last
-        return fresh + sum(int(receive()) for _ in range(waiting))
+            floor = group.last
+        fresh += sum(int(receive()) for _ in range(waiting))
+        self._trimmer.add(fresh)
+        return fresh
 
-    def _command(self, floor: int, packed: list[bytes], count: int) -> bytes:
-        head = (b"EVALSHA", _SHA, b"2", self._stream, self._key, self._journal, self._max_entries)
-        return command((*head, b"%d" % floor), packed, count)
+    def _command(self, script: bytes, group: Group, floor: int) -> bytes:
+        keys = (b"%d" % (_OWN_KEYS + len(group.keys)), self._stream, self._key, *group.keys)
+        head = (b"EVALSHA", script, *keys, self._journal, b"%d" % floor, self._form)
+        return command(head, group.packed, group.arguments)
 
-    def _groups(
-        self, events: Sequence[Event], previous: int
-    ) -> Iterator[tuple[int, list[bytes], int]]:
-        """Yield groups: the last ``seq``, packed arguments, and how many arguments these are."""
-        encode, kernel, live_logs = self._encode, self._kernel, self._live_logs
-        packed: list[bytes] = []
-        size = messages = 0
-        for event in events:
-            seq, envelope = event.seq, event.envelope
-            digits = b"%d" % seq
-            name = channel(kernel, envelope.run, envelope.type).encode()
-            payload = encode(event, previous)
-            # The arguments of ``resp.bulk`` one by one, for an event in a single step.
-            packed.append(
-                b"$%d\r\n%b\r\n$%d\r\n%b\r\n$%d\r\n%b\r\n"
-                % (len(digits), digits, len(name), name, len(payload), payload)
-            )
-            previous = seq
-            size += len(payload)
-            messages += 1
-            if live_logs and (projected := live_logs.project(event)):
-                packed.append(b"$0\r\n\r\n" + self._live_channel + bulk(projected[0].payload))
-                messages += 1
-            if len(packed) >= _GROUP_EVENTS or size >= _GROUP_BYTES:
-                yield seq, packed, 3 * messages
-                packed, size, messages = [], 0, 0
-        if packed:
-            yield previous, packed, 3 * messages
+    def _said(self, seq: int, state: str) -> bytes:
+        beat = {"seq": seq, "time": self._clock.time(), "state": state, "every": BEAT}
+        return msgspec.json.encode(beat)
 
     def _call(self, *arguments: bytes) -> Any:
         self._connection.send_packed_command([command(arguments)], check_health=False)
         return self._connection.read_response()
+
+
+def _id_of(payload: bytes) -> str:
+    try:
+        return parse(payload).id
+    except CodecError:
+        return ""

@@ -58,7 +58,7 @@ def test_a_silent_server_is_asked_so_that_a_stop_shows_within_two_seconds(
 ):
     reports = []
     mirror = make_mirror(own_server, kernel, reports)
-    assert mirror.step() == PING_INTERVAL
+    assert mirror.step() == pytest.approx(PING_INTERVAL)
     os.kill(own_server.pid, signal.SIGSTOP)
     mirror.step()
     assert [type(r) for r in reports] == [BusDegraded]
@@ -133,14 +133,14 @@ def test_events_that_come_faster_than_redis_takes_them_degrade_the_mirror_until_
     mirror = make_mirror(server, kernel, reports, max_bytes=100 * size)
     mirror.offer(events)
     mirror.step()
-    assert reports == [BusDegraded("Redis takes events slower than they come")]
+    assert reports == [BusDegraded("Redis takes events slower than they come", dropped=100)]
     _step_until_quiet(mirror)
     mirror.step()
     assert [type(r) for r in reports] == [BusDegraded, BusRestored]
     assert reports[1].dropped == 100
 
 
-def test_a_server_that_is_back_gets_small_batches_until_half_of_the_outbox_is_gone(
+def test_a_server_that_is_back_gets_small_batches_first_and_is_live_when_half_of_the_outbox_is_gone(
     own_server, kernel, make_mirror, make_events
 ):
     reports, clock = [], ManualClock()
@@ -156,7 +156,7 @@ def test_a_server_that_is_back_gets_small_batches_until_half_of_the_outbox_is_go
     while mirror.view().pending:
         mirror.step()
         seen.append((mirror.view().pending, mirror.view().state))
-    assert seen[:4] == [(336, "degraded"), (272, "degraded"), (208, "degraded"), (144, "live")]
+    assert seen == [(336, "degraded"), (208, "degraded"), (0, "live")]
 
 
 def test_an_observer_that_stops_reading_is_disconnected_and_holds_nobody_up(
