@@ -162,8 +162,17 @@ def _ended(folded: Folded, event: Envelope) -> None:
 def _run_ended(folded: Folded, event: Envelope) -> None:
     run = folded.table.runs.get(event.run)
     if run is not None:
-        run.told = True
+        run.told, run.over = True, folded.seq
+        _forget_calls(folded, run.root)
     folded.origins.pop(event.run, None)
+
+
+def _forget_calls(folded: Folded, root: str) -> None:
+    """Effects are named after the root task; those of a run that is over matter no more."""
+    for call in [
+        c for c, effect in folded.calls.items() if effect.startswith((f"{root}/", f"{root}:"))
+    ]:
+        del folded.calls[call]
 
 
 def _called(folded: Folded, event: Envelope) -> None:

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 
 from retinue.bus.envelope import Envelope, Event
 from retinue.bus.errors import JournalError
 from retinue.bus.journal import EventStore
+from retinue.bus.journal.retention import Cuttable
 
 from .runtime import ActorRef, ThreadActor
 from .scribe import Append
 
-__all__ = ["InlineJournalActor", "JournalActor", "JournalHealth"]
+__all__ = ["Compact", "Cut", "InlineJournalActor", "JournalActor", "JournalHealth"]
 
 Listener = Callable[[Sequence[Event]], None]
 
@@ -33,6 +34,19 @@ class JournalHealth:
         self.trouble = ""
 
 
+class Cut(msgspec.Struct, frozen=True):
+    """Asks to remove some events, ``until`` at most, of a store that can; answered with how many."""
+
+    until: int
+    budget: int
+
+
+class Compact(msgspec.Struct, frozen=True):
+    """Asks to give some free pages back; answered with how many are left."""
+
+    pages: int
+
+
 class _TryAgain(msgspec.Struct, frozen=True):
     """It is time to write what could not be written before."""
 
@@ -45,6 +59,8 @@ class JournalActor(ThreadActor):
 
     A store that cannot take a group (a full disk, a locked file) is tried again until it can;
     meanwhile ``health`` says why, and nothing that was handed in is given up.
+
+    Removing old events is one small step at a time, so that a commit waits for one at most.
     """
 
     def __init__(
@@ -64,14 +80,29 @@ class JournalActor(ThreadActor):
         self._group: list[Append] = []
         self._size = 0
 
-    def on_receive(self, message: Append | _TryAgain) -> None:
+    def on_receive(self, message: Append | Cut | Compact | _TryAgain) -> Any:
         """Take the events into the group; commit it once nothing else waits, or it is large."""
+        if isinstance(message, Cut | Compact):
+            return self._tidy(message)
         if isinstance(message, Append):
             self._group.append(message)
             self._size += len(message.envelopes)
             if self._health.trouble or (self._size < MAX_GROUP and not self._inbox.empty()):
-                return
+                return None
         self._commit()
+        return None
+
+    def _tidy(self, message: Cut | Compact) -> Any:
+        """A step of housekeeping, after all that came before it is committed."""
+        if self._group and not self._health.trouble:
+            self._commit()
+        store = cast("Cuttable", self._store)
+        try:
+            if isinstance(message, Cut):
+                return store.cut(message.until, message.budget)
+            return store.compact(message.pages)
+        except JournalError as error:
+            return self.refuse(error)
 
     def on_stop(self) -> None:
         """Commit what is left."""

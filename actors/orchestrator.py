@@ -35,8 +35,7 @@ from .task_messages import submitted, work
 from .task_table import TaskTable
 from .tasks import Ending, Task, backoff
 
-__all__ = ["Find", "Orchestrator", "Resume", "Tell"]
-
+__all__ = ["Find", "Forget", "Orchestrator", "Resume", "Tell"]
 
 BLAMELESS = frozenset({"AgentLoopLost"})
 """Kinds of failure that are a neighbour's fault: such an attempt costs the task none."""
@@ -48,6 +47,12 @@ class Find(msgspec.Struct, frozen=True):
     """Asks for the record of a task, or of the root task of a run."""
 
     id: str
+
+
+class Forget(msgspec.Struct, frozen=True):
+    """The journal lets go of runs that are over: forget them, but for these of their tasks."""
+
+    runs: dict[str, tuple[str, ...]]
 
 
 class Tell(msgspec.Struct, frozen=True):
@@ -79,6 +84,7 @@ class Orchestrator(KernelActor):
         Tell: "_due",
         Resume: "_resume",
         Find: "_find",
+        Forget: "_forget",
     }
 
     def __init__(
@@ -256,6 +262,10 @@ class Orchestrator(KernelActor):
             return self._table.root_of(find.id)
         except RetinueError:
             return None
+
+    def _forget(self, forget: Forget) -> None:
+        for run, tasks in forget.runs.items():
+            self._table.forget(run, tasks)
 
     def _work(self, task: Task) -> Envelope:
         return self._scribe.write(work(task), task.run, task.id, task.agent, task.cause, task.trace)

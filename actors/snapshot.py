@@ -19,7 +19,7 @@ from .tasks import Run, Task
 
 __all__ = ["VERSION", "freeze", "thaw"]
 
-VERSION = 2
+VERSION = 3
 """Goes up with every change of what is folded: an older snapshot is then folded anew."""
 
 

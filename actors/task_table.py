@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections import deque
-from collections.abc import Iterable, Iterator, Mapping
+from collections import OrderedDict
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Self
 
 import msgspec
@@ -27,7 +27,7 @@ class TaskTable:
         self.ordinals: dict[tuple[str, int], str] = {}
         self.open = 0
         self._keep = keep
-        self._ended: deque[str] = deque()
+        self._ended: OrderedDict[str, None] = OrderedDict()
         self._tally: dict[str, dict[str, int]] = {}
 
     @classmethod
@@ -52,7 +52,7 @@ class TaskTable:
                 table.open += 1
         for task in sorted(table.tasks.values(), key=lambda task: task.ended or 0.0):
             if not task.open:
-                table._ended.append(task.id)
+                table._ended[task.id] = None
         table._tally = {agent: dict(counts) for agent, counts in tally.items()}
         return table
 
@@ -102,8 +102,8 @@ class TaskTable:
         run.open += 1
         run.tasks += 1
         task.place = task.id
-        if task.parent:
-            parent = self.tasks[task.parent]
+        parent = self.tasks.get(task.parent)
+        if parent is not None:
             if task.ordinal:
                 task.place = f"{parent.place}/{task.ordinal}"
             if parent.children is None:
@@ -140,7 +140,7 @@ class TaskTable:
             if known is not None:
                 self.ordinals.pop((task.id, known.ordinal), None)
         self.open -= 1
-        self._ended.append(task.id)
+        self._ended[task.id] = None
         run = self.runs[task.run]
         run.open -= 1
         if run.open == 0:
@@ -164,6 +164,32 @@ class TaskTable:
         while found is not None:
             yield found
             found = self.tasks.get(found.parent)
+
+    def forget(self, run: str, keep: Collection[str]) -> None:
+        """Drop the tasks of a run that is over, with their keys, but for those in ``keep``.
+
+        A run that is open, or not known, is left as it is; counts are not changed.
+        """
+        found = self.runs.get(run)
+        if found is None or found.open:
+            return
+        waiting = [found.root]
+        while waiting:
+            task = self.tasks.get(waiting.pop())
+            if task is None:
+                continue
+            waiting += task.children or ()
+            if task.id not in keep:
+                self._drop(task)
+            elif task.children:
+                task.children = [child for child in task.children if child in keep] or None
+
+    def count(self, ended: Mapping[str, Mapping[str, int]]) -> None:
+        """Count tasks that ended before what this table knows, by agent and state."""
+        for agent, states in ended.items():
+            tally = self._of(agent)
+            for state, number in states.items():
+                tally[state] += number
 
     def counts(self) -> dict[str, int]:
         """Tasks by state; those that ended are counted since the start."""
@@ -191,17 +217,22 @@ class TaskTable:
         for _ in range(_LOOKS):
             if len(self._ended) <= self._keep:
                 return
-            task = self.tasks[self._ended.popleft()]
-            run = self.runs[task.run]
-            if run.open:
-                self._ended.append(task.id)
-                continue
-            del self.tasks[task.id]
-            if self.keys.get(task.key) == task.id:
-                del self.keys[task.key]
-            run.tasks -= 1
-            if run.tasks == 0:
-                del self.runs[task.run]
+            task = self.tasks[next(iter(self._ended))]
+            if self.runs[task.run].open:
+                self._ended.move_to_end(task.id)
+            else:
+                self._drop(task)
+
+    def _drop(self, task: Task) -> None:
+        """The record of an ended task, and its run's with the last of them."""
+        del self.tasks[task.id]
+        self._ended.pop(task.id, None)
+        if self.keys.get(task.key) == task.id:
+            del self.keys[task.key]
+        run = self.runs[task.run]
+        run.tasks -= 1
+        if run.tasks == 0:
+            del self.runs[task.run]
 
 
 _LOOKS = 8

@@ -70,7 +70,7 @@ class Task(msgspec.Struct, gc=False):
 class Run(msgspec.Struct, gc=False):
     """A root task and all below it; ``open`` counts those that have not ended.
 
-    ``told`` says that its last event is written.
+    ``told`` says that its last event is written; ``over`` is its ``seq``, known to a fold alone.
     """
 
     id: str
@@ -81,6 +81,7 @@ class Run(msgspec.Struct, gc=False):
     state: str = "running"
     ended: float | None = None
     told: bool = False
+    over: int = 0
 
 
 def backoff(attempt: int, jitter: float, base: float = 0.1, most: float = 30.0) -> float:

@@ -25,6 +25,7 @@ __all__ = [
 ]
 
 Count = Annotated[int, Meta(ge=1)]
+CountOrZero = Annotated[int, Meta(ge=0)]
 Bytes = Annotated[int, Meta(ge=1024)]
 Seconds = Annotated[float, Meta(gt=0)]
 SecondsOrZero = Annotated[float, Meta(ge=0)]
@@ -104,9 +105,19 @@ class JournalConfig(_Section, frozen=True):
     """The journal of a kernel with a state folder.
 
     With ``FULL`` an accepted task survives a power cut, with ``NORMAL`` a crash of the process.
+    Events go, oldest first, when they are older than ``max_age`` seconds, or when there are more than
+    ``max_events`` or ``max_bytes``; 0 is no bound, and without one nothing goes. What still matters of
+    them is written down first. ``trim_every`` is how often that is looked at, in seconds. A live run or
+    a registered reader keeps the events that it needs; with ``holds`` set to ``pass`` it is passed, and
+    named.
     """
 
     synchronous: Literal["FULL", "NORMAL"] = "FULL"
+    max_age: SecondsOrZero = 0.0
+    max_events: CountOrZero = 0
+    max_bytes: CountOrZero = 0
+    trim_every: Seconds = 60.0
+    holds: Literal["keep", "pass"] = "keep"
 
 
 class LiveLogsConfig(_Section, frozen=True):

@@ -10,7 +10,7 @@ import msgspec
 from retinue.actors.past import Origin, Past
 from retinue.bus.codec import decode, encode_value
 from retinue.bus.envelope import Event
-from retinue.bus.errors import InvalidInput, NotFound
+from retinue.bus.errors import InvalidInput
 from retinue.bus.journal import EventStore, Filter
 from retinue.bus.messages import (
     LlmCalled,
@@ -21,6 +21,7 @@ from retinue.bus.messages import (
     ToolReturned,
 )
 
+from .asking.source import whole_run
 from .handles import TaskHandle
 from .submission import Submission
 from .tree import Tree
@@ -32,9 +33,7 @@ def fork(
     tree: Tree, run: str, at: int | None, input: Mapping[str, Any] | None, timeout: float
 ) -> TaskHandle:
     """As ``Kernel.fork``."""
-    events = list(tree.store.read(0, Filter(run=run)))
-    if not events:
-        raise NotFound(f"no run {run!r} is in the journal: see `retinue runs list`")
+    events = whole_run(tree.store, run)
     origin = Origin(run, _place(events, at))
     root = next(event for event in events if event.type == "task.submitted")
     body = _again(root, input)

@@ -33,6 +33,7 @@ from .config import Config
 from .elements import Elements, Progressions, commit
 from .forking import fork
 from .handles import TaskHandle
+from .journal import Journal
 from .known_secrets import register_known
 from .letters import Letters
 from .model_choice import factories
@@ -132,6 +133,7 @@ class Kernel(Reads):
             self._state = "running"
         self.elements = Elements(tree)
         self.progressions = Progressions(tree, self.elements)
+        self.journal = Journal(tree)
         self.letters = Letters(tree, self.retry)
         scheduler = self.config.scheduler
         started = KernelStarted(

@@ -15,6 +15,7 @@ from retinue.bus.errors import InvalidInput
 from retinue.bus.messages import SchedulerConfigured
 from retinue.bus.views import AgentView, RunView, StatusView, TaskView
 
+from .journal import journal_view
 from .tree import Tree
 
 __all__ = ["agent_view", "run_list", "run_one", "status", "task_list", "task_one"]
@@ -99,6 +100,7 @@ def status(tree: Tree, state: str, version: str, started: float) -> StatusView:
         sum(system.dead_letters.values()),
         tree.health.trouble,
         _actors(tree),
+        kept=journal_view(tree),
     )
 
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from retinue.actors.effects import Effects
 from retinue.actors.fold import AgentRecord, Folded, fold
 from retinue.actors.orchestrator import Resume
+from retinue.actors.restoring import forget_with, restored
 from retinue.actors.snapshot import freeze, thaw
-from retinue.actors.task_table import TaskTable
-from retinue.bus.errors import RetinueError
+from retinue.bus.errors import JournalError, RetinueError
 from retinue.bus.journal import EventStore, MemoryStore
+from retinue.bus.journal.checkpoints import Checkpoint, newest
 from retinue.bus.messages import AgentFailed, KernelRecovered
 from retinue.plugins import AgentSpec, Tool
 
@@ -41,9 +41,12 @@ def open_store(config: Config) -> EventStore:
 def folded_from(store: EventStore, keep: int) -> Folded:
     """The state that the store's events tell; ``keep`` counts ended tasks.
 
-    Begins with a snapshot where the store has one, and leaves one when many events came after it.
+    Begins with a snapshot where the store has one, and leaves one when many events came after it;
+    without one, with the checkpoint that stands for events that are no longer kept. Raises
+    ``JournalError`` when events are gone and nothing stands for them.
     """
-    folded = _snapshot(store, keep) or Folded(TaskTable(keep), Effects())
+    checkpoint = _checkpoint(store)
+    folded = _snapshot(store, keep, checkpoint) or restored(checkpoint, keep)
     before = folded.seq
     for event in store.read(before):
         fold(folded, event)
@@ -53,10 +56,32 @@ def folded_from(store: EventStore, keep: int) -> Folded:
     return folded
 
 
-def _snapshot(store: EventStore, keep: int) -> Folded | None:
+def _checkpoint(store: EventStore) -> Checkpoint | None:
+    """A store in memory lets its oldest events go by itself; what it holds is all there is."""
+    if isinstance(store, MemoryStore):
+        return None
+    found = newest(store)
+    until = 0 if found is None else found.until
+    if until < store.first - 1:
+        raise JournalError(
+            f"the journal's events {until + 1} to {store.first - 1} are gone, and no checkpoint says "
+            "what they told: restore the journal from a copy",
+            kind="corrupt",
+            retryable=False,
+        )
+    return found
+
+
+def _snapshot(store: EventStore, keep: int, checkpoint: Checkpoint | None) -> Folded | None:
     load = getattr(store, "load_snapshot", None)
     found = load(SNAPSHOT) if load is not None else None
-    return None if found is None else thaw(found[1], keep)
+    folded = None if found is None else thaw(found[1], keep)
+    if folded is None or checkpoint is None:
+        return folded
+    if folded.seq < checkpoint.until:
+        return None
+    forget_with(folded, checkpoint)
+    return folded
 
 
 def resume(tree: Tree, folded: Folded) -> None:

@@ -17,7 +17,7 @@ from .tree import Tree
 
 __all__ = ["next_due", "settle"]
 
-LOOKERS = frozenset({"watchdog", "bus"})
+LOOKERS = frozenset({"watchdog", "bus", "retention"})
 """Actors that look around every so often, for as long as the kernel runs."""
 PAUSE = 0.002
 """Seconds between two looks at code that is beyond the kernel's sight; each commit ends it."""

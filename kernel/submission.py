@@ -13,6 +13,7 @@ from retinue.bus.codec import decode, encode_value
 from retinue.bus.envelope import Envelope
 from retinue.bus.errors import InvalidInput, NotFound
 from retinue.bus.journal import Filter
+from retinue.bus.journal.retold import Retold
 from retinue.bus.messages import SubmitTask, TaskSubmitted
 
 from .handles import TaskHandle
@@ -108,6 +109,10 @@ def handle_of(tree: Tree, task: str) -> TaskHandle:
         tree.completions.forget(task)
         ended = Future()
         ended.set(known)
+    else:
+        tree.table.find(
+            task
+        )  # again: it may have been forgotten, with its end, since the first look
     return TaskHandle(tree, task, record.run, 0, ended, root=not record.parent)
 
 
@@ -115,7 +120,7 @@ def resubmission(tree: Tree, task: str) -> tuple[str, SubmitTask]:
     """The agent and the command that do an ended task once more; raises ``NotFound``."""
     record = tree.table.find(task)
     only = Filter(run=record.run, task=task, types=("task.submitted",))
-    event = next(tree.store.read(0, only), None)
+    event = next(Retold(tree.store).read(0, only), None)
     if event is None:
         raise NotFound(f"the input of task {task!r} is no longer kept: submit it anew")
     was = decode(event.envelope.body, TaskSubmitted)

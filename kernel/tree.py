@@ -25,6 +25,7 @@ from retinue.actors.orchestrator import Orchestrator
 from retinue.actors.past import Pasts
 from retinue.actors.plugin_manager import PluginManager
 from retinue.actors.progress import Budgets
+from retinue.actors.retention import Record
 from retinue.actors.roster import Roster
 from retinue.actors.runtime import ActorRef, DeadLetter, Down, System
 from retinue.actors.scheduler import Desk, Scheduler
@@ -41,19 +42,17 @@ from retinue.bus.envelope import Event
 from retinue.bus.errors import ActorDead, KernelClosed, RetinueError
 from retinue.bus.ids import Ids, random_boot
 from retinue.bus.journal import EventStore, Filter, MemoryStore
-from retinue.bus.messages import (
-    TERMINAL_TASK,
-    AgentFailed,
-    EventBody,
-    SupervisorActed,
-)
+from retinue.bus.journal.retold import Retold
+from retinue.bus.messages import TERMINAL_TASK, AgentFailed, EventBody, SupervisorActed
 from retinue.bus.views import BusView, PluginView
 from retinue.plugins.llm.model import ChatModel
 
 from .config import Config
 from .dead_letters import told
+from .hearing import Hearing
 from .inflow import Inflow
 from .mirroring import HOLD_BACK, make_mirror, redacted
+from .retaining import keepers
 
 if TYPE_CHECKING:
     from retinue.bus.redis.mirror import Publishes
@@ -78,7 +77,7 @@ class Tree:
         self.config = config
         self.clock = clock
         self.secrecy = secrecy
-        self._publisher = publisher
+        self.publisher = publisher
         limits = config.limits
         self.ids = Ids(random_boot(secrets.randbits))
         self.store = store
@@ -89,6 +88,7 @@ class Tree:
         self.roster = Roster()
         self.inflow = Inflow(limits.mailbox_messages, limits.mailbox_bytes)
         self.health = JournalHealth()
+        self.retention = Record()
         self.admission = Admission(
             self.roster, self.health, secrecy, limits.input_bytes, limits.open_tasks
         )
@@ -121,8 +121,10 @@ class Tree:
 
     def start(self) -> None:
         """Start the kernel's actors under their supervisor, the journal first."""
+        self.hearing = Hearing(self)
+        heard, own = self.hearing.echoes, self.publisher
         self.mirror = make_mirror(
-            self.config, self.ids.boot, self.say, self.clock, self.store, self._publisher
+            self.config, self.ids.boot, self.say, self.clock, self.store, own, heard
         )
         self.journal: ActorRef[Any] = self.system.start(
             InlineJournalActor if isinstance(self.store, MemoryStore) else JournalActor,
@@ -136,8 +138,10 @@ class Tree:
         self.scribe = Scribe(self.ids, self.clock, self.journal, self.secrecy)
         self.services = self._services()
         children = [self._scheduler(), self._orchestrator(), self._manager(), self._watchdog()]
+        children += keepers(self)
         if self.mirror is not None and self.mirror[1] is not None:
             children.insert(0, ChildSpec("bus", BusActor, (self.mirror[1], self.system.after)))
+            children += self.hearing.children(self.mirror[0].url)
         self.supervisor = self.system.start(Supervisor, children, name="supervisor")
         self.supervisor.monitor(self._broken)
         self.scheduler = self._child("scheduler")
@@ -161,7 +165,8 @@ class Tree:
         if record is None or record.open:
             return None
         only = Filter(run=record.run, task=task, types=tuple(TERMINAL_TASK))
-        return next(self.store.read(0, only), None)
+        stores = (self.store, Retold(self.store))
+        return next((event for store in stores for event in store.read(0, only)), None)
 
     def bus_view(self) -> BusView:
         """The mirror, as it is now."""
@@ -184,6 +189,7 @@ class Tree:
 
     def close(self, timeout: float) -> None:
         """Stop the actors, newest first, then the store and the server that is ours."""
+        self.hearing.wake()
         self.system.close(timeout)
         self.feed.close()
         self.store.close()

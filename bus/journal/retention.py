@@ -2,12 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from typing import NamedTuple
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from typing import NamedTuple, Protocol
 
 import msgspec
 
-__all__ = ["Facts", "Hold", "Retention", "TrimReport", "decide", "wanted_cut"]
+from ..envelope import Event
+from .store import Filter
+
+__all__ = [
+    "Cuttable",
+    "Facts",
+    "Hold",
+    "Pages",
+    "Retention",
+    "TrimReport",
+    "decide",
+    "eased",
+    "wanted_cut",
+]
 
 
 class Retention(msgspec.Struct, frozen=True):
@@ -19,6 +32,24 @@ class Retention(msgspec.Struct, frozen=True):
     max_bytes: int | None = None
     """Of the file's used pages; the average size of an event tells how many have to go."""
 
+    @property
+    def any(self) -> bool:
+        """Whether there is a bound at all."""
+        return (self.max_age, self.max_events, self.max_bytes) != (None, None, None)
+
+
+class Pages(NamedTuple):
+    """A journal's file: its pages, how many of them are free, and the bytes of each."""
+
+    total: int
+    free: int
+    size: int
+
+    @property
+    def used_bytes(self) -> int:
+        """What events take."""
+        return (self.total - self.free) * self.size
+
 
 class Facts(NamedTuple):
     """What there is: the events kept, the bytes in use, and the newest of the old."""
@@ -27,6 +58,50 @@ class Facts(NamedTuple):
     last: int
     used_bytes: int
     old_until: int
+
+
+class Cuttable(Protocol):
+    """What retention needs of a store, besides an ``EventStore``; as ``SqliteStore`` has it."""
+
+    @property
+    def first(self) -> int:
+        """The oldest ``seq`` still kept."""
+
+    @property
+    def last(self) -> int:
+        """The newest ``seq``."""
+
+    def read(
+        self, after: int = 0, only: Filter | None = None, limit: int | None = None
+    ) -> Iterator[Event]:
+        """See ``EventStore.read``."""
+
+    def wanted(self, bounds: Retention, now: float) -> int:
+        """Up to which ``seq`` the bounds ask to remove."""
+
+    def boundary(self, seq: int) -> int:
+        """The last place up to ``seq`` where it can be cut."""
+
+    def holds(self, cut: int, live_runs: Collection[str]) -> list[Hold]:
+        """The live runs and registered readers that need an event up to ``cut``."""
+
+    def cut(self, until: int, budget: int = 1_000) -> int:
+        """Remove up to ``until``, about ``budget`` events; returns how many."""
+
+    def compact(self, pages: int = 1_000) -> int:
+        """Give free pages back; returns how many are left."""
+
+    def pages(self) -> Pages:
+        """How large the file is."""
+
+    def readers(self) -> dict[str, int]:
+        """The registered readers and their cursors."""
+
+    def register_reader(self, name: str, cursor: int) -> None:
+        """No cut goes beyond ``cursor`` unasked."""
+
+    def forget_reader(self, name: str) -> None:
+        """The reader needs nothing more."""
 
 
 class Hold(NamedTuple):
@@ -64,6 +139,15 @@ def wanted_cut(bounds: Retention, facts: Facts) -> int:
     return min(cut, facts.last)
 
 
+def eased(bounds: Retention) -> Retention:
+    """An eighth below the bounds: where a cut goes that was due, so that the next is not due at once."""
+    return Retention(
+        None if bounds.max_age is None else bounds.max_age * _EASE,
+        None if bounds.max_events is None else int(bounds.max_events * _EASE),
+        None if bounds.max_bytes is None else int(bounds.max_bytes * _EASE),
+    )
+
+
 def decide(
     cut: int, holds: Iterable[Hold], *, pass_holds: bool
 ) -> tuple[int, Sequence[str], Sequence[str]]:
@@ -73,3 +157,6 @@ def decide(
     if pass_holds:
         return cut, (), names
     return min([cut, *(hold.first - 1 for hold in holding)]), names, ()
+
+
+_EASE = 7 / 8

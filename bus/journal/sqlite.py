@@ -16,7 +16,7 @@ from .chain import GENESIS, Link, Row, rows_of, seals
 from .faults import fault, foreign
 from .files import BUSY, Synchronous, WriterLock, make_private, open_writer
 from .reader import JournalReader
-from .retention import Retention, TrimReport, decide, wanted_cut
+from .retention import Facts, Hold, Pages, Retention, TrimReport, decide, wanted_cut
 from .store import Filter
 
 __all__ = ["SqliteStore"]
@@ -108,7 +108,7 @@ class SqliteStore:
         ``pass_holds`` it goes on and says whom it passed. ``now`` is seconds since the epoch.
         """
         with self._writing() as writer:
-            facts = trimming.facts_of(writer, bounds, now, self._first, self.last)
+            facts = self._facts(writer, bounds, now)
             wanted = wanted_cut(bounds, facts)
             step = trimming.group_end(writer, trimming.budgeted(wanted, self._first, budget))
             holds = trimming.holds_on(writer, step, live_runs)
@@ -119,6 +119,37 @@ class SqliteStore:
         more = not held and removed > 0 and step < wanted
         passed = passed if removed else ()
         return TrimReport(self._first, removed, tuple(held), tuple(passed), more)
+
+    def wanted(self, bounds: Retention, now: float) -> int:
+        """Up to which ``seq`` the bounds ask to remove; reads beside the writer, in any thread."""
+        with self.reader.connection() as connection:
+            return wanted_cut(bounds, self._facts(connection, bounds, now))
+
+    def boundary(self, seq: int) -> int:
+        """The end of the last group that lies up to ``seq`` as a whole: where it can be cut."""
+        with self.reader.connection() as connection:
+            return trimming.group_end(connection, seq)
+
+    def holds(self, cut: int, live_runs: Collection[str]) -> list[Hold]:
+        """The live runs and registered readers that need an event up to ``cut``."""
+        with self.reader.connection() as connection:
+            return list(trimming.holds_on(connection, cut, live_runs))
+
+    def cut(self, until: int, budget: int = 1_000) -> int:
+        """Remove whole groups up to ``until``, about ``budget`` events at most; returns how many.
+
+        It asks nobody: what the events told has to be kept elsewhere, such as in a checkpoint.
+        """
+        with self._writing() as writer:
+            cut = trimming.group_end(writer, trimming.budgeted(until, self._first, budget))
+            removed = trimming.remove(writer, cut) if cut >= self._first else 0
+        self._first = max(self._first, cut + 1)
+        return removed
+
+    def pages(self) -> Pages:
+        """How large the file is, and how much of it is free."""
+        with self.reader.connection() as connection:
+            return trimming.pages_of(connection)
 
     def compact(self, pages: int = 1_000) -> int:
         """Give up to ``pages`` free pages back and write the log back; returns how many are left."""
@@ -160,6 +191,9 @@ class SqliteStore:
             self.reader.close()
             self._writer.close()
             self._owner.release()
+
+    def _facts(self, connection: sqlite3.Connection, bounds: Retention, now: float) -> Facts:
+        return trimming.facts_of(connection, bounds, now, self._first, self.last)
 
     @contextmanager
     def _writing(self) -> Iterator[sqlite3.Connection]:

@@ -7,9 +7,18 @@ from collections.abc import Collection, Iterator
 
 from .blocks import BLOCK
 from .chain import MAX_LINK
-from .retention import Facts, Hold, Retention
+from .retention import Facts, Hold, Pages, Retention
 
-__all__ = ["budgeted", "checkpoint", "facts_of", "group_end", "holds_on", "remove", "vacuum"]
+__all__ = [
+    "budgeted",
+    "checkpoint",
+    "facts_of",
+    "group_end",
+    "holds_on",
+    "pages_of",
+    "remove",
+    "vacuum",
+]
 
 
 def facts_of(
@@ -21,11 +30,13 @@ def facts_of(
         sql = "SELECT seq FROM events WHERE time >= ? ORDER BY seq LIMIT 1"
         young = connection.execute(sql, (now - bounds.max_age,)).fetchone()
         old_until = last if young is None else young[0] - 1
-    pages, free, size = (
-        connection.execute(f"PRAGMA {name}").fetchone()[0]
-        for name in ("page_count", "freelist_count", "page_size")
-    )
-    return Facts(first, last, (pages - free) * size, old_until)
+    return Facts(first, last, pages_of(connection).used_bytes, old_until)
+
+
+def pages_of(connection: sqlite3.Connection) -> Pages:
+    """How large the file is; without what its log has yet to write back."""
+    names = ("page_count", "freelist_count", "page_size")
+    return Pages(*(connection.execute(f"PRAGMA {name}").fetchone()[0] for name in names))
 
 
 def budgeted(cut: int, first: int, budget: int) -> int:

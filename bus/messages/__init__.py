@@ -9,11 +9,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from . import agents, elements, kernel, models, plugins, tasks, telemetry, tools
+from . import agents, elements, journal, kernel, models, plugins, tasks, telemetry, tools
 from .agents import *  # noqa: F403
 from .base import Command, Message, type_of
 from .base import Event as EventBody
 from .elements import *  # noqa: F403
+from .journal import *  # noqa: F403
 from .kernel import *  # noqa: F403
 from .models import *  # noqa: F403
 from .plugins import *  # noqa: F403
@@ -32,6 +33,7 @@ __all__ = [  # noqa: PLE0604
     "type_of",
     *agents.__all__,
     *elements.__all__,
+    *journal.__all__,
     *kernel.__all__,
     *models.__all__,
     *plugins.__all__,
@@ -48,7 +50,7 @@ TERMINAL_RUN = frozenset({"run.succeeded", "run.failed", "run.cancelled"})
 
 def _by_type(base: type[Message]) -> dict[str, type[Any]]:
     found: dict[str, type[Any]] = {}
-    for module in (agents, elements, kernel, models, plugins, tasks, telemetry, tools):
+    for module in (agents, elements, journal, kernel, models, plugins, tasks, telemetry, tools):
         for name in module.__all__:
             kind = getattr(module, name)
             if isinstance(kind, type) and issubclass(kind, base):

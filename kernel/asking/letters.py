@@ -11,6 +11,7 @@ from retinue.bus.codec import decode
 from retinue.bus.envelope import Envelope, Event
 from retinue.bus.errors import InvalidInput, NotFound
 from retinue.bus.journal import Filter
+from retinue.bus.journal.retold import Retold
 from retinue.bus.messages import COMMANDS, EVENTS, MessageDead
 
 from .records import Letter
@@ -44,7 +45,7 @@ class Opened(msgspec.Struct, frozen=True):
 def letters(source: Source, *, dealt: bool = False) -> list[Letter]:
     """All of them, oldest first; those that were redriven or purged only when ``dealt``."""
     found: dict[str, Letter] = {}
-    for event in source.read(0, Filter(types=LETTER_TYPES)):
+    for event in Retold(source).read(0, Filter(types=LETTER_TYPES)):
         if event.type in ("message.redriven", "message.purged"):
             _deal(found, event)
         else:
@@ -115,7 +116,7 @@ def _deal(found: dict[str, Letter], event: Event) -> None:
 
 
 def _event(source: Source, letter: Letter) -> Event:
-    return next(source.read(letter.seq - 1, None, 1))
+    return next(Retold(source).read(letter.seq - 1, None, 1))
 
 
 def _input(source: Source, letter: Letter) -> Any:
@@ -124,5 +125,5 @@ def _input(source: Source, letter: Letter) -> Any:
 
 
 def _inputs(source: Source, only: Filter) -> Iterator[Any]:
-    for event in source.read(0, only):
+    for event in Retold(source).read(0, only):
         yield event.data["input"]

@@ -8,10 +8,11 @@ from operator import attrgetter
 from typing import Protocol
 
 from retinue.bus.envelope import Event
+from retinue.bus.errors import NotFound
 from retinue.bus.journal import Filter
 from retinue.bus.messages import TERMINAL_RUN
 
-__all__ = ["Source", "open_runs", "relevant"]
+__all__ = ["Source", "missing", "open_runs", "relevant", "whole_run"]
 
 ABOUT_ALL = ("kernel.*", "agent.spawned", "agent.stopped", "agent.failed", "plugin.*", "message.*")
 """What every question may need: who was there, and how the kernel was set."""
@@ -37,6 +38,27 @@ class Source(Protocol):
         self, after: int = 0, only: Filter | None = None, limit: int | None = None
     ) -> Iterator[Event]:
         """Events with ``seq > after``, in order; see ``EventStore.read``."""
+
+
+def missing(source: Source) -> str:
+    """Which events the journal no longer keeps, in words; empty when it has all."""
+    first = source.first
+    return f"events 1 to {first - 1} are no longer kept" if first > 1 else ""
+
+
+def whole_run(source: Source, run: str) -> list[Event]:
+    """All events of a run; raises ``NotFound``, also when its beginning is no longer kept."""
+    events = list(source.read(0, Filter(run=run)))
+    gone = missing(source)
+    if not events:
+        why = f"{gone}; " if gone else ""
+        raise NotFound(f"no run {run!r} is in the journal: {why}see `retinue runs list`")
+    if gone and events[0].type != "run.started":
+        raise NotFound(
+            f"the beginning of run {run!r} is gone: {gone}, and this needs the whole run; "
+            f"`retinue log --run {run}` lists what is left"
+        )
+    return events
 
 
 def open_runs(source: Source) -> list[str]:

@@ -8,6 +8,7 @@ from retinue.actors.task_table import TaskTable
 from retinue.actors.tasks import ENDED_STATES, OPEN_STATES, Task, task_view
 from retinue.bus.errors import InvalidInput
 from retinue.bus.journal import Filter
+from retinue.bus.journal.retold import Retold
 from retinue.bus.views import TaskView
 
 from .source import Source
@@ -30,7 +31,7 @@ def tasks_of(
     if state is not None and state not in STATES:
         raise InvalidInput(f"no task has the state {state!r}: use one of {', '.join(STATES)}")
     folded = Folded(TaskTable(keep), Effects())
-    for event in source.read(0, Filter(run=run or "", types=("task.*",))):
+    for event in Retold(source).read(0, Filter(run=run or "", types=("task.*",))):
         if event.type != "task.submitted" or _has_parent(folded, event.data.get("parent", "")):
             fold(folded, event)
     found = [

@@ -10,13 +10,14 @@ import msgspec
 from retinue.bus.envelope import Event
 from retinue.bus.errors import NotFound
 from retinue.bus.journal import Filter
+from retinue.bus.journal.retold import Retold
 
 from ..text import duration
 from .causes import Cause, chain, described
 from .edges import Edge, Live, edges
 from .history import History, history_of
 from .records import Attempt, CallRecord, TaskRecord
-from .source import Source, relevant
+from .source import Source, missing, relevant
 
 __all__ = ["Answer", "why"]
 
@@ -48,6 +49,7 @@ def why(source: Source, id: str, now: float, live: Live | None = None) -> Answer
 
     ``now`` is seconds since the epoch; ``live`` is what a running kernel adds.
     """
+    source = Retold(source)
     event = _named(source, id)
     if event is not None and not event.run:
         said = f"{event.type}: {described(event)}"
@@ -71,14 +73,23 @@ def _named(source: Source, id: str) -> Event | None:
     if id.isascii() and id.isdigit():
         found = next(source.read(int(id) - 1, None, 1), None)
         if found is None or found.seq != int(id):
-            raise NotFound(f"no event {id}: the journal holds {source.first} to {source.last}")
+            raise NotFound(
+                f"no event {id}: the journal holds {source.first} to {source.last}{_cut(source)}"
+            )
         return found
     if not id.startswith("e-"):
         return None
     found = next((event for event in source.read() if event.id == id), None)
     if found is None:
-        raise NotFound(f"no event {id!r} is in the journal: commands are not kept, and old ones go")
+        raise NotFound(
+            f"no event {id!r} is in the journal: commands are not kept, and old ones go{_cut(source)}"
+        )
     return found
+
+
+def _cut(source: Source) -> str:
+    gone = missing(source)
+    return f"; {gone}" if gone else ""
 
 
 def _placed(source: Source, id: str) -> tuple[str, str]:
@@ -91,7 +102,7 @@ def _placed(source: Source, id: str) -> tuple[str, str]:
     if found is None:
         raise NotFound(
             f"nothing named {id!r} is in the journal: give a task, a run, an event's id or its seq; "
-            "see `retinue log`"
+            f"see `retinue log`{_cut(source)}"
         )
     return found.run, task
 

@@ -4,11 +4,7 @@ from __future__ import annotations
 
 import click
 
-from retinue.bus.envelope import Event
-from retinue.bus.errors import NotFound
-from retinue.bus.journal import Filter
-
-from ..asking.source import Source
+from ..asking.source import whole_run
 from ..replay import diff
 from ..text import cut
 from .exits import Exit
@@ -38,7 +34,7 @@ def command(cli: Cli, first: str, second: str, limit: int, *, durations: bool) -
       retinue diff r-5x0c2k9d-16 r-5x0c2k9d-92 --durations --json
     """
     with opened(cli) as journal:
-        found = diff(_events(journal, first), _events(journal, second), durations=durations)
+        found = diff(whole_run(journal, first), whole_run(journal, second), durations=durations)
     for change in found[:limit]:
         json_line(change) if cli.as_json else click.echo(cut(str(change), cli.width))
     if not found:
@@ -47,10 +43,3 @@ def command(cli: Cli, first: str, second: str, limit: int, *, durations: bool) -
     left = f", {len(found) - limit} more than --limit" if len(found) > limit else ""
     note(f"{len(found)} differences{left}")
     return Exit.FAILED
-
-
-def _events(journal: Source, run: str) -> list[Event]:
-    found = list(journal.read(0, Filter(run=run)))
-    if not found:
-        raise NotFound(f"no run {run!r} is in the journal: see `retinue runs list`")
-    return found

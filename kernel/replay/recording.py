@@ -11,6 +11,7 @@ from retinue.bus.codec import decode
 from retinue.bus.envelope import Event
 from retinue.bus.errors import NotFound
 from retinue.bus.journal import Filter
+from retinue.bus.journal.retold import Retold
 from retinue.bus.messages import (
     TERMINAL_RUN,
     AgentStopped,
@@ -21,7 +22,7 @@ from retinue.bus.messages import (
     ToolReturned,
 )
 
-from ..asking.source import Source
+from ..asking.source import Source, whole_run
 
 __all__ = ["Producer", "Recording", "producer_of"]
 
@@ -85,8 +86,8 @@ class Recording:
     @classmethod
     def read(cls, source: Source, run: str) -> Recording:
         """From a journal, or whatever reads like one; raises ``NotFound``."""
-        events = list(source.read(0, Filter(run=run)))
-        return cls(run, events, source.read(0, Filter(types=CONTEXT)) if events else ())
+        events = whole_run(source, run)
+        return cls(run, events, Retold(source).read(0, Filter(types=CONTEXT)))
 
     @classmethod
     def of(cls, events: Iterable[Event], run: str) -> Recording:
