@@ -6,19 +6,17 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from retinue.actors.child_specs import ChildSpec
-from retinue.actors.runtime import ActorRef, System
-from retinue.actors.scribe import Scribe
-from retinue.actors.task_table import TaskTable
+from retinue.actors.runtime import ActorRef
 from retinue.bus.errors import ActorDead, RetinueError
-from retinue.bus.journal import EventStore
 
-from .config import Config
 from .redis_access import access_of
 
 if TYPE_CHECKING:
     from retinue.bus.redis.client import RawConnection
     from retinue.bus.redis.echoes import Echoes
     from retinue.bus.redis.listener import Listener
+
+    from .tree import Tree
 
 __all__ = ["Hearing"]
 
@@ -29,40 +27,44 @@ _SHUT_TIMEOUT = 1.0
 class Hearing:
     """Makes the actors that hear, and has them end in time."""
 
-    def __init__(self, config: Config, system: System, *, redis: bool) -> None:
-        """``redis`` tells whether the kernel publishes to one, and not to a program's own mirror."""
-        self._config = config
-        self._system = system
+    def __init__(self, tree: Tree) -> None:
+        """For the parts of that kernel; nothing is made until ``children``."""
+        self._tree = tree
+        self._config = config = tree.config
         self._listener: Listener | None = None
         self._shut: Callable[[], None] = lambda: None
         self.echoes: Echoes | None = None
         """What is published on a channel that is also listened to; ``None`` when none is."""
-        if redis and config.redis != "none" and config.observers.dialects.live_logs.inbound:
+        inbound = config.observers.dialects.live_logs.inbound
+        if inbound and config.redis != "none" and tree.publisher is None:
             from retinue.bus.redis.echoes import Echoes
 
             self.echoes = Echoes()
 
-    def children(
-        self, url: str, scribe: Scribe, table: TaskTable, store: EventStore
-    ) -> list[ChildSpec]:
-        """The actors, in the order in which they start; ``url`` is where the kernel publishes."""
+    def children(self, url: str) -> list[ChildSpec]:
+        """The actors, in the order in which they start; ``url`` is where the kernel publishes.
+
+        There are none where it publishes to a program's own mirror, which has no URL.
+        """
+        if not url:
+            return []
         from retinue.actors.bygone import Bygone
         from retinue.actors.inbound import Door, ListenerActor, TelemetryDesk
 
-        door = Door()
-        listener = self._listener = self._make(url, store)
-        bygone = Bygone(store, table, scribe.ids.boot)
+        tree, door = self._tree, Door()
+        self._listener = self._make(url)
+        bygone = Bygone(tree.store, tree.table, tree.ids.boot)
         self._shut = door.close
-        args = (listener, self._desk, scribe, door, bygone)
+        args = (self._listener, self._desk, tree.scribe, door, bygone)
         heard = ChildSpec("listener", ListenerActor, args)
         if self.echoes is None:
             return [heard]
-        return [ChildSpec("telemetry", TelemetryDesk, (scribe, table)), heard]
+        return [ChildSpec("telemetry", TelemetryDesk, (tree.scribe, tree.table)), heard]
 
     def shut(self) -> None:
         """Let in nothing more; what was let in is before the next thing that is written down."""
         self._shut()
-        desk = self._system.find("telemetry")
+        desk = self._tree.system.find("telemetry")
         if desk is None:
             return
         from retinue.actors.inbound import TakeIn
@@ -78,12 +80,12 @@ class Hearing:
             self._listener.wake()
 
     def _desk(self) -> ActorRef[Any]:
-        found = self._system.find("telemetry")
+        found = self._tree.system.find("telemetry")
         if found is None:
             raise ActorDead("the kernel's actor 'telemetry' is not there: it has ended")
         return found
 
-    def _make(self, url: str, store: EventStore) -> Listener:
+    def _make(self, url: str) -> Listener:
         from retinue.bus.redis.client import connection
         from retinue.bus.redis.fills import FillServer
         from retinue.bus.redis.intake import Intake
@@ -98,7 +100,7 @@ class Hearing:
             return connection(url, slot=slot, access=access)
 
         selection = Selection(observers.include, observers.exclude)
-        fills = FillServer(connect(), name, store, selection, observers.form)
+        fills = FillServer(connect(), name, self._tree.store, selection, observers.form)
         asked = FillEar(Link(connect(), fill_channel(name), _FILL_BYTES), fills)
         if self.echoes is None:
             return Listener(asked, None)

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from retinue.bus.redis.adapted import Mirrors, Publishes
     from retinue.bus.redis.backlog import Backlog
     from retinue.bus.redis.dialects import Dialect
+    from retinue.bus.redis.echoes import Echoes
     from retinue.bus.redis.mirror import Mirror
 
 __all__ = ["HOLD_BACK", "Place", "make_mirror", "redacted"]
@@ -46,12 +47,14 @@ def make_mirror(
     clock: Clock,
     store: EventStore,
     publisher: Publishes | None = None,
+    echoes: Echoes | None = None,
 ) -> tuple[Place, Mirror | None] | None:
     """The server, started, and the mirror to it; ``None`` when none is asked for.
 
     ``journal`` names this start of the kernel. From ``store`` comes what Redis lacks, so make the
     mirror before the first event that it is told of. A server that cannot be had gives no mirror,
     and says why in ``describe``. A ``publisher`` of the program's own takes the place of Redis.
+    ``echoes`` is told of what goes to a channel that the kernel also listens to.
     """
     if publisher is None and config.redis == "none":
         return None
@@ -79,7 +82,7 @@ def make_mirror(
         payload_bytes=observers.payload_bytes,
         max_entries=observers.stream_length,
         max_age=observers.stream_age,
-        dialects=_dialects(observers.dialects),
+        dialects=_dialects(observers.dialects, echoes),
         owns=backlog.owns,
         clock=clock,
         access=access,
@@ -106,12 +109,14 @@ class _Program:
         return None
 
 
-def _dialects(config: DialectsConfig) -> list[Dialect]:
+def _dialects(config: DialectsConfig, echoes: Echoes | None) -> list[Dialect]:
     from retinue.bus.redis.dialects import AgentEvents, LiveLogs, OrchestratorEvents
+    from retinue.bus.redis.echoes import Noted
 
     spoken: list[Dialect] = []
     if config.live_logs.enabled:
-        spoken.append(LiveLogs(config.live_logs.channel))
+        logs = LiveLogs(config.live_logs.channel)
+        spoken.append(logs if echoes is None else Noted(logs, echoes))
     if config.agent_events.enabled:
         spoken.append(AgentEvents(config.agent_events.key))
     if config.orchestrator_events.enabled:

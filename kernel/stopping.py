@@ -34,6 +34,7 @@ def stop(tree: Tree, drain: float, reason: str) -> None:
     tree.scheduler.tell(Hold())
     _retire(tree, RETIRE_TIMEOUT)
     tree.stop_work(CLOSE_TIMEOUT)
+    tree.hearing.shut()
     try:
         commit(tree, KernelStopped(unfinished, counts | balances(tree.system)), CLOSE_TIMEOUT)
     except DeadlineExceeded as error:
