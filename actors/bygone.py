@@ -45,7 +45,8 @@ class Bygone:
         if run not in self._known:
             if not self._may_look(now):
                 return None
-            self._known[run] = next(self._store.read(0, Filter(run=run), 1), None) is not None
+            began = self._store.read(0, Filter(run=run, types=("run.*",)), 1)
+            self._known[run] = next(began, None) is not None
             if len(self._known) > self._keep:
                 self._known.popitem(last=False)
         return self._known[run]

@@ -38,6 +38,7 @@ _LEVELS: Mapping[str, str] = {
     "task.attempt_failed": "warning",
     "task.stalled": "warning",
     "bus.degraded": "warning",
+    "bus.telemetry_dropped": "warning",
     "bus.reader_passed": "warning",
     "message.dead": "warning",
     "kernel.supervised": "warning",

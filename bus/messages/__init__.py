@@ -25,6 +25,7 @@ from .tools import *  # noqa: F403
 __all__ = [  # noqa: PLE0604
     "COMMANDS",
     "EVENTS",
+    "TELEMETRY",
     "TERMINAL_RUN",
     "TERMINAL_TASK",
     "Command",
@@ -46,6 +47,8 @@ TERMINAL_TASK = frozenset(
     {"task.succeeded", "task.failed", "task.cancelled", "task.outcome_unknown"}
 )
 TERMINAL_RUN = frozenset({"run.succeeded", "run.failed", "run.cancelled"})
+TELEMETRY = frozenset({"telemetry.tool_called", "telemetry.tool_returned", "telemetry.thought"})
+"""What programs outside said, of any run: no part of what the kernel did."""
 
 
 def _by_type(base: type[Message]) -> dict[str, type[Any]]:

@@ -74,7 +74,8 @@ class Intake:
 
     def drop(self, reason: str, count: int = 1) -> None:
         """Count what is not taken in."""
-        self._counts[reason] = self._counts.get(reason, 0) + count
+        if count:
+            self._counts[reason] = self._counts.get(reason, 0) + count
 
     def take(self, most: int) -> list[Told]:
         """The oldest that wait, which wait no longer."""

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from retinue.bus.envelope import Event
-from retinue.bus.messages import TERMINAL_RUN, TERMINAL_TASK
+from retinue.bus.messages import TELEMETRY, TERMINAL_RUN, TERMINAL_TASK
 
 from .tally import Balance, RunTally
 
@@ -41,6 +41,8 @@ class Audit:
     def take(self, event: Event) -> None:
         """Count one event."""
         kind = event.type
+        if kind in TELEMETRY:
+            return
         if event.run:
             self._take_in_run(event)
         else:

@@ -10,7 +10,7 @@ from typing import Protocol
 from retinue.bus.envelope import Event
 from retinue.bus.errors import NotFound
 from retinue.bus.journal import Filter
-from retinue.bus.messages import TERMINAL_RUN
+from retinue.bus.messages import TELEMETRY, TERMINAL_RUN
 
 __all__ = ["Source", "missing", "open_runs", "relevant", "whole_run"]
 
@@ -47,8 +47,12 @@ def missing(source: Source) -> str:
 
 
 def whole_run(source: Source, run: str) -> list[Event]:
-    """All events of a run; raises ``NotFound``, also when its beginning is no longer kept."""
-    events = list(source.read(0, Filter(run=run)))
+    """All events of a run, but for what others said of it.
+
+    Raises ``NotFound``, also when its beginning is no longer kept.
+    """
+    found = source.read(0, Filter(run=run))
+    events = [event for event in found if event.type not in TELEMETRY]
     gone = missing(source)
     if not events:
         why = f"{gone}; " if gone else ""

@@ -11,6 +11,7 @@ from retinue.bus.envelope import Event
 from retinue.bus.errors import NotFound
 from retinue.bus.journal import Filter
 from retinue.bus.journal.retold import Retold
+from retinue.bus.messages import TELEMETRY
 
 from ..text import duration
 from .causes import Cause, chain, described
@@ -51,7 +52,7 @@ def why(source: Source, id: str, now: float, live: Live | None = None) -> Answer
     """
     source = Retold(source)
     event = _named(source, id)
-    if event is not None and not event.run:
+    if event is not None and (not event.run or event.type in TELEMETRY):
         said = f"{event.type}: {described(event)}"
         return Answer(id, "event", "", said, agent=event.agent, chain=chain([event], event))
     run, task = (event.run, event.task) if event is not None else _placed(source, id)

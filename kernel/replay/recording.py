@@ -13,6 +13,7 @@ from retinue.bus.errors import NotFound
 from retinue.bus.journal import Filter
 from retinue.bus.journal.retold import Retold
 from retinue.bus.messages import (
+    TELEMETRY,
     TERMINAL_RUN,
     AgentStopped,
     LlmReturned,
@@ -95,7 +96,7 @@ class Recording:
         every = list(events)
         return cls(
             run,
-            (event for event in every if event.run == run),
+            (event for event in every if event.run == run and event.type not in TELEMETRY),
             (event for event in every if event.type in CONTEXT),
         )
 
