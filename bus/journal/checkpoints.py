@@ -8,9 +8,9 @@ from typing import Protocol
 import msgspec
 from msgspec import Raw
 
-from ..codec import decode
+from ..codec import decode, encode
 from ..envelope import Envelope, Event
-from ..messages import KeptEvent, StateKept
+from ..messages import StateKept
 from .store import Filter
 
 __all__ = ["Checkpoint", "Readable", "newest", "parts_of"]
@@ -39,6 +39,23 @@ class Readable(Protocol):
         """See ``EventStore.read``."""
 
 
+class KeptEvent(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """An event as it was committed, written down once more; fields as those of an envelope."""
+
+    seq: int
+    id: str
+    type: str
+    time: float
+    body: Raw
+    run: str = ""
+    task: str = ""
+    agent: str = ""
+    sender: str = ""
+    cause: str = ""
+    trace: str = ""
+    deadline: float | None = None
+
+
 class Checkpoint(msgspec.Struct, frozen=True):
     """What stands for all events up to ``until``: those ``events`` of them that still matter.
 
@@ -58,7 +75,7 @@ def parts_of(
     checkpoint: str, until: int, events: Iterable[Event], counts: _Counts, letters: int
 ) -> list[StateKept]:
     """The checkpoint as events to be committed in this order; ``checkpoint`` is a name of its own."""
-    groups = list(_groups(events)) or [()]
+    groups = [Raw(encode(group)) for group in _groups(events)] or [Raw(b"[]")]
     more = ({agent: dict(by_state) for agent, by_state in counts.items()}, letters)
     return [
         StateKept(checkpoint, until, number, len(groups), group, *(more if number == 1 else ()))
@@ -87,7 +104,7 @@ def _joined(parts: Sequence[Event]) -> Checkpoint:
     bodies = [decode(event.envelope.body, StateKept) for event in parts]
     return Checkpoint(
         bodies[0].until,
-        [_event(kept) for body in bodies for kept in body.events],
+        [_event(kept) for body in bodies for kept in decode(bytes(body.events), _KEPT)],
         bodies[0].counts,
         bodies[0].letters,
         sum(len(part.envelope.body) for part in parts),
@@ -95,18 +112,18 @@ def _joined(parts: Sequence[Event]) -> Checkpoint:
     )
 
 
-def _groups(events: Iterable[Event]) -> Iterator[tuple[KeptEvent, ...]]:
+def _groups(events: Iterable[Event]) -> Iterator[list[KeptEvent]]:
     group: list[KeptEvent] = []
     size = 0
     for event in events:
         length = len(event.envelope.body) + 128
         if group and size + length > PART_BYTES:
-            yield tuple(group)
+            yield group
             group, size = [], 0
         group.append(_kept(event))
         size += length
     if group:
-        yield tuple(group)
+        yield group
 
 
 def _kept(event: Event) -> KeptEvent:
@@ -127,4 +144,5 @@ class _Head(msgspec.Struct):
     parts: int
 
 
+_KEPT = list[KeptEvent]
 _decode = msgspec.json.Decoder(_Head).decode

@@ -2,45 +2,31 @@
 
 from __future__ import annotations
 
-import msgspec
+from typing import Any
+
 from msgspec import Raw
 
 from .base import Event
 
-__all__ = ["JournalTrimmed", "KeptEvent", "StateKept"]
-
-
-class KeptEvent(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """An event as it was committed, written down once more; fields as those of an envelope."""
-
-    seq: int
-    id: str
-    type: str
-    time: float
-    body: Raw
-    run: str = ""
-    task: str = ""
-    agent: str = ""
-    sender: str = ""
-    cause: str = ""
-    trace: str = ""
-    deadline: float | None = None
+__all__ = ["JournalTrimmed", "StateKept"]
 
 
 class StateKept(Event, frozen=True, tag="kernel.state"):
     """One of the ``parts`` of a checkpoint, before the journal is cut.
 
     All parts together hold, of the events up to ``until``, those that still matter: folding them, and
-    then what came after ``until``, gives the state. ``counts`` are the ended tasks that went without
-    a trace, by agent and state; ``letters`` the dead letters that there was no room for.
+    then what came after ``until``, gives the state. Each is a list: ``seq``, ``id``, ``type``, ``time``,
+    ``body``, ``run``, ``task``, ``agent``, ``sender``, ``cause``, ``trace``, ``deadline``.
+    ``counts`` are the ended tasks that went without a trace, by agent and state; ``letters`` the dead
+    letters that there was no room for.
     """
 
     checkpoint: str
     until: int
     part: int
     parts: int
-    events: tuple[KeptEvent, ...] = ()
-    counts: dict[str, dict[str, int]] = {}
+    events: Raw = Raw(b"[]")
+    counts: dict[str, Any] = {}
     letters: int = 0
 
 
