@@ -97,7 +97,7 @@ class Hearing:
         slot = stream(name)
 
         def connect() -> RawConnection:
-            return connection(url, slot=slot, access=access)
+            return connection(url, slot=slot, access=access, protocol=2)
 
         selection = Selection(observers.include, observers.exclude)
         fills = FillServer(connect(), name, self._tree.store, selection, observers.form)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import re
 from collections.abc import Iterator, Sequence
-from typing import Any, Protocol, cast
+from typing import Any, Literal, Protocol, cast
 
 import redis
 from redis.connection import ConnectionPool
@@ -55,16 +55,22 @@ class RawConnection(Protocol):
 
 
 def connection(
-    url: str, timeout: float = COMMAND_TIMEOUT, *, slot: str = "", access: Access | None = None
+    url: str,
+    timeout: float = COMMAND_TIMEOUT,
+    *,
+    slot: str = "",
+    access: Access | None = None,
+    protocol: Literal[2, 3] | None = None,
 ) -> RawConnection:
     """A connection of its own, not yet opened, for somebody who packs commands himself.
 
     ``slot`` is a key: on a cluster the connection is to the node that has it. Where Sentinels or
     a cluster say which server it is, they are asked at each connect. What ``access`` says goes
-    before what the URL says. Raises ``ConfigError`` for a malformed URL and for a secret that
-    cannot be read or is not kept well.
+    before what the URL says, and so does ``protocol``, for who reads the server's bytes himself.
+    Raises ``ConfigError`` for a malformed URL and for a secret that cannot be read or is not kept
+    well.
     """
-    made: Any = make_pool(url, timeout, timeout, slot, access).make_connection()
+    made: Any = make_pool(url, timeout, timeout, slot, access, protocol).make_connection()
     return cast("RawConnection", made)
 
 

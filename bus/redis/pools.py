@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Literal
 
 import redis
 from redis.backoff import NoBackoff
@@ -29,10 +29,17 @@ _FALSE = ("false", "no", "0")
 
 
 def make_pool(
-    url: str, timeout: float, read_timeout: float, slot: str = "", access: Access | None = None
+    url: str,
+    timeout: float,
+    read_timeout: float,
+    slot: str = "",
+    access: Access | None = None,
+    protocol: Literal[2, 3] | None = None,
 ) -> ConnectionPool:
     """Connections to what the URL names; see ``client.connection``."""
     address, access = parse(url), access or Access()
+    if protocol:
+        address = address._replace(protocol=protocol)
     common = _common(timeout) | _tls(address, access)
     options = common | _session(url, address, access) | {"socket_timeout": read_timeout}
     if address.path:
@@ -63,6 +70,9 @@ class _Credentials(CredentialProvider):
         ) as error:  # it was there at the start: this connect fails, not the mirror
             raise redis.AuthenticationError(str(error)) from None
         return (self._username, password) if self._username else (password,)
+
+    async def get_credentials_async(self) -> tuple[str] | tuple[str, str]:
+        return self.get_credentials()
 
     def __repr__(self) -> str:
         return f"<credentials of {self._username or 'default'}>"
