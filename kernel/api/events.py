@@ -10,9 +10,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from retinue.bus.errors import InvalidInput, KernelClosed, MailboxFull, NotFound
-from retinue.bus.wire import EventEncoder
 
 from .live.hub import Hub
+from .live.shared import Encoders
 from .live.views import Lines, ServerSent, View
 from .live.wanted import Wanted
 from .live.watch import Terms, Watch
@@ -34,7 +34,8 @@ class Cursor(Query, frozen=True):
     events a second are sent at most. ``slow`` says what happens to a client that reads too slowly:
     with ``wait`` it falls behind and misses nothing, with ``drop`` its oldest events go, and a gap
     tells which; JSON lines wait by default, server-sent events drop. With ``named=false`` the latter
-    have no ``event`` field, and a browser's ``onmessage`` gets them all.
+    have no ``event`` field, and a browser's ``onmessage`` gets them all. ``heartbeat`` is after how
+    many seconds of silence one is sent: 1 for JSON lines, 5 for server-sent events by default.
     """
 
     start: str = msgspec.field(name="from", default="now")
@@ -47,6 +48,7 @@ class Cursor(Query, frozen=True):
     slow: str | None = None
     rate: Rate | None = None
     named: bool = True
+    heartbeat: Annotated[float, Meta(ge=1, le=60)] | None = None
 
 
 class EventStreams:
@@ -65,7 +67,9 @@ class EventStreams:
 
     def _stream(self, request: Request, cursor: Cursor) -> Response:
         sent = "text/event-stream" in request.headers.get("accept", "")
-        view: View = ServerSent(cursor.named) if sent else Lines()
+        view: View = Lines(cursor.heartbeat or 1.0)
+        if sent:
+            view = ServerSent(cursor.named, cursor.heartbeat or 5.0)
         wanted = Wanted(cursor.run, cursor.task, cursor.agent, cursor.type)
         begin = after(cursor.start, self._hub)
         if sent and (last := request.headers.get("last-event-id", "")):
@@ -104,7 +108,7 @@ def show(call: Call) -> Any:
     if event is None or event.seq != seq:
         gone = f"event {seq} is no longer kept: the journal begins at {store.first}"
         return problem_of(NotFound(gone), 410)
-    return msgspec.Raw(EventEncoder(call.kernel.name).encode(event, seq - 1))
+    return msgspec.Raw(Encoders(call.kernel.name).whole(event, seq - 1))
 
 
 def _last_event(given: str) -> int:

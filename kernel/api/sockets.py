@@ -162,7 +162,7 @@ class _Session:
             if given is not None and "from" in given:
                 begin = after(asked.start, self._hub)
         except InvalidInput as error:
-            self._watch.tell(text_frame(_problem(error)))
+            self._watch.tell(self._watch.view.problem(problem_of(error)))
             return
         if given is not None:
             self._subscribe(asked, begin)
@@ -199,7 +199,3 @@ def _changed(asked: Listen, given: dict[str, Any]) -> Listen:
         return msgspec.convert({**msgspec.to_builtins(asked), **given}, Listen)
     except msgspec.ValidationError as error:
         raise InvalidInput(f"subscribe: {error}") from error
-
-
-def _problem(error: Exception) -> bytes:
-    return msgspec.json.encode({"type": "problem", "problem": problem_of(error)})

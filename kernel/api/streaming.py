@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Stream"]
 
-_PIECE = 64 * 1024
+_PIECE = 32 * 1024
 
 
 class Stream(Response):

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import socket
-import threading
-
 import pytest
 
 from retinue.bus.errors import InvalidInput, MailboxFull
 from retinue.bus.views import StatusView, TaskView
-from retinue.kernel.api import events as api_events
+from retinue.kernel.api.live import watch
 from retinue.kernel.client import Client
 from retinue.kernel.unix_socket import connect
 
@@ -46,27 +43,24 @@ def test_a_live_stream_gets_each_event_once_and_in_order(served):
 
 
 def test_a_client_that_stops_reading_neither_slows_nor_grows_the_kernel(served):
-    with connect(served.path, 30) as stuck:
-        stuck.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-        stuck.sendall(b"GET /v1/events?from=start HTTP/1.1\r\nHost: x\r\n\r\n")
+    with served.stuck("/v1/events?from=start"):
         big = "x" * 50_000
         handles = [served.kernel.submit("shout", {"text": big}) for _ in range(200)]
         assert all(handle.result(timeout=30) == big.upper() for handle in handles)
         assert served.client.get("/v1/status", StatusView).tasks["succeeded"] == 200
-        assert max(pump._size for pump in _streams(served)) < 1_000_000
+        assert max(client.backlog.bytes for client in served.hub.clients) < 200_000
 
 
 def test_a_client_that_hangs_up_frees_its_place(served, wait_until):
     with connect(served.path, 30) as gone:
         gone.sendall(b"GET /v1/events?from=start HTTP/1.1\r\nHost: x\r\n\r\n")
         assert gone.recv(100)
-        wait_until(lambda: len(_streams(served)) == 1)
-    wait_until(lambda: not _streams(served))
-    wait_until(lambda: not [t for t in threading.enumerate() if t.name == "retinue-api-stream"])
+        wait_until(lambda: len(served.hub.clients) == 1)
+    wait_until(lambda: not served.hub.clients)
 
 
 def test_one_client_too_many_is_refused(served, monkeypatch):
-    monkeypatch.setattr(served.server._streams, "_limit", 0)
+    monkeypatch.setattr(served.hub, "limit", 0)
     with pytest.raises(MailboxFull, match="clients already follow"):
         next(served.client.events())
 
@@ -81,18 +75,13 @@ def test_a_stop_ends_open_streams_before_it_has_to_cancel_them(served, caplog):
 
 def test_an_error_in_the_middle_of_a_stream_reaches_its_client(served, monkeypatch):
     def broken(*_):
-        yield from ()
         raise InvalidInput("the cursor broke")
 
-    monkeypatch.setattr(api_events, "_events", broken)
+    monkeypatch.setattr(watch, "read_page", broken)
     with pytest.raises(InvalidInput, match="the cursor broke"):
-        list(served.client.events())
+        list(served.client.events({"from": "start", "follow": False}))
 
 
 def _submitted(served) -> TaskView:
     body = {"agent": "shout", "input": {"text": "a"}}
     return Client(served.path).post("/v1/tasks", TaskView, body, {"wait": 30})
-
-
-def _streams(served):
-    return list(served.server._streams._open)

@@ -188,17 +188,17 @@ REFUSED = [
 
 @pytest.mark.parametrize(("method", "path", "body", "status", "title", "word"), REFUSED)
 def test_a_bad_request_gets_a_problem_that_names_what_is_wrong(
-    served, method, path, body, status, title, word
+    standing, method, path, body, status, title, word
 ):
-    answered, problem = _ask(served, method, path, body)
+    answered, problem = _ask(standing, method, path, body)
     assert (answered, problem["status"], problem["title"]) == (status, status, title)
     assert word in problem["detail"]
     assert problem["type"].startswith("urn:retinue:problem:")
 
 
 @pytest.mark.parametrize("body", [b"{", b"[]", b"\xff", b"[" * 100_000, b'{"agent": "echo"} {}'])
-def test_a_body_that_is_not_a_json_object_is_a_problem(served, body):
-    answered, problem = _ask(served, "POST", "/v1/tasks", body)
+def test_a_body_that_is_not_a_json_object_is_a_problem(standing, body):
+    answered, problem = _ask(standing, "POST", "/v1/tasks", body)
     assert (answered, problem["title"]) == (400, "InvalidInput")
 
 

@@ -36,12 +36,19 @@ class Arrivals:
         if wake:
             self._wake()
 
-    def some(self, limit: int) -> list[Event]:
-        """The oldest ones, at most ``limit``."""
+    def some(self, max_events: int, max_bytes: int) -> list[Event]:
+        """The oldest ones, at most so many, and about so many bytes."""
+        taken: list[Event] = []
+        size = 0
         with self._lock:
-            taken = [self._events.popleft() for _ in range(min(limit, len(self._events)))]
-            self._bytes -= sum([len(event.envelope.body) for event in taken])
-            return taken
+            while self._events and len(taken) < max_events and size < max_bytes:
+                taken.append(self._events.popleft())
+                size += len(taken[-1].envelope.body)
+            self._bytes -= size
+        return taken
+
+    def __bool__(self) -> bool:
+        return bool(self._events)
 
     def rest(self) -> bool:
         """Have the next one wake somebody; ``False`` when it is here already."""

@@ -36,7 +36,8 @@ class Backlog:
     def __init__(self, max_events: int, max_bytes: int) -> None:
         """Bounds are for one client."""
         self._max_events = max_events
-        self._max_bytes = max_bytes
+        self.max_bytes = max_bytes
+        """The bound, which may be moved."""
         self._chunks: deque[Chunk] = deque()
         self._missed: Missed | None = None
         self.events = 0
@@ -78,7 +79,7 @@ class Backlog:
         self.events = self.bytes = 0
 
     def _is_over(self) -> bool:
-        return self.events > self._max_events or self.bytes > self._max_bytes
+        return self.events > self._max_events or self.bytes > self.max_bytes
 
     def _drop(self) -> bool:
         chunk = self._chunks.popleft()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
+from ..problems import Problem
 from .shared import Shared
 from .speakers import LIVE_LOGS
 from .views import Gap
@@ -24,7 +25,6 @@ class Forwarded(msgspec.Struct, frozen=True):
     dialect: str
     numbered: bool = False
     beat: float = 0.0
-    divisible: bool = False
 
     def opening(self) -> bytes:
         """Nothing."""
@@ -41,6 +41,10 @@ class Forwarded(msgspec.Struct, frozen=True):
     def gap(self, gap: Gap) -> bytes:
         """A message of type ``gap``."""
         return text_frame(msgspec.json.encode(gap))
+
+    def problem(self, problem: Problem) -> bytes:
+        """A message of type ``problem``."""
+        return text_frame(msgspec.json.encode({"type": "problem", "problem": problem}))
 
     def heartbeat(self, position: int) -> bytes:
         """Nothing: the protocol has pings."""

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Group", "chunks_of"]
 
-CHUNK_BYTES = 32 * 1024
+CHUNK_BYTES = 16 * 1024
 CHUNK_EVENTS = 64
 
 

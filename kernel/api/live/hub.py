@@ -12,14 +12,13 @@ from anyio import CapacityLimiter
 from retinue.actors.feed import Feed
 from retinue.bus.envelope import Event
 from retinue.bus.errors import KernelClosed, MailboxFull
-from retinue.bus.wire import EventEncoder
 
 from .arrivals import Arrivals
 from .bucket import Bucket
 from .group import Group
 from .recent import Recent
 from .run_boards import RunBoards
-from .shared import Shared
+from .shared import Encoders, Shared
 from .speakers import Speaker, Speakers
 from .views import View
 from .wanted import Wanted
@@ -34,10 +33,13 @@ MAX_CLIENTS = 1024
 STALLED_AFTER = 60.0
 """Seconds that a client may take to read what was written; then its connection is cut."""
 
-_SLICE = 512  # events between two turns of the clients
+_SLICE = (128, 32 * 1024)  # events and bytes between two turns of the clients
+_BACKLOGS = 16 << 20  # bytes of all backlogs together, were each of other events
+_BACKLOG = (64 * 1024, 512 * 1024)  # what one of them may hold then, at least and at most
 _LINGER_EACH = 0.000_25  # seconds of waiting for more events, for each client: 200 make 50 ms
 _LINGER = (0.002, 0.05)
 _TICK = 1.0
+_PARTING = 0.5  # seconds that clients have to take what is written when the server stops
 _READERS = 4  # threads that read the journal for those who are behind
 
 
@@ -68,7 +70,7 @@ class Hub:
         self._boards = RunBoards(feed.store)
         self._waiting: set[Watch] = set()
         self._arrivals = Arrivals(self._wake)
-        self._encode = EventEncoder(name).encode
+        self._encoders = Encoders(name)
         self._leave: Callable[[], None] | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._lane: CapacityLimiter | None = None
@@ -80,6 +82,12 @@ class Hub:
     def ended(self) -> bool:
         """Whether no more events will come."""
         return self._stopped or (self.feed.closed and self.position >= self.feed.store.last)
+
+    @property
+    def share(self) -> int:
+        """Bytes that the backlog of each client may hold now."""
+        least, most = _BACKLOG
+        return max(least, min(most, _BACKLOGS // max(1, len(self.clients))))
 
     # ------------------------------------------------------------------ clients
 
@@ -179,14 +187,14 @@ class Hub:
         if self._loop is None or self._leave is None:
             self._arrivals.rest()
             return
-        events = self._arrivals.some(_SLICE)
+        events = self._arrivals.some(*_SLICE)
         if events:
             self._hand_on(events)
         elif self._arrivals.rest():
             if self.ended:
                 self._wake_all()
             return
-        self._loop.call_later(0 if len(events) == _SLICE else self._linger(), self._drain)
+        self._loop.call_later(0 if self._arrivals else self._linger(), self._drain)
 
     def _linger(self) -> float:
         """The first event after silence goes out at once; those that follow, in groups."""
@@ -203,7 +211,7 @@ class Hub:
                 client.fall_back()
         self.position = fresh[-1].seq
         self._recent.add(fresh)
-        batch = [Shared(event, self._encode, self.speakers.say(event)) for event in fresh]
+        batch = [Shared(event, self._encoders, self.speakers.say(event)) for event in fresh]
         for group in list(self._groups.values()):
             group.hand_on(batch)
         self._boards.hand_on(fresh)
@@ -233,5 +241,12 @@ class Hub:
             client.wake()
 
     def _close_all(self) -> None:
-        for client in list(self.clients):
+        for client in self.clients:
             client.finish()
+        if self._loop is not None:
+            self._loop.call_later(_PARTING, self._cut_all)
+
+    def _cut_all(self) -> None:
+        """Who does not read would hold up the server's end."""
+        for client in list(self.clients):
+            client.cut()

@@ -6,6 +6,7 @@ from typing import Protocol
 
 import msgspec
 
+from ..problems import Problem
 from .shared import Shared
 from .wanted import Wanted
 
@@ -38,10 +39,6 @@ class View(Protocol):
     def beat(self) -> float:
         """Seconds of silence until a heartbeat; 0 for none."""
 
-    @property
-    def divisible(self) -> bool:
-        """Whether what is sent may be cut anywhere."""
-
     def opening(self) -> bytes:
         """What comes before all else."""
 
@@ -50,6 +47,9 @@ class View(Protocol):
 
     def gap(self, gap: Gap) -> bytes:
         """That something is missing."""
+
+    def problem(self, problem: Problem) -> bytes:
+        """Why this is the end."""
 
     def heartbeat(self, position: int) -> bytes:
         """That all is well, and that nothing was kept back up to ``position``."""
@@ -61,9 +61,8 @@ class Lines(msgspec.Struct, frozen=True):
     A gap shows in the next event's ``previous``, which is then larger than what was read before.
     """
 
-    dialect: str = ""
     beat: float = 1.0
-    divisible: bool = True
+    dialect: str = ""
 
     def opening(self) -> bytes:
         """Nothing."""
@@ -73,11 +72,15 @@ class Lines(msgspec.Struct, frozen=True):
         """A line."""
         if not wanted.has_type(shared.envelope.type):
             return b""
-        return shared.wire(previous) + b"\n"
+        return shared.wire(previous, whole=True) + b"\n"
 
     def gap(self, gap: Gap) -> bytes:
         """Nothing: see ``Lines``."""
         return b""
+
+    def problem(self, problem: Problem) -> bytes:
+        """An object with the one key ``problem``."""
+        return msgspec.json.encode({"problem": problem}) + b"\n"
 
     def heartbeat(self, position: int) -> bytes:
         """An empty line."""
@@ -87,13 +90,13 @@ class Lines(msgspec.Struct, frozen=True):
 class ServerSent(msgspec.Struct, frozen=True):
     """Server-sent events as in the HTML standard: ``id`` is the ``seq``, ``event`` the type.
 
-    Without ``named`` there is no ``event``, so that a browser's ``onmessage`` gets them all.
+    Without ``named`` there is no ``event``, so that a browser's ``onmessage`` gets them all. Large
+    bodies go by reference, as they do on Redis.
     """
 
     named: bool = True
-    dialect: str = ""
     beat: float = 5.0
-    divisible: bool = True
+    dialect: str = ""
 
     def opening(self) -> bytes:
         """How soon a browser comes back."""
@@ -112,6 +115,10 @@ class ServerSent(msgspec.Struct, frozen=True):
     def gap(self, gap: Gap) -> bytes:
         """An event ``gap``, without an ``id``: who comes back before the next event gets more."""
         return b"event: gap\ndata: %b\n\n" % msgspec.json.encode(gap)
+
+    def problem(self, problem: Problem) -> bytes:
+        """An event ``problem``."""
+        return b"event: problem\ndata: %b\n\n" % msgspec.json.encode(problem)
 
     def heartbeat(self, position: int) -> bytes:
         """A comment. The ``id`` alone moves a browser's cursor on, and is no event."""

@@ -11,13 +11,13 @@ from anyio import to_thread
 
 from retinue.bus.envelope import Event
 from retinue.bus.journal import Filter
-from retinue.bus.wire import EventEncoder
 
+from ..problems import problem_of
 from .backlog import Backlog, Chunk
 from .bucket import Bucket
 from .group import Group, chunks_of
 from .pages import Page, read_page
-from .shared import Shared
+from .shared import Encoders, Shared
 from .speakers import Speaker
 from .views import Gap, View
 from .wanted import Wanted
@@ -28,8 +28,8 @@ if TYPE_CHECKING:
 __all__ = ["Terms", "Watch"]
 
 MAX_EVENTS = 1024
-MAX_BYTES = 128 * 1024
-_PIECE = 64 * 1024
+"""Events that wait for one client at most."""
+_PIECE = 32 * 1024
 _NEAR = 256  # events that are encoded on the loop, and not on a reader's thread
 _PRIME = 2048  # events before the cursor that a dialect hears, so that it knows what is under way
 
@@ -44,7 +44,6 @@ class Terms(msgspec.Struct, frozen=True):
     end: int | None = None
     rate: float | None = None
     max_events: int = MAX_EVENTS
-    max_bytes: int = MAX_BYTES
 
 
 class Watch:
@@ -57,12 +56,12 @@ class Watch:
         self.cursor = after
         """All that is wanted up to this ``seq`` was given out by ``next``."""
         self.group: Group | None = None
-        self.backlog = Backlog(terms.max_events, terms.max_bytes)
+        self.backlog = Backlog(terms.max_events, hub.share)
         self.abort: Callable[[], None] | None = None
         """Cuts the connection, whatever still waits to be sent."""
         self._hub = hub
         self._terms = terms
-        self._encode = EventEncoder(hub.name).encode
+        self._encoders = Encoders(hub.name)
         self._loop = asyncio.get_running_loop()
         self._wake = asyncio.Event()
         self._bucket = _bucket(terms.rate, self._loop.time())
@@ -83,10 +82,10 @@ class Watch:
         while not data:
             if self._closed or self._is_done():
                 return None
-            if self.group is not None or self.backlog:
-                data = await self._from_backlog()
-            else:
-                data = await self._from_journal()
+            try:
+                data = await self._more()
+            except Exception as error:  # noqa: BLE001  the client gets it, as the last it is sent
+                data, self._closed = self.view.problem(problem_of(error)), True
         self._last = self._writing_since = self._loop.time()
         return data
 
@@ -103,6 +102,7 @@ class Watch:
 
     def offer(self, chunks: list[Chunk]) -> None:
         """Take what comes live; who waits goes back to the journal before anything is dropped."""
+        self.backlog.max_bytes = self._hub.share
         for chunk in chunks:
             if not self.backlog.put(chunk) and self._terms.waits:
                 self.fall_back()
@@ -155,6 +155,10 @@ class Watch:
             self._wake.set()
 
     # ------------------------------------------------------------------ live
+
+    async def _more(self) -> bytes:
+        live = self.group is not None or self.backlog
+        return await (self._from_backlog() if live else self._from_journal())
 
     async def _from_backlog(self) -> bytes:
         if not self.backlog or await self._paused():
@@ -231,7 +235,7 @@ class Watch:
 
     def _shared(self, event: Event) -> Shared:
         said = {} if self._speaker is None else {self.view.dialect: self._speaker.say(event)}
-        return Shared(event, self._encode, said)
+        return Shared(event, self._encoders, said)
 
     def _filter(self) -> Filter | None:
         """A dialect hears every event of its run: one tells it what another is about."""
