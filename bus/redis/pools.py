@@ -111,7 +111,12 @@ def _common(timeout: float) -> dict[str, Any]:
     known = inspect.signature(AbstractConnection.__init__).parameters
     # CLIENT SETINFO would take two round trips, and a permission, to say "redis-py".
     quiet = ("driver_info",) if "driver_info" in known else ("lib_name", "lib_version")
-    return options | dict.fromkeys(quiet)
+    options |= dict.fromkeys(quiet)
+    if "maint_notifications_config" in known:  # RESP3 would ask for them, in vain, at each connect
+        from redis.maint_notifications import MaintNotificationsConfig
+
+        options["maint_notifications_config"] = MaintNotificationsConfig(enabled=False)
+    return options
 
 
 def _session(url: str, address: Address, access: Access) -> dict[str, Any]:

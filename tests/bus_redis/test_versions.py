@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import itertools
 
 import pytest
 import redis
 
+from retinue.bus.redis.async_subscriber import AsyncSubscriber
 from retinue.bus.redis.client import command_client, reading_client
 from retinue.bus.redis.publisher import Publisher
 from retinue.bus.redis.subscriber import Subscriber
@@ -49,6 +51,18 @@ def test_what_is_published_is_read_once_and_in_order(url, name, make_events):
         assert [event.seq for event in reader.read(timeout=0.1)] == [*range(1, 310)]
     with Subscriber(url, name, start=305) as later:
         assert [event.seq for event in later.read(timeout=0.1)] == [306, 307, 308, 309]
+    publisher.close()
+
+
+def test_an_event_loop_reads_the_same(url, name, make_events):
+    publisher = Publisher(url, name, "j")
+    publisher.publish(make_events(1, 5))
+
+    async def read():
+        async with AsyncSubscriber(url, name, start="first") as reader:
+            return [event.seq async for event in reader.read(timeout=0.1)]
+
+    assert asyncio.run(read()) == [1, 2, 3, 4, 5]
     publisher.close()
 
 
