@@ -1,0 +1,219 @@
+"""From a level, what the host gives and what was granted, to a plan. Pure; never silently less."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import msgspec
+
+from retinue.bus.errors import PluginError
+
+from ..manifest.model import Level, Limits, Permissions
+from .given import Given, Layer
+
+__all__ = ["LAUNCHER", "LAYERS", "Plan", "best", "missing", "plan"]
+
+LAYERS: dict[Level, tuple[str, ...]] = {
+    "strict": ("bwrap", "namespaces", "landlock", "seccomp"),
+    "standard": ("namespaces", "landlock", "seccomp"),
+    "baseline": ("landlock", "seccomp"),
+    "limits": (),
+}
+"""What each level stands on, besides the bounds of a process."""
+
+_READABLE = ("/usr/lib", "/usr/lib64", "/lib", "/lib64", "/etc/ld.so.cache", "/usr/share/zoneinfo")
+_DEVICES = ("/dev/null", "/dev/zero", "/dev/urandom", "/dev/random")
+LAUNCHER = Path(__file__).resolve().with_name("launcher.py")
+_SPARE = 16
+"""Descriptors that the launcher and the interpreter need beside the plugin's own."""
+
+
+class Plan(msgspec.Struct, frozen=True, kw_only=True):
+    """What the spawner starts, and what the launcher does to itself. All paths are absolute."""
+
+    level: Level
+    layers: tuple[str, ...]
+    launcher: dict[str, Any]
+    """The JSON object of ``launcher.py``, without the uid and the parent's pid."""
+    bwrap: tuple[str, ...] = ()
+    """The command before the interpreter's, at the strict level."""
+    drops_uid: bool = False
+    start_seconds: float = 5.0
+    stdio: bool = False
+    """Whether a second socket becomes stdin and stdout of what is executed."""
+
+
+def missing(level: Level, given: Given) -> list[tuple[str, Layer]]:
+    """The layers that a level needs and the host does not give."""
+    found: list[tuple[str, Layer]] = [(name, getattr(given, name)) for name in LAYERS[level]]
+    return [(name, layer) for name, layer in found if not layer.there]
+
+
+def best(given: Given) -> Level:
+    """The strongest level that this host gives."""
+    levels: tuple[Level, ...] = ("strict", "standard", "baseline")
+    return next((level for level in levels if not missing(level, given)), "limits")
+
+
+def plan(
+    level: Level,
+    given: Given,
+    *,
+    readable: Sequence[str],
+    packages: Mapping[str, str],
+    python_path: Sequence[str],
+    main: str,
+    permissions: Permissions,
+    limits: Limits,
+    arguments: Sequence[str] = (),
+    execute: Sequence[str] = (),
+    environment: Mapping[str, str] | None = None,
+) -> Plan:
+    """How to start a process at this level.
+
+    ``readable`` are the interpreter's and the plugin's own folders, ``packages`` folders of
+    packages by name, ``python_path`` what becomes ``sys.path``, and ``main`` the module that
+    serves the channel. With ``execute`` an absolute command
+    takes the interpreter's place once it is confined, on a socket for stdin and stdout. Raises
+    ``PluginError`` that names every layer which is missing and its remedy.
+    """
+    _refuse_less(level, given)
+    _refuse_processes(level, permissions, execute)
+    confine = level != "limits"
+    read = [*_READABLE, *readable, *packages.values(), *permissions.read]
+    layers = LAYERS[level]
+    launcher = {
+        "layers": layers,
+        "namespaces": _namespaces(level, given),
+        "view": _view(level, read, permissions, limits),
+        "limits": _bounds(limits, permissions),
+        "confine": confine,
+        "landlock": _files(level, read, permissions, execute) if confine else None,
+        "seccomp": [bool(execute), permissions.processes] if confine else None,
+        "packages": dict(packages),
+        "path": list(python_path),
+        "main": main,
+        "arguments": list(arguments),
+        "execute": list(execute),
+        "environment": {**_ENVIRONMENT, **(environment or {})},
+    }
+    return Plan(
+        level=level,
+        layers=layers,
+        launcher=launcher,
+        bwrap=_bwrap(given, [*read, str(LAUNCHER.parent)], permissions, limits)
+        if level == "strict"
+        else (),
+        drops_uid=given.root and confine,
+        start_seconds=limits.start_seconds,
+        stdio=bool(execute),
+    )
+
+
+_ENVIRONMENT = {
+    "PATH": "/usr/bin:/bin",
+    "HOME": "/tmp",  # noqa: S108 - the plugin's own, in its view
+    "TMPDIR": "/tmp",  # noqa: S108
+    "LANG": "C.UTF-8",
+    "MALLOC_ARENA_MAX": "2",
+    "PYTHONDONTWRITEBYTECODE": "1",
+}
+
+
+def _refuse_less(level: Level, given: Given) -> None:
+    lacking = missing(level, given)
+    if lacking:
+        causes = "; ".join(f"{name}: {layer.detail}, {layer.remedy}" for name, layer in lacking)
+        raise PluginError(
+            f"this host does not give the level {level!r}: {causes}; or let the operator lower "
+            "[sandbox] level"
+        )
+
+
+def _refuse_processes(level: Level, permissions: Permissions, execute: Sequence[str]) -> None:
+    """Children outlive a kill of their parent, unless a pid namespace goes down with it."""
+    if permissions.processes and level not in ("strict", "limits"):
+        what = "runs a command" if execute else "starts processes"
+        raise PluginError(
+            f"the plugin {what} of its own, which needs the level 'strict', and this is {level!r}: "
+            "install bubblewrap and set [sandbox] level, or take permissions.processes away"
+        )
+
+
+def _namespaces(level: Level, given: Given) -> list[str]:
+    """At ``strict`` bwrap has made them; root needs no user namespace to make the others."""
+    if level != "standard":
+        return []
+    return [*([] if given.root else ["user"]), "mnt", "net", "ipc", "uts"]
+
+
+def _view(
+    level: Level, read: Sequence[str], permissions: Permissions, limits: Limits
+) -> dict[str, Any] | None:
+    if level != "standard":
+        return None
+    binds = [(path, False) for path in read] + [(path, True) for path in permissions.write]
+    return {"binds": binds, "tmp_bytes": limits.tmp_bytes}
+
+
+def _files(
+    level: Level, read: Sequence[str], permissions: Permissions, execute: Sequence[str]
+) -> list[tuple[str, bool, bool]]:
+    """Path, whether it may be written, and whether executed."""
+    runs = bool(execute) or permissions.processes
+    files = [(path, False, runs) for path in read]
+    files += [(path, True, False) for path in permissions.write]
+    files += [(path, path == "/dev/null", False) for path in _DEVICES]
+    files += [(path, False, True) for path in execute[:1]]
+    if permissions.processes:
+        files += [("/usr/bin", False, True), ("/bin", False, True)]
+    if level in ("strict", "standard"):  # a view of its own, whose /tmp is nobody else's
+        files.append(("/tmp", True, False))  # noqa: S108
+    return files
+
+
+def _bounds(limits: Limits, permissions: Permissions) -> dict[str, int]:
+    bounds = {
+        "memory_bytes": limits.memory_bytes,
+        "descriptors": limits.descriptors + _SPARE,
+        "file_bytes": limits.file_bytes,
+        "core_bytes": 0,
+        "queue_bytes": 0,
+        "locked_bytes": 0,
+    }
+    return {**bounds, "pids": limits.pids} if permissions.processes else bounds
+
+
+def _bwrap(
+    given: Given, read: Sequence[str], permissions: Permissions, limits: Limits
+) -> tuple[str, ...]:
+    """bubblewrap's command line. Root keeps what it takes to give up being root inside."""
+    walls = ["--as-pid-1", "--unshare-pid", "--unshare-net", "--unshare-ipc", "--unshare-uts"]
+    if given.root:
+        keeps = ("CAP_SETUID", "CAP_SETGID", "CAP_SETPCAP")
+        walls += ["--unshare-cgroup-try", "--cap-drop", "ALL"]
+        walls += [word for capability in keeps for word in ("--cap-add", capability)]
+    else:
+        walls += ["--unshare-user", "--disable-userns", "--unshare-cgroup-try", "--cap-drop", "ALL"]
+    words = [given.bwrap_path, *walls, "--die-with-parent", "--new-session", "--clearenv"]
+    words += ["--proc", "/proc", "--dev", "/dev", "--size", str(limits.tmp_bytes)]
+    words += ["--perms", "1777", "--tmpfs", "/tmp"]  # noqa: S108
+    # bubblewrap keeps the folders that it makes itself to root, unless it is told to make them.
+    for folder in _parents([*read, *permissions.write]):
+        words += ["--perms", "0755", "--dir", folder]
+    for path in read:
+        words += ["--ro-bind-try", path, path]
+    for path in permissions.write:
+        words += ["--bind-try", path, path]
+    if permissions.processes:
+        words += ["--ro-bind-try", "/usr/bin", "/usr/bin", "--ro-bind-try", "/bin", "/bin"]
+    return (*words, "--chdir", "/tmp")  # noqa: S108
+
+
+def _parents(paths: Sequence[str]) -> list[str]:
+    """The folders above these, the outer ones first, that none of them shows."""
+    above = {str(parent) for path in paths for parent in PurePosixPath(path).parents} - {"/"}
+    shown = tuple(f"{path}/" for path in paths)
+    return sorted(folder for folder in above if not f"{folder}/".startswith(shown))

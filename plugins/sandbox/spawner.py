@@ -1,0 +1,131 @@
+"""Starting confined processes, from one thread that lives as long as they may."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import os
+import select
+import socket
+import subprocess
+import sys
+import tempfile
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, suppress
+from pathlib import Path
+from typing import IO, Any
+
+from retinue.bus.clock import Clock, SystemClock
+
+from .confined import Confined
+from .handshake import Handshake
+from .levels import LAUNCHER, Plan
+
+__all__ = ["FIRST_UID", "Spawner"]
+
+FIRST_UID = 0x70000000
+"""Above every uid that distributions hand out; each process of a kernel that is root has its own."""
+_UIDS = 1 << 20
+
+
+class Spawner:
+    """Linux ends a child when the *thread* that started it ends, so that thread is kept.
+
+    Any thread may call ``start``, which blocks until the process is confined and proven.
+    """
+
+    def __init__(self, clock: Clock | None = None, first_uid: int = FIRST_UID) -> None:
+        """``first_uid`` begins the uids that processes get where the kernel is root."""
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="retinue-spawner")
+        self._clock = clock or SystemClock()
+        self._uids = (first_uid + n % _UIDS for n in itertools.count(os.getpid() % _UIDS))
+
+    def start(self, plan: Plan) -> Confined:
+        """Start what the plan says, and return it before any code of a plugin has run.
+
+        ``Confined.go`` lets it run. Raises ``PluginError`` when a wall does not stand, naming it,
+        or when that took longer than the plan's ``start_seconds``.
+        """
+        deadline = self._clock.monotonic() + plan.start_seconds
+        uid = next(self._uids) if plan.drops_uid else 0
+        confined = self._thread.submit(self._spawn, plan, uid).result()
+        try:
+            Handshake(confined, plan, uid, deadline, self._clock).run()
+        except BaseException:
+            confined.kill()
+            raise
+        return confined
+
+    def close(self) -> None:
+        """End the thread, and with it every process that it started."""
+        self._thread.shutdown()
+
+    def _spawn(self, plan: Plan, uid: int) -> Confined:
+        """On the permanent thread. What is the child's is closed here, what is ours on failure."""
+        with ExitStack() as theirs, ExitStack() as ours:
+            sock, channel = socket.socketpair()
+            ours.callback(sock.close)
+            theirs.callback(channel.close)
+            told = {**plan.launcher, "uid": uid, "parent": 0 if plan.bwrap else os.getpid()}
+            passed = [channel.fileno()]
+            stdio = None
+            if plan.stdio:
+                stdio, inner = socket.socketpair()
+                ours.callback(stdio.close)
+                theirs.callback(inner.close)
+                passed.append(inner.fileno())
+                told["stdio"] = inner.fileno()
+            file = theirs.enter_context(_holding(json.dumps(told).encode()))
+            command = _command(file.fileno(), channel.fileno())
+            info = -1
+            if plan.bwrap:
+                info, writing = os.pipe()
+                theirs.callback(os.close, writing)
+                passed.append(writing)
+                command = [*plan.bwrap, "--info-fd", str(writing), *command]
+            process = _popen(command, [*passed, file.fileno()])
+            theirs.close()
+            pid = _inner_pid(info, plan.start_seconds) if plan.bwrap else 0
+            ours.pop_all()
+            return Confined(process, pid or process.pid, sock, stdio, plan.level)
+
+
+def _command(plan: int, channel: int) -> list[str]:
+    python = str(Path(sys.executable).resolve())
+    return [python, "-I", "-S", "-B", str(LAUNCHER), str(plan), str(channel)]
+
+
+def _popen(command: list[str], passed: list[int]) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(
+        command,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        pass_fds=passed,
+        env={"MALLOC_ARENA_MAX": "2"},  # the C library reads it before any code of ours runs
+        cwd="/",
+        start_new_session=True,
+    )
+
+
+def _holding(data: bytes) -> IO[bytes]:
+    """A file without a name, to be read from its beginning."""
+    file = tempfile.TemporaryFile()  # noqa: SIM115 - whoever asked closes it
+    file.write(data)
+    file.seek(0)
+    return file
+
+
+def _inner_pid(descriptor: int, seconds: float) -> int:
+    """The pid of what bubblewrap started, as the host sees it; 0 when it could not start it."""
+    data = b""
+    with os.fdopen(descriptor, "rb", buffering=0) as pipe:
+        while select.select([pipe], [], [], seconds)[0]:
+            piece = pipe.read(4096)
+            if not piece:
+                break
+            data += piece
+    with suppress(ValueError):
+        found: dict[str, Any] = json.loads(data)
+        return int(found["child-pid"])
+    return 0
