@@ -10,7 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from retinue.actors.execution import SharedExecutor, Turn
+from retinue.actors.execution import ProcessExecutor, SharedExecutor, Turn
+from retinue.actors.execution.service import Service
+from retinue.actors.execution.threads import ThreadExecutor
 from retinue.bus.errors import ToolError, Unavailable
 from retinue.plugins import AgentSpec
 
@@ -158,3 +160,28 @@ def _watched(executor, every=0.02):
     finally:
         end.set()
         thread.join()
+
+
+@pytest.fixture
+def processes(shared, log):
+    def report(agent, text):
+        log.append((agent, text))
+
+    service = Service("tested-service", report)
+    executor = ProcessExecutor(shared.run, service, report, grace=0.2)
+    yield executor
+    executor.close(10.0)
+    service.close(10.0)
+    assert executor._all == set()
+
+
+@pytest.fixture
+def threads(shared, log):
+    def report(agent, text):
+        log.append((agent, text))
+
+    service = Service("tested-service", report)
+    executor = ThreadExecutor(shared.run, service, report, grace=0.1, strike_after=0.2)
+    yield executor
+    executor.close(10.0)
+    service.close(10.0)

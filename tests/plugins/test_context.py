@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import inspect
 
 import pytest
@@ -15,54 +14,13 @@ from retinue.plugins import (
     InvalidInput,
     SyncContext,
     TaskCancelled,
-    TaskFailed,
     ToolError,
-    UnknownAgent,
     UnknownTool,
-    agent,
-    tool,
 )
 from retinue.plugins.llm import Message, complete
 from retinue.plugins.llm.scripted import ScriptedModel
-from retinue.plugins.testing import TestTurn
 
-
-@tool
-def double(value: int):
-    return value * 2
-
-
-@tool(timeout=0.01)
-async def stuck():
-    await asyncio.Event().wait()
-
-
-@tool
-async def broken():
-    raise ValueError("out of paper")
-
-
-@agent
-async def upper(ctx, text: str):
-    return text.upper()
-
-
-@agent
-async def failing(ctx):
-    raise KeyError("gone")
-
-
-@agent
-async def endless(ctx):
-    await asyncio.Event().wait()
-
-
-WORLD = {"tools": [double, stuck, broken], "agents": [upper, failing, endless]}
-
-
-def in_turn(body, *, tools=("double", "stuck", "broken"), **world):
-    """A turn whose whole body is one function of ctx, async or plain."""
-    return TestTurn(agent(name="me", tools=tools)(body), **WORLD, **world)
+from .world import double, in_turn
 
 
 def test_both_contexts_have_the_same_names():
@@ -154,113 +112,6 @@ def test_a_call_that_fails_says_which_tool_and_why(name, args, kind, says):
 
     with pytest.raises(kind, match=says):
         in_turn(body, tools=("double", "broken", "stuck", "granted.*")).run()
-
-
-def test_ask_gives_the_child_s_result():
-    async def body(ctx):
-        return [await ctx.ask("upper", {"text": "a"}), await ctx.ask("upper", text="b")]
-
-    assert in_turn(body).run() == ["A", "B"]
-
-
-@pytest.mark.parametrize(
-    ("name", "given", "kind", "says"),
-    [
-        ("failing", {}, TaskFailed, "task t-test-2 failed .*KeyError: 'gone'"),
-        ("upper", {"text": 1}, InvalidInput, "agent 'upper': Expected `str`"),
-        ("nobody", {}, UnknownAgent, "'nobody'"),
-    ],
-)
-def test_an_ask_that_fails_says_which_agent_and_why(name, given, kind, says):
-    async def body(ctx):
-        await ctx.ask(name, given)
-
-    with pytest.raises(kind, match=says):
-        in_turn(body).run()
-
-
-def test_an_ask_that_takes_too_long_cancels_the_child_and_says_so():
-    async def body(ctx):
-        await ctx.ask("endless", timeout=0.01)
-
-    turn = in_turn(body)
-    with pytest.raises(
-        DeadlineExceeded, match=r"'endless' \(task t-test-2\) did not answer within 0.01 s"
-    ):
-        turn.run()
-    assert list(turn.port.cancellations) == ["t-test-2"]
-
-
-def test_a_timeout_of_the_agent_s_own_cancels_the_child_as_well():
-    async def body(ctx):
-        async with asyncio.timeout(0.01):
-            await ctx.ask("endless")
-
-    turn = in_turn(body)
-    with pytest.raises(TimeoutError):
-        turn.run()
-    assert turn.port.cancellations == {"t-test-2": "agent 'me' stopped waiting for it"}
-
-
-def test_a_turn_that_is_told_to_stop_leaves_its_children_to_the_kernel():
-    started = asyncio.Event()
-
-    @agent
-    async def child(ctx):
-        started.set()
-        await asyncio.Event().wait()
-
-    @agent
-    async def parent(ctx):
-        await ctx.ask("child")
-
-    async def stop_it():
-        turn = TestTurn(parent, agents=[child])
-        running = asyncio.create_task(turn.run_async())
-        await started.wait()
-        turn.cancel()
-        running.cancel()
-        await asyncio.wait([running])
-        return turn
-
-    turn = asyncio.run(stop_it())
-    assert turn.port.cancellations == {}
-
-
-def test_a_child_s_own_timeout_error_is_not_taken_for_ours():
-    async def body(ctx):
-        ctx._port.result = raising
-        await ctx.ask("endless", timeout=30)
-
-    async def raising(task):
-        raise TimeoutError("the child's own")
-
-    with pytest.raises(TimeoutError, match="the child's own") as raised:
-        in_turn(body).run()
-    assert not isinstance(raised.value, DeadlineExceeded)
-
-
-def test_submit_gives_a_child_to_wait_for_or_to_cancel():
-    async def body(ctx):
-        good, bad = await ctx.submit("upper", text="x"), await ctx.submit("endless")
-        with pytest.raises(DeadlineExceeded):
-            await bad.result(timeout=0.01)
-        still_there = ctx._port.cancellations == {}
-        await bad.cancel("enough")
-        with pytest.raises(TaskCancelled, match="enough"):
-            await bad.result()
-        return [good.id, repr(bad), await good.result(), still_there]
-
-    assert in_turn(body).run() == ["t-test-2", "<ChildTask t-test-3 of agent 'endless'>", "X", True]
-
-
-def test_children_run_beside_each_other_and_all_settle():
-    async def body(ctx):
-        asked = [ctx.ask("upper", text="a"), ctx.ask("failing"), ctx.ask("upper", text="b")]
-        settled = await asyncio.gather(*asked, return_exceptions=True)
-        return [s if isinstance(s, str) else type(s).__name__ for s in settled]
-
-    assert in_turn(body).run() == ["A", "TaskFailed", "B"]
 
 
 def test_a_plain_agent_does_the_same_blocking():

@@ -8,6 +8,12 @@ from pathlib import Path
 
 import pytest
 
+from retinue.bus.journal import MemoryStore
+from retinue.kernel import Kernel
+from retinue.plugins.llm.scripted import ScriptedModel
+
+from .atlas import ATLAS, RECORDED, guide
+
 HERE = Path(__file__).parent
 
 
@@ -30,3 +36,17 @@ def programs():
 def recorded(programs):
     """Two hundred runs of every shape: the store, and their ids."""
     return programs.record(200, seed=20)
+
+
+@pytest.fixture(scope="module")
+def guided():
+    """The events of one run, and its id."""
+    store = MemoryStore()
+    model = ScriptedModel(["Paris is a city of light"])
+    with Kernel(config=RECORDED, store=store, plugins=[ATLAS], models={"auto": model}) as kernel:
+        kernel.spawn("guide", guide)
+        task = kernel.submit("guide", {"country": "France"})
+        assert task.result(timeout=20) == "Paris is a city of light"
+        for _ in task.events():
+            pass
+        return list(store.read()), task.run

@@ -7,21 +7,18 @@ import subprocess
 import sys
 from typing import Annotated
 
-import msgspec
 import pytest
 
 from retinue.bus.clock import ManualClock
-from retinue.bus.envelope import Event
 from retinue.bus.errors import InvalidInput, NotFound
 from retinue.bus.journal import Filter, MemoryStore
 from retinue.kernel import Kernel
-from retinue.kernel.config import Config, ModelsConfig
 from retinue.kernel.replay import replay, replay_events
 from retinue.plugins import Plugin, Secret, agent, tool
 from retinue.plugins.llm.model import Delta, Message
 from retinue.plugins.llm.scripted import ScriptedModel
 
-RECORDED = Config(models=ModelsConfig(record="always"))
+from .atlas import ATLAS, RECORDED, guide, of_type, rerun, with_fields
 
 
 def test_two_hundred_runs_come_out_byte_for_byte_three_times(recorded, programs):
@@ -60,162 +57,7 @@ def test_without_its_code_a_run_is_decided_again_and_its_steps_are_taken_as_reco
 
 
 def _without_reference(event):
-    return _with(event, {"reference": ""}) if event.type == "agent.spawned" else event
-
-
-def test_every_changed_word_in_a_tools_answer_is_named_where_it_shows_first(recorded, programs):
-    store, runs = recorded
-    named = 0
-    for run in runs:
-        events = list(store.read())
-        at = next((i for i, e in enumerate(events) if _tells_a_word(e, run)), None)
-        if at is None:
-            continue
-        events[at] = _with(events[at], {"result": "paid nobody at all"})
-        again = replay_events(events, run, agents=programs.AGENTS, plugins=[programs.PLUGIN])
-        assert again.divergence is not None
-        assert again.divergence.seq == events[at].seq
-        assert again.divergence.field == "summary"
-        named += 1
-    assert named > 10
-
-
-def _tells_a_word(event, run):
-    if event.run != run or event.type != "tool.returned":
-        return False
-    return event.data["tool"] == "world.pay" and event.data["ok"]
-
-
-def _with(event, fields):
-    body = msgspec.json.encode(event.data | fields)
-    return Event(event.seq, msgspec.structs.replace(event.envelope, body=body))
-
-
-@tool
-def capital(of: str) -> str:
-    return {"France": "Paris", "Italy": "Roma!"}[of]
-
-
-@agent(tools=["atlas.capital"])
-async def guide(ctx, country: str) -> str:
-    city = await ctx.call("atlas.capital", of=country)
-    ctx.thought(f"the capital is {city}")
-    answer = ""
-    async for delta in ctx.model.stream([Message("user", f"Tell me of {city}.")]):
-        answer += delta.text
-        ctx.text(delta.text)
-    return answer
-
-
-ATLAS = Plugin("atlas", "1.0", tools=[capital])
-
-
-@pytest.fixture(scope="module")
-def guided():
-    """The events of one run, and its id."""
-    store = MemoryStore()
-    model = ScriptedModel(["Paris is a city of light"])
-    with Kernel(config=RECORDED, store=store, plugins=[ATLAS], models={"auto": model}) as kernel:
-        kernel.spawn("guide", guide)
-        task = kernel.submit("guide", {"country": "France"})
-        assert task.result(timeout=20) == "Paris is a city of light"
-        for _ in task.events():
-            pass
-        return list(store.read()), task.run
-
-
-def rerun(events, run, **options):
-    return replay_events(events, run, agents={"guide": guide}, plugins=[ATLAS], **options)
-
-
-def of_type(events, type):
-    return next(event for event in events if event.type == type)
-
-
-def test_a_word_of_the_same_length_is_named_by_the_field_that_it_leads_to(guided):
-    events, run = guided
-    answer = of_type(events, "tool.returned")
-    again = rerun(events, run, changes={answer.seq: {"result": "Porto"}})
-    thought = of_type(events, "agent.thought")
-    assert (again.divergence.seq, again.divergence.field) == (thought.seq, "text")
-    assert str(again.divergence) == (
-        f'seq {thought.seq} agent.thought text: recorded "the capital is Paris", '
-        'replayed "the capital is Porto"'
-    )
-
-
-def test_an_answer_that_only_a_prompt_has_is_named_at_the_models_call(guided):
-    events, run = guided
-
-    @agent(tools=["atlas.capital"])
-    async def quiet(ctx, country: str) -> str:
-        city = await ctx.call("atlas.capital", of=country)
-        ctx.thought("the capital is Paris")
-        answer = ""
-        async for delta in ctx.model.stream([Message("user", f"Tell me of {city}.")]):
-            answer += delta.text
-            ctx.text(delta.text)
-        return answer
-
-    answer = of_type(events, "tool.returned")
-    again = replay_events(
-        events,
-        run,
-        agents={"guide": quiet},
-        plugins=[ATLAS],
-        changes={answer.seq: {"result": "Porto"}},
-    )
-    called = of_type(events, "llm.called")
-    assert (again.divergence.seq, again.divergence.field) == (called.seq, "prompt")
-
-
-def test_a_changed_word_of_a_model_is_named_at_the_text_that_the_agent_says(guided):
-    events, run = guided
-    returned = of_type(events, "llm.returned")
-    again = rerun(events, run, changes={returned.seq: {"text": "Paris is a city of night"}})
-    assert again.divergence.type == "agent.text"
-    assert (again.divergence.recorded, again.divergence.replayed) == ('" light"', '" night"')
-
-
-def test_an_answer_that_nobody_heeds_is_no_divergence(guided):
-    events, run = guided
-    returned = of_type(events, "llm.returned")
-    assert rerun(events, run, changes={returned.seq: {"output_tokens": 7}}).divergence is None
-
-
-def test_other_code_is_named_at_its_first_other_step(guided):
-    events, run = guided
-
-    @agent(tools=["atlas.capital"])
-    async def other(ctx, country: str) -> str:
-        return await ctx.call("atlas.capital", of="Italy")
-
-    again = replay_events(events, run, agents={"guide": other}, plugins=[ATLAS])
-    assert str(again.divergence).endswith(
-        'tool.called args.of: recorded "France", replayed "Italy"'
-    )
-    assert again.events == tuple(e for e in events if e.run == run)[: len(again.events)]
-
-
-def test_code_that_fails_now_is_named_with_its_error(guided):
-    events, run = guided
-
-    @agent
-    async def failing(ctx, country: str) -> str:
-        raise ValueError("no map")
-
-    again = replay_events(events, run, agents={"guide": failing}, plugins=[ATLAS])
-    assert again.divergence.seq == of_type(events, "tool.called").seq
-    assert "no map" in again.divergence.replayed
-
-
-def test_a_decision_of_the_kernel_that_was_recorded_otherwise_is_named(guided):
-    events, run = guided
-    ended = of_type(events, "task.succeeded")
-    events = [_with(e, {"seconds": 1.0}) if e is ended else e for e in events]
-    again = rerun(events, run)
-    assert (again.divergence.seq, again.divergence.field) == (ended.seq, "seconds")
-    assert again.divergence.recorded == "1.0"
+    return with_fields(event, {"reference": ""}) if event.type == "agent.spawned" else event
 
 
 def test_models_whose_answers_were_not_recorded_leave_their_agent_as_recorded():

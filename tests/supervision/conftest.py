@@ -6,8 +6,12 @@ from collections.abc import Iterator
 
 import pytest
 
+from retinue.actors.child_specs import ChildSpec
 from retinue.actors.runtime import System
+from retinue.actors.supervisor import Supervisor
 from retinue.bus.clock import ManualClock
+
+from .children import Light
 
 
 @pytest.fixture
@@ -32,3 +36,22 @@ def system(clock, failures) -> Iterator[System]:
     system = System("test", clock=clock, on_failure=note, chance=lambda: 0.5)
     yield system
     system.close()
+
+
+@pytest.fixture
+def log():
+    return []
+
+
+@pytest.fixture
+def supervise(system, log):
+    """Starts a supervisor over Light children of these names, and empties the log."""
+
+    def start(names="abc", cls=Light, restart="permanent", **options):
+        specs = [ChildSpec(name, cls, (log, name), restart=restart) for name in names]
+        supervision = options.pop("supervision", None)
+        ref = system.start(Supervisor, specs, name="top", supervision=supervision, **options)
+        log.clear()
+        return ref
+
+    return start
