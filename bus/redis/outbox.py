@@ -75,7 +75,7 @@ class Outbox:
         self._size = self._count = 0
         self._published = self._dropped = self._left_out = self._refilled = 0
         self._previous: int | None = None
-        self._missing = self._last = 0
+        self._missing = self._last = self._begun = 0
         self._resting = False
 
     @property
@@ -183,6 +183,7 @@ class Outbox:
         self._count -= len(events)
         self._left_out += len(events) - len(chosen)
         newest = chosen[-1].seq if chosen else 0
+        self._begun = self._begun or events[0].seq
         if self._backlog is None:
             self._dropped += len(chosen)
             self._missing = newest or self._missing
@@ -255,7 +256,7 @@ class Outbox:
         text = self._coalescer
         held, held_size = text.held, text.size
         events = text.add(chosen, now)
-        previous = first - 1 if self._previous is None else self._previous
+        previous = (self._begun or first) - 1 if self._previous is None else self._previous
         self._previous = events[-1].seq if events else previous
         self._last = last
         return Batch(

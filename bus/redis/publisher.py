@@ -41,6 +41,7 @@ _LOADED = (scripts.PUBLISH, scripts.FILL, scripts.BEAT, scripts.TRIM)
 _PUBLISH, _FILL, _BEAT, _TRIM = map(_sha, _LOADED)
 _OWN_KEYS = 2
 _ANY = 1 << 53
+_TAKEN = "equal or smaller than the target stream top item"
 
 
 class Publisher:
@@ -91,6 +92,7 @@ class Publisher:
         self._trimmer = Trimmer(self._stream, max_entries, max_age, self._clock, self._call)
         self._adopted = False
         self._ready = False
+        self._spoilt = False
         self._top = 0
 
     def __repr__(self) -> str:
@@ -183,7 +185,9 @@ class Publisher:
             return work()
         except redis.RedisError as error:
             self.disconnect()
-            if scripts.BEHIND in str(error):
+            # A stream whose end was deleted takes no id again: the whole of it is made anew.
+            self._spoilt = _TAKEN in str(error)
+            if self._spoilt or scripts.BEHIND in str(error):
                 raise Behind(f"Redis at {redacted(self._url)} has lost events") from error
             raise
 
@@ -202,15 +206,17 @@ class Publisher:
                 f"another kernel named {self._kernel!r} publishes to Redis at "
                 f"{redacted(self._url)}: give one of them another name"
             )
-        self._top = self._verified(*top) if top else 0
+        self._top = self._verified(*(top or (0, b"")))
         self._adopted = self._ready = True
 
     def _verified(self, seq: int, payload: bytes) -> int:
-        """The stream's newest ``seq``; 0, and no stream, when it tells of another journal."""
-        if self._owns is None or self._owns(seq, _id_of(payload)):
+        """The stream's newest ``seq``; 0, and no stream, when it is spoilt or another journal's."""
+        known = not seq or self._owns is None or self._owns(seq, _id_of(payload))
+        if known and not self._spoilt:
             return seq
         keys = (b"2", self._stream, self._key)
         self._call(b"EVAL", scripts.CLEAR.encode(), *keys, self._journal)
+        self._spoilt = False
         return 0
 
     def _exchange(self, script: bytes, groups: Iterable[Group], floor: int) -> int:

@@ -9,6 +9,7 @@ import pytest
 import redis
 
 from retinue.bus.envelope import Envelope, Event
+from retinue.bus.redis.backlog import Backlog
 from retinue.bus.redis.mirror import Mirror
 from retinue.bus.redis.outbox import Outbox
 from retinue.bus.redis.private import PrivateServer
@@ -75,14 +76,34 @@ def make_events():
 
 @pytest.fixture
 def make_mirror():
-    """``make_mirror(server, kernel, reports, **outbox options)``, with short time-outs."""
+    """``make_mirror(server, kernel, reports, **outbox options)``, with short time-outs.
+
+    With a ``store`` it fills Redis from that; ``publishing`` goes to the publisher.
+    """
     made = []
 
-    def make(server, kernel, reports, timeout=0.3, clock=None, **options):
-        publisher = Publisher(server.url, kernel, "journal-1", timeout=timeout)
-        outbox = Outbox(**options)
+    def make(
+        server, kernel, reports, timeout=0.3, clock=None, store=None, stream_length=100_000,
+        publishing=None, journal="journal-1", **options,
+    ):  # fmt: skip
+        backlog = None if store is None else Backlog(store)
+        publisher = Publisher(
+            server.url,
+            kernel,
+            journal,
+            timeout=timeout,
+            max_entries=stream_length,
+            owns=backlog and backlog.owns,
+            **publishing or {},
+        )
+        outbox = Outbox(backlog=backlog, **options)
         mirror = Mirror(
-            publisher, outbox, server=server.describe(), report=reports.append, clock=clock
+            publisher,
+            outbox,
+            server=server.describe(),
+            report=reports.append,
+            stream_length=stream_length,
+            clock=clock,
         )
         made.append(publisher)
         return mirror
