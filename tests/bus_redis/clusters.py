@@ -91,10 +91,10 @@ class Cluster:
 
     def _replicate(self, replica, master):
         with master.client() as client:
-            id = _text(client.execute_command("CLUSTER MYID"))
+            named = _text(client.execute_command("CLUSTER MYID"))
         with replica.client() as client:
-            _until(lambda: any(id in line for line in _lines(replica)))
-            client.execute_command("CLUSTER REPLICATE", id)
+            _until(lambda: any(named in line for line in _lines(replica)))
+            client.execute_command("CLUSTER REPLICATE", named)
             _until(lambda: client.info("replication").get("master_link_status") == "up")
 
     def _slots(self, node):

@@ -15,6 +15,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 from retinue.bus.redis.server import find_binaries
 
@@ -76,7 +78,8 @@ class Server:
         return self._process.pid
 
     def client(self, **options):
-        return redis.Redis(port=self.port, protocol=2, socket_timeout=2.0, **options)
+        once = Retry(NoBackoff(), 0)
+        return redis.Redis(port=self.port, protocol=2, socket_timeout=2.0, retry=once, **options)
 
     def start(self):
         command = [str(self.binary), str(self._config)]

@@ -8,8 +8,9 @@ import itertools
 import pytest
 import redis
 
+from retinue.bus.errors import Unavailable
 from retinue.bus.redis.async_subscriber import AsyncSubscriber
-from retinue.bus.redis.client import command_client, reading_client
+from retinue.bus.redis.client import command_client, mended_by_reconnecting, reading_client
 from retinue.bus.redis.publisher import Publisher
 from retinue.bus.redis.subscriber import Subscriber
 from retinue.bus.topics import channel, stream
@@ -130,5 +131,20 @@ def test_publishing_goes_on_when_connections_are_killed_and_scripts_flushed(
     with redis.Redis.from_url(versioned.url) as admin:
         admin.client_kill_filter(_type="normal", skipme=True)
         admin.script_flush()
+    assert publisher.publish(make_events(4, 3)) == 3
+    publisher.close()
+
+
+def test_a_server_that_became_a_replica_is_looked_for_anew(versioned, url, name, make_events):
+    publisher = Publisher(url, name, "j")
+    publisher.publish(make_events(1, 3))
+    with versioned.client() as admin:
+        admin.replicaof("127.0.0.1", "1")
+        try:
+            with pytest.raises(Unavailable) as refused:
+                publisher.publish(make_events(4, 3))
+        finally:
+            admin.replicaof("NO", "ONE")
+    assert mended_by_reconnecting(refused.value.__cause__)
     assert publisher.publish(make_events(4, 3)) == 3
     publisher.close()
