@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from fnmatch import fnmatchcase
+from zlib import crc32
 
 import pytest
 from hypothesis import given
@@ -68,6 +69,42 @@ def test_exclusion_wins_over_inclusion():
     assert not selection.matches(_event("tool.called", "r-1", "quiet"))
 
 
+def test_a_sample_is_a_part_of_what_its_rule_matches_and_all_of_the_rest():
+    selection = Selection(sample=["type=agent.text rate=0.1"])
+    kept = [n for n in range(10_000) if selection.matches(_event("agent.text", "r", "a", f"e-{n}"))]
+    assert 800 < len(kept) < 1_200
+    assert all(selection.matches(_event("tool.called", "r", "a", f"e-{n}")) for n in range(100))
+    assert not selection.everything
+
+
+def test_what_is_in_a_sample_depends_on_the_id_alone_as_anyone_can_compute():
+    once, again = (Selection(["agent.*"], sample=["agent=a rate=0.3"]) for _ in range(2))
+    for n in range(300):
+        event = _event("agent.text", f"r-{n}", "a", f"e-{n}")
+        assert once.matches(event) == again.matches(event) == (crc32(b"e-%d" % n) < 0.3 * 2**32)
+
+
+def test_of_several_sampling_rules_the_first_that_matches_counts():
+    selection = Selection(sample=["agent=loud rate=0", "type=agent.* rate=1", "* rate=0"])
+    assert not selection.matches(_event("agent.text", "r", "loud"))
+    assert selection.matches(_event("agent.text", "r", "a"))
+    assert not selection.matches(_event("tool.called", "r", "a"))
+
+
+def test_a_sampling_rule_lets_nothing_in_that_is_left_out():
+    selection = Selection(["tool.*"], ["tool.returned"], ["* rate=1"])
+    assert [t for t in TYPES if selection.matches(_event(t, "r", "a"))] == ["tool.called"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["rate=2", "rate=-0.1", "rate=nan", "rate=x", "agent.text", "rate=0.1 rate=0.2", "a b rate=1"],
+)
+def test_a_malformed_sampling_rule_is_refused(text):
+    with pytest.raises(ConfigError, match="rule"):
+        Selection(sample=[text])
+
+
 def test_without_a_rule_of_inclusion_nothing_is_mirrored():
     assert not Selection(include=()).matches(_event("tool.called", "r-1", "a"))
 
@@ -96,5 +133,5 @@ def _passes(rules, event):
     )
 
 
-def _event(type, run, agent):
-    return Envelope("e-1", type, 0.0, b"{}", run, "", agent)
+def _event(type, run, agent, id="e-1"):
+    return Envelope(id, type, 0.0, b"{}", run, "", agent)

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from retinue.bus.coalescing import Coalesced
 from retinue.bus.envelope import Envelope, Event
 from retinue.bus.errors import CodecError
 from retinue.bus.messages import EVENTS
@@ -66,6 +67,33 @@ def test_the_bodys_bytes_go_out_as_they_are():
     body = b'{"b": 1,  "a": 1.50}'
     event = Event(1, Envelope("e-1", "tool.called", 0.0, body))
     assert EventEncoder("main").encode(event, 0).endswith(b'"data":' + body + b"}")
+
+
+@pytest.mark.parametrize("form", ["json", "msgpack"])
+def test_a_body_over_the_bound_is_left_out_with_a_reference_and_its_size(form):
+    event = event_of(sample_of(EVENTS["tool.called"]))
+    size = len(event.envelope.body)
+    whole = parse(EventEncoder("main", form, size).encode(event, SEQ - 1))
+    assert (whole.data, whole.dataref, whole.databytes) == (event.data, "", 0)
+    seen = parse(EventEncoder("main", form, size - 1).encode(event, SEQ - 1))
+    assert (seen.data, seen.dataref, seen.databytes) == (None, f"/v1/events/{SEQ}", size)
+    assert (seen.seq, seen.id, seen.run) == (whole.seq, whole.id, whole.run)
+
+
+@pytest.mark.parametrize("form", ["json", "msgpack"])
+def test_an_event_of_several_says_of_how_many(form):
+    event = event_of(sample_of(EVENTS["agent.text"]))
+    joined = Coalesced(event.seq, event.envelope, 7)
+    seen = parse(EventEncoder("main", form).encode(joined, SEQ - 7))
+    assert (seen.coalesced, seen.previous, seen.data) == (7, SEQ - 7, event.data)
+    assert parse(EventEncoder("main", form).encode(event, SEQ - 1)).coalesced == 1
+
+
+def test_the_attributes_that_few_events_have_are_cloudevents_extensions_too():
+    event = event_of(sample_of(EVENTS["agent.text"]))
+    wire = json.loads(EventEncoder("main", "json", 1).encode(Coalesced(SEQ, event.envelope, 2), 3))
+    assert list(wire)[-4:] == ["previous", "dataref", "databytes", "coalesced"]
+    assert "data" not in wire
 
 
 def test_readers_ignore_what_they_do_not_know():

@@ -8,12 +8,14 @@ import pytest
 import redis
 
 from retinue.bus.clock import SystemClock
-from retinue.bus.errors import ConfigError, Unavailable
+from retinue.bus.errors import CodecError, ConfigError, Unavailable
 from retinue.bus.redis import scripts
+from retinue.bus.redis.adapted import Behind
 from retinue.bus.redis.client import command_client
-from retinue.bus.redis.dialects import LiveLogs
+from retinue.bus.redis.dialects import LiveLogs, Projected
 from retinue.bus.redis.publisher import Publisher
-from retinue.bus.topics import channel, journal_key, stream
+from retinue.bus.redis.subscriber import Subscriber
+from retinue.bus.topics import channel, heartbeat_key, journal_key, stream
 from retinue.bus.wire import parse
 
 _USER = (
@@ -228,6 +230,118 @@ def test_the_live_logs_dialect_follows_each_event_and_comes_once(
         "task.queued",
     ]
     assert json.loads(messages[1]["data"])["metadata"] == "IO_REQ"
+
+
+def test_dialects_in_streams_are_trimmed_and_get_each_event_once(
+    client, server, kernel, make_events
+):
+    class Numbers:
+        def project(self, event):
+            said = b"%d" % event.seq
+            return [
+                Projected("stream", f"{kernel}:numbers", said),
+                Projected("channel", f"{kernel}:said", said),
+                Projected("stream", f"{kernel}:more", said),
+            ]
+
+    class Speechless:
+        def project(self, event):
+            raise CodecError("no words", b"")
+
+    publisher = Publisher(server.url, kernel, "j", dialects=[Speechless(), Numbers()])
+    publisher.publish(make_events(1, 400))
+    publisher.publish(make_events(1, 400) + make_events(401, 1))
+    for key in ("numbers", "more"):
+        entries = [fields for _, fields in client.xrange(f"{kernel}:{key}")]
+        assert entries == [{b"json": b"%d" % seq} for seq in range(1, 402)]
+    for first in range(402, 20_402, 1_000):
+        publisher.publish(make_events(first, 1_000))
+    publisher.close()
+    assert 10_000 <= client.xlen(f"{kernel}:numbers") < 10_200
+
+
+def test_what_redis_only_fills_in_is_told_to_no_channel_and_no_dialect(
+    client, server, kernel, make_events
+):
+    publisher = Publisher(server.url, kernel, "j", dialects=[LiveLogs(f"logs-{kernel}")])
+    heard = client.pubsub(ignore_subscribe_messages=True)
+    heard.psubscribe(f"retinue:{{{kernel}}}:events:*", f"logs-{kernel}", "end")
+    _settle(heard, 3)
+    assert publisher.fill(make_events(1, 600), 0) == 600
+    assert publisher.fill(make_events(501, 200), 500, 600) == 100
+    client.publish("end", "")
+    assert _messages(heard, 1)[0]["channel"] == b"end"
+    assert client.xlen(stream(kernel)) == 700
+    publisher.close()
+
+
+def test_publishing_on_a_stream_that_lacks_what_was_mirrored_is_refused(
+    client, publisher, kernel, make_events
+):
+    publisher.publish(make_events(1, 5))
+    with pytest.raises(Behind, match="has lost events"):
+        publisher.publish(make_events(8, 5), 7, floor=7)
+    assert client.xlen(stream(kernel)) == 5
+    assert publisher.standing(8) == 5
+    assert publisher.publish(make_events(6, 7), 5, floor=5) == 7
+
+
+def test_a_heartbeat_is_a_key_that_expires_and_a_message_and_the_last_one_says_so(
+    client, publisher, kernel, make_events
+):
+    key = heartbeat_key(kernel)
+    heard = client.pubsub(ignore_subscribe_messages=True)
+    heard.subscribe(key)
+    _settle(heard)
+    publisher.publish(make_events(1, 3))
+    publisher.beat(3)
+    said = json.loads(client.get(key))
+    assert (said["seq"], said["state"], said["every"]) == (3, "live", 1.0)
+    assert 0 < client.pttl(key) <= 5_000
+    publisher.close(3)
+    assert not client.exists(key)
+    live, closing = [json.loads(message["data"]) for message in _messages(heard, 2)]
+    assert live == said
+    assert closing == said | {"state": "closing", "time": closing["time"]}
+
+
+def test_a_heartbeat_is_not_given_for_a_stream_that_lacks_events_or_is_anothers(
+    client, server, publisher, kernel, make_events
+):
+    publisher.publish(make_events(1, 3))
+    with pytest.raises(Behind):
+        publisher.beat(4)
+    other = Publisher(server.url, kernel, "journal-2")
+    other.publish(make_events(1, 1))
+    with pytest.raises(Unavailable, match="another kernel"):
+        publisher.beat(1)
+    assert not client.exists(heartbeat_key(kernel))
+    other.close()
+
+
+def test_msgpack_is_marked_in_the_entry_and_read_as_json_is(client, server, kernel, make_events):
+    publisher = Publisher(server.url, kernel, "j", form="msgpack")
+    events = make_events(1, 2)
+    publisher.publish(events)
+    publisher.fill(make_events(3, 1), 2)
+    entries = [fields for _, fields in client.xrange(stream(kernel))]
+    assert [fields[b"form"] for fields in entries] == [b"msgpack"] * 3
+    assert [parse(fields[b"event"]).data for fields in entries[:2]] == [e.data for e in events]
+    assert publisher.standing(4) == 3
+    with Subscriber(server.url, kernel, 0) as reader:
+        seen = [event for _, event in zip(range(3), reader.read(10), strict=False)]
+    assert [event.data for event in seen[:2]] == [event.data for event in events]
+    publisher.close()
+
+
+def test_a_large_payload_goes_by_reference(client, server, kernel, make_events):
+    publisher = Publisher(server.url, kernel, "j", payload_bytes=1_000)
+    body = b'{"text":"%s"}' % (b"x" * 1_000)
+    publisher.publish(make_events(1, 1, body=body) + make_events(2, 1))
+    large, small = [parse(fields[b"event"]) for _, fields in client.xrange(stream(kernel))]
+    assert (large.data, large.dataref, large.databytes) == (None, "/v1/events/1", len(body))
+    assert (small.dataref, small.data["tool"]) == ("", "echo")
+    publisher.close()
 
 
 def test_by_default_no_dialect_is_spoken(client, publisher, make_events):
