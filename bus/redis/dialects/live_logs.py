@@ -11,14 +11,12 @@ from ...codec import decode
 from ...envelope import Envelope, Event
 from ...messages import AgentThought, ToolCalled, ToolReturned
 from ...wire import Timestamps
+from ..log_text import DONE, call_text, result_text
 from .dialect import Projected
 
 __all__ = ["LIVE_LOGS_CHANNEL", "LiveLogs"]
 
 LIVE_LOGS_CHANNEL = "raro:live_logs"
-
-_ARGS_SHOWN = 50
-_RESULT_SHOWN = 100
 
 
 class LiveLogs:
@@ -55,12 +53,11 @@ _encode = msgspec.json.Encoder().encode
 
 def _call(envelope: Envelope, timestamp: str) -> _Log:
     body = decode(envelope.body, ToolCalled)
-    shown = bytes(body.args).decode()[:_ARGS_SHOWN]
     return _Log(
         envelope.run,
         envelope.agent,
         "TOOL_CALL",
-        f"{body.tool}({shown})",
+        call_text(body.tool, bytes(body.args).decode()),
         "IO_REQ",
         timestamp,
         tool_name=body.tool,
@@ -74,7 +71,7 @@ def _result(envelope: Envelope, timestamp: str) -> _Log:
         envelope.run,
         envelope.agent,
         "TOOL_RESULT",
-        (_text_of(body.result) if body.ok else body.error) or "Operation complete.",
+        result_text(_text_of(body.result)) if body.ok else body.error or DONE,
         "IO_OK" if body.ok else "IO_ERR",
         timestamp,
         tool_name=body.tool,
@@ -95,9 +92,8 @@ _WRITERS: dict[str, Callable[[Envelope, str], _Log]] = {
 
 
 def _text_of(result: msgspec.Raw) -> str:
-    """A text as it is, another value as JSON; cut."""
+    """A text as it is, another value as JSON."""
     value: Any = msgspec.json.decode(result)
     if value is None:
         return ""
-    text = value if isinstance(value, str) else bytes(result).decode()
-    return text if len(text) <= _RESULT_SHOWN else text[:_RESULT_SHOWN] + "..."
+    return value if isinstance(value, str) else bytes(result).decode()
