@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import click
 
-from retinue.bus.views import BusView, StatusView
+from retinue.bus.views import StatusView
 
 from ..text import duration
+from .mirror import in_words
 from .options import Cli, common
 from .output import record
 
@@ -37,16 +38,7 @@ def _fields(view: StatusView) -> list[tuple[str, object]]:
         ("runs", view.runs),
         ("scheduler", view.policy + (", paused" if view.paused else "")),
         ("events", view.events),
-        ("mirror", _mirror(view.bus)),
+        ("mirror", in_words(view.bus)),
         ("listens on", view.listen and f"http://{view.listen}"),
         ("dead letters", view.dead_letters or ""),
     ]
-
-
-def _mirror(bus: BusView) -> str:
-    if bus.state == "off":
-        return "off" + (f": {bus.reason}" if bus.reason else "")
-    said = f"{bus.state}, {bus.published} published"
-    waiting = f", {bus.pending} waiting" if bus.pending else ""
-    lost = f", {bus.dropped} dropped" if bus.dropped else ""
-    return f"{said}{waiting}{lost}, {bus.server}"

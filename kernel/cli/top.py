@@ -14,6 +14,7 @@ from retinue.bus.errors import Unavailable
 from retinue.bus.views import AgentView, StatusView, TaskView
 
 from ..text import ago, cut, duration, one_line, shown
+from .mirror import in_short
 from .options import Cli, common
 from .output import json_line
 
@@ -104,7 +105,7 @@ def _headline(status: StatusView) -> Any:
     from rich.text import Text
 
     tasks = ", ".join(f"{n} {state}" for state, n in status.tasks.items() if n) or "no tasks yet"
-    mirror = f"mirror {status.bus.state}"
+    mirror = f"mirror {in_short(status.bus)}"
     said = f"up {duration(status.uptime)} · {tasks} · {status.events} events · {mirror}"
     head = Text(f"{status.name} ", style="bold")
     head.append(f"{status.state}{' (paused)' if status.paused else ''}  ", style="green")
