@@ -31,7 +31,7 @@ class Cursor:
         self.skipped = 0
         """Entries and messages that were none of the kernel's."""
         self.last: ObservedEvent | None = None
-        """The event at ``seq``, if it was seen, whether or not it was wanted."""
+        """The event that was seen last, whether or not it was wanted."""
         self._corrupt = 0
 
     def __repr__(self) -> str:
@@ -79,7 +79,7 @@ class Cursor:
 
     def told(self, gap: Gap) -> None:
         """Note that the reader is told of a gap, and stands behind it."""
-        self.seq, self.last = gap.last, None
+        self.seq = gap.last
 
     def _passed_over(self, seq: int, part: int) -> Iterator[Gap]:
         self.skipped += 1
@@ -126,17 +126,19 @@ def renumbered(
 ) -> bool | None:
     """Whether a stream that follows another journal than before counts anew; ``None``: too early.
 
-    ``last`` is the event at the cursor as it was seen, ``at`` what the stream has there now, and
+    ``last`` is the event that was seen last, ``at`` what the stream has in its place now, and
     ``top`` the stream's last. A kernel that goes on in its journal keeps its numbers; one that
-    first fills an emptied stream adds older events than those that were seen.
+    first fills an emptied stream adds older events than those that were seen. A stream that was
+    trimmed past it tells nothing: then a gap from the first event on is told rather than a new
+    journal's first events kept silent.
     """
     if at is not None and last is not None:
         return at.id != last.id
     if top is None:
         return None
-    if top.seq >= cursor:
-        return False
-    return last is None or top.time > last.time
+    if last is None:
+        return top.seq < cursor
+    return top.seq >= last.seq or top.time > last.time
 
 
 def _payload(fields: Sequence[Any] | Mapping[Any, Any]) -> object:

@@ -212,7 +212,7 @@ class Following:
     def _renumber(self, journal: bytes) -> Steps[None]:
         """Begin anew when the kernel began a new journal, whose numbers start again."""
         if cursor := self._tip.seq:
-            at = b"%d-0" % cursor
+            at = b"%d-0" % (self._tip.last.seq if self._tip.last else cursor)
             replies = yield Ask(((b"XRANGE", self._stream, at, at), self._last()))
             found, top = (first(checked(reply)) for reply in replies)
             anew = renumbered(cursor, self._tip.last, found and found[1], top and top[1])
@@ -220,8 +220,8 @@ class Following:
                 return  # the name stays another one, and is looked at again
             if anew:
                 self._tip.restart()
-                self._liveness.forget()
-        self._journal = journal
+        self._journal, self._late_since = journal, None
+        self._liveness.forget()  # what was published was of the other journal
 
     def _subscribe(self) -> Steps[None]:
         """Follow the run's channel alone, where no more is allowed."""
