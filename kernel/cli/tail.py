@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import sys
-from typing import Literal
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Literal
 
 import click
 
 from retinue.bus.wire import ObservedEvent
 
 from ..client import Query
+from ..redis_access import access_of
 from .options import Cli, common
 from .output import json_line, note
+from .tailing import follow_mirror
 from .trace import log_line
+
+if TYPE_CHECKING:
+    from retinue.bus.redis.subscriber import Subscriber
 
 __all__ = ["as_object", "command"]
 
@@ -42,6 +48,11 @@ class _Start(click.ParamType[str]):
 )
 @click.option("--follow/--no-follow", default=True, help="Go on once all was read.  [follow]")
 @click.option("--redis", metavar="URL", help="Read the mirror in Redis, not the daemon.")
+@click.option(
+    "--fill/--no-fill",
+    default=True,
+    help="With --redis: ask the kernel for what Redis does not have.  [fill]",
+)
 @common
 def command(
     cli: Cli,
@@ -52,17 +63,24 @@ def command(
     redis: str | None,
     *,
     follow: bool,
+    fill: bool,
 ) -> None:
     r"""Follow the events: from the daemon, or from the Redis that it mirrors to.
+
+    Over Redis, what is missing is asked for from the kernel, and what nobody has any more is said
+    on stderr with its numbers, and in between the events with --json. So is whether the reading
+    is live, behind or disconnected; it goes on by itself. --from continues after an absence.
 
     \b
     Examples:
       retinue tail --type 'tool.*' --type 'llm.*'
       retinue tail --from start --run r-5x0c2k9d-17 --no-follow --json
       retinue tail --redis redis://localhost:6379 --from 1
+      retinue tail --redis redis://localhost:6379 --from 4711 --no-fill
     """
     if redis:
-        _print_mirrored(cli, redis, start, run, agent, types, follow=follow)
+        with _subscriber(cli, redis, start, run, types) as subscriber:
+            follow_mirror(cli, subscriber, _only(cli, agent), follow=follow, fill=fill)
         return
     query: Query = {"from": start, "run": run, "agent": agent, "type": types, "follow": follow}
     for event in cli.client.events(query):
@@ -75,7 +93,10 @@ def as_object(event: ObservedEvent) -> dict[str, object]:
     """The event as programs get it from ``--json``."""
     names = ("seq", "id", "type", "time", "run", "task", "agent", "cause")
     found = {name: getattr(event, name) for name in names}
-    return {**{k: v for k, v in found.items() if v != ""}, "data": event.data}
+    kept = {k: v for k, v in found.items() if v != ""}
+    if event.dataref:
+        return {**kept, "dataref": event.dataref, "databytes": event.databytes}
+    return {**kept, "data": event.data}
 
 
 def _print(cli: Cli, event: ObservedEvent) -> None:
@@ -93,19 +114,17 @@ def _cursor(start: str) -> Literal["now", "first"] | int:
     return "first" if start == "start" else int(start) - 1
 
 
-def _print_mirrored(
-    cli: Cli, url: str, start: str, run: str, agent: str, types: tuple[str, ...], *, follow: bool
-) -> None:
-    from retinue.bus.redis.subscriber import Gap, Subscriber
+def _subscriber(cli: Cli, url: str, start: str, run: str, types: tuple[str, ...]) -> Subscriber:
+    from retinue.bus.redis.subscriber import Subscriber
 
-    with Subscriber(url, cli.config.name, _cursor(start), run or None, types) as subscriber:
-        for item in subscriber.read(timeout=None if follow else 1.0):
-            if not isinstance(item, Gap):
-                if not agent or item.agent == agent:
-                    _print(cli, item)
-            elif cli.as_json:
-                json_line({"gap": {"first": item.first, "last": item.last}})
-            else:
-                note(
-                    f"events {item.first} to {item.last} did not reach Redis: ask the daemon for them"
-                )
+    # The kernel's password goes to the server that it is for, and to no other.
+    access = access_of(cli.config) if url == cli.config.redis else None
+    return Subscriber(url, cli.config.name, _cursor(start), run or None, types, access=access)
+
+
+def _only(cli: Cli, agent: str) -> Callable[[ObservedEvent], None]:
+    def show(event: ObservedEvent) -> None:
+        if not agent or event.agent == agent:
+            _print(cli, event)
+
+    return show

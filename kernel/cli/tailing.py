@@ -1,0 +1,117 @@
+"""Following the mirror in Redis for ``retinue tail``: events, gaps and what becomes of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from retinue.bus.clock import Clock, SystemClock
+from retinue.bus.errors import Unavailable
+from retinue.bus.wire import ObservedEvent
+
+from .options import Cli
+from .output import json_line, note
+
+if TYPE_CHECKING:
+    from retinue.bus.redis.subscriber import Gap, Subscriber
+
+__all__ = ["Mood", "follow_mirror"]
+
+_TICK = 1.0
+_SETTLED = 0.5
+"""Seconds for which a state has to last before people are told of it."""
+
+_MEANING = {
+    "live": "live: each event is printed as it comes",
+    "behind": "behind: there is more to read",
+    "silent": "silent: Redis is there, and no kernel of this name is heard",
+    "disconnected": "disconnected: trying again",
+}
+
+Print = Callable[[ObservedEvent], None]
+
+
+class Mood:
+    """Says how the reading goes whenever that has changed, and stays so for a moment."""
+
+    def __init__(self, clock: Clock | None = None) -> None:
+        self._clock = clock or SystemClock()
+        self._told = self._seen = ""
+        self._since = 0.0
+
+    def look(self, state: str) -> str:
+        """The state to tell, or an empty string."""
+        now = self._clock.monotonic()
+        if state != self._seen:
+            self._seen, self._since = state, now
+        if state == self._told or now - self._since < _SETTLED:
+            return ""
+        self._told = state
+        return state
+
+
+def follow_mirror(
+    cli: Cli, subscriber: Subscriber, show: Print, *, follow: bool, fill: bool
+) -> None:
+    """Print what comes until it is all read, or for ever when it is to ``follow``.
+
+    Raises ``Unavailable`` when Redis goes away before all was read.
+    """
+    from retinue.bus.redis.subscriber import Gap
+
+    mood = Mood()
+    while True:
+        for item in subscriber.read(timeout=_TICK):
+            if isinstance(item, Gap):
+                _gap(cli, item, show, fill=fill)
+            else:
+                show(item)
+            _tell(cli, mood, subscriber)
+        _tell(cli, mood, subscriber)
+        if follow:
+            continue
+        if subscriber.state == "disconnected":
+            raise Unavailable(
+                f"Redis went away before all was read ({subscriber.problem}): go on with "
+                f"--from {(subscriber.cursor or 0) + 1}"
+            )
+        return
+
+
+def _tell(cli: Cli, mood: Mood, subscriber: Subscriber) -> None:
+    if (state := mood.look(subscriber.state)) and not cli.as_json:
+        why = f" ({subscriber.problem})" if state == "disconnected" and subscriber.problem else ""
+        note(_MEANING[state] + why)
+
+
+def _gap(cli: Cli, gap: Gap, show: Print, *, fill: bool) -> None:
+    """Fill it, in pieces, where the kernel can; say what is left of it."""
+    if not fill:
+        _missing(cli, gap, "")
+        return
+    pieces = gap.parts()
+    for piece in pieces:
+        try:
+            filled = piece.fill()
+        except Unavailable as error:
+            _missing(cli, type(gap)(piece.first, gap.last), str(error))
+            return
+        for event in filled:
+            show(event)
+        for first, last in filled.lost:
+            _lost(cli, first, last)
+
+
+def _missing(cli: Cli, gap: Gap, why: str) -> None:
+    if cli.as_json:
+        said = {"first": gap.first, "last": gap.last, "how_to_fill": gap.how_to_fill}
+        json_line({"gap": said | ({"error": why} if why else {})})
+    else:
+        note(why or f"events {gap.first} to {gap.last} are not in Redis: {gap.how_to_fill}")
+
+
+def _lost(cli: Cli, first: int, last: int) -> None:
+    if cli.as_json:
+        json_line({"gap": {"first": first, "last": last, "lost": True}})
+    else:
+        note(f"events {first} to {last} are gone: the journal does not have them any more")
