@@ -146,5 +146,5 @@ def _rule(error: Exception) -> str:
         return "it is nested too deeply"
     if isinstance(error, UnicodeDecodeError):
         return "it is not UTF-8"
-    shown = re.sub(r"'.*'", "…", str(error), flags=re.DOTALL)
+    shown = re.sub(r"""(['"]).*\1""", "…", str(error), flags=re.DOTALL)
     return shown.replace("regex …", _RUN)
