@@ -37,7 +37,13 @@ def _asyncapi(cli: Cli, kernel: str | None) -> None:
 
     config = cli.settings(name=kernel)[0]
     dialects = config.observers.dialects
-    _print(cli, asyncapi(VERSION, Names(config.name, dialects.live_logs.channel)))
+    names = Names(
+        config.name,
+        dialects.live_logs.channel,
+        dialects.agent_events.key,
+        dialects.orchestrator_events.channel,
+    )
+    _print(cli, asyncapi(VERSION, names))
 
 
 @command.command("events")
