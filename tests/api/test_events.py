@@ -6,7 +6,7 @@ import pytest
 
 from retinue.bus.errors import InvalidInput, MailboxFull
 from retinue.bus.views import StatusView, TaskView
-from retinue.kernel.api.live import watch
+from retinue.kernel.api.live import past
 from retinue.kernel.client import Client
 from retinue.kernel.unix_socket import connect
 
@@ -77,7 +77,7 @@ def test_an_error_in_the_middle_of_a_stream_reaches_its_client(served, monkeypat
     def broken(*_):
         raise InvalidInput("the cursor broke")
 
-    monkeypatch.setattr(watch, "read_page", broken)
+    monkeypatch.setattr(past, "read_page", broken)
     with pytest.raises(InvalidInput, match="the cursor broke"):
         list(served.client.events({"from": "start", "follow": False}))
 

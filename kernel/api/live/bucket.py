@@ -27,10 +27,11 @@ class Bucket:
 
     def try_one(self, now: float) -> bool:
         """Take a step of one, if it is allowed now."""
-        if self.wait(now) > 0:
-            return False
-        self._tokens -= 1
-        return True
+        self._fill(now)
+        allowed = self._tokens >= 1
+        if allowed:
+            self._tokens -= 1
+        return allowed
 
     def _fill(self, now: float) -> None:
         self._tokens = min(self._burst, self._tokens + (now - self._then) * self._rate)

@@ -80,11 +80,11 @@ def text_frame(payload: bytes) -> bytes:
 
 
 class _Log(msgspec.Struct):
-    agent_id: str
     category: str
     message: str
     metadata: str
     timestamp: str
+    agent_id: str = ""
     tool_name: str | msgspec.UnsetType = msgspec.UNSET
     args: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
     duration_ms: int | msgspec.UnsetType = msgspec.UNSET

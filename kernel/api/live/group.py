@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 from .backlog import Chunk
 from .shared import Shared
 from .views import View
 from .wanted import Wanted
 
-if TYPE_CHECKING:
-    from .watch import Watch
-
-__all__ = ["Group", "chunks_of"]
+__all__ = ["Group", "Member", "chunks_of"]
 
 CHUNK_BYTES = 16 * 1024
 CHUNK_EVENTS = 64
+
+
+class Member(Protocol):
+    """Who gets a group's chunks."""
+
+    def offer(self, chunks: list[Chunk]) -> None:
+        """Take them, without waiting."""
 
 
 class Group:
@@ -26,7 +30,7 @@ class Group:
         """For clients that have read all up to ``position``."""
         self.wanted = wanted
         self.view = view
-        self.members: set[Watch] = set()
+        self.members: set[Member] = set()
         self._previous = position
 
     def hand_on(self, batch: Sequence[Shared]) -> None:

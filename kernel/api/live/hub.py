@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from contextlib import suppress
-from typing import TYPE_CHECKING
 
 from anyio import CapacityLimiter
 
@@ -15,6 +14,7 @@ from retinue.bus.errors import KernelClosed, MailboxFull
 
 from .arrivals import Arrivals
 from .bucket import Bucket
+from .client import Client, Viewer
 from .group import Group
 from .recent import Recent
 from .run_boards import RunBoards
@@ -23,13 +23,12 @@ from .speakers import Speaker, Speakers
 from .views import View
 from .wanted import Wanted
 
-if TYPE_CHECKING:
-    from .watch import Watch
-
 __all__ = ["Hub"]
 
 MAX_CLIENTS = 1024
 """Clients of one kernel that follow at once."""
+OPENINGS = (100.0, 512.0)
+"""Clients that may come a second, and at once."""
 STALLED_AFTER = 60.0
 """Seconds that a client may take to read what was written; then its connection is cut."""
 
@@ -59,16 +58,18 @@ class Hub:
         self.name = name
         self.limit = limit
         self.stalled_after = stalled_after
-        self.clients: set[Watch] = set()
+        self.clients: set[Client] = set()
         self.speakers = Speakers()
         self.position = 0
         """Every event up to this ``seq`` was handed on."""
+        self.openings = OPENINGS
+        """Clients a second that may come, and how many at once."""
         self.cut = 0
         """Connections that were cut because nothing was read from them."""
         self._groups: dict[tuple[Wanted, View], Group] = {}
         self._recent = Recent()
         self._boards = RunBoards(feed.store)
-        self._waiting: set[Watch] = set()
+        self._waiting: set[Client] = set()
         self._arrivals = Arrivals(self._wake)
         self._encoders = Encoders(name)
         self._leave: Callable[[], None] | None = None
@@ -91,7 +92,7 @@ class Hub:
 
     # ------------------------------------------------------------------ clients
 
-    def add(self, client: Watch) -> None:
+    def add(self, client: Client) -> None:
         """Let a client in; raises ``MailboxFull`` for one too many, or too many at once."""
         if self._stopped:
             raise KernelClosed("the daemon is stopping: ask it again once it runs")
@@ -103,14 +104,14 @@ class Hub:
         if self._leave is None:
             self._begin()
 
-    def remove(self, client: Watch) -> None:
+    def remove(self, client: Client) -> None:
         """A client is gone."""
         self.clients.discard(client)
         self._waiting.discard(client)
         if not self.clients and self._leave is not None:
             self._end()
 
-    def join(self, client: Watch, speaker: Speaker | None = None) -> Group:
+    def join(self, client: Client, speaker: Speaker | None = None) -> Group:
         """Hand a client, which has read up to ``position``, what comes from now on.
 
         ``speaker`` has heard all up to there, and is the client's no longer.
@@ -123,14 +124,14 @@ class Hub:
         group.members.add(client)
         return group
 
-    def part(self, client: Watch, group: Group) -> None:
+    def part(self, client: Client, group: Group) -> None:
         """Hand it nothing more."""
         group.members.discard(client)
         if not group.members and self._groups.get((group.wanted, group.view)) is group:
             del self._groups[group.wanted, group.view]
             self.speakers.remove(group.view.dialect)
 
-    def wait(self, client: Watch) -> None:
+    def wait(self, client: Client) -> None:
         """Wake the client when ``position`` moves next."""
         self._waiting.add(client)
 
@@ -138,11 +139,11 @@ class Hub:
         """The events after ``after`` up to ``position``, if they are still at hand."""
         return self._recent.after(after)
 
-    def show_run(self, run: str, client: Watch) -> None:
+    def show_run(self, run: str, client: Viewer) -> None:
         """Show the client how the run is, once it is known, and whenever it changes."""
         self._boards.watch(run, client, self.lane)
 
-    def hide_run(self, run: str, client: Watch) -> None:
+    def hide_run(self, run: str, client: Viewer) -> None:
         """Show it no more."""
         self._boards.leave(run, client)
 
@@ -233,7 +234,7 @@ class Hub:
     def _opening(self) -> bool:
         now = asyncio.get_running_loop().time()
         if self._openings is None:
-            self._openings = Bucket(rate=100.0, burst=512.0, now=now)
+            self._openings = Bucket(*self.openings, now)
         return self._openings.try_one(now)
 
     def _wake_all(self) -> None:

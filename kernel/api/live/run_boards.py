@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 from anyio import CapacityLimiter, to_thread
 
@@ -13,10 +12,8 @@ from retinue.bus.journal import EventStore, Filter
 
 from .backlog import Chunk
 from .boards import Board
+from .client import Viewer
 from .frames import text_frame
-
-if TYPE_CHECKING:
-    from .watch import Watch
 
 __all__ = ["RunBoards"]
 
@@ -32,7 +29,7 @@ class RunBoards:
         self._store = store
         self._shows: dict[str, _Show] = {}
 
-    def watch(self, run: str, client: Watch, lane: CapacityLimiter) -> None:
+    def watch(self, run: str, client: Viewer, lane: CapacityLimiter) -> None:
         """Show the client how the run is: once it is known, and then whenever it changes."""
         show = self._shows.get(run)
         if show is None:
@@ -40,7 +37,7 @@ class RunBoards:
             show.loading = asyncio.create_task(show.load(self._store, lane))
         show.add(client)
 
-    def leave(self, run: str, client: Watch) -> None:
+    def leave(self, run: str, client: Viewer) -> None:
         """Show it no more."""
         show = self._shows.get(run)
         if show is not None and show.remove(client):
@@ -59,7 +56,7 @@ class _Show:
     def __init__(self, run: str) -> None:
         self._board = Board(run)
         self._run = run
-        self._members: set[Watch] = set()
+        self._members: set[Viewer] = set()
         self._meanwhile: list[Event] | None = []
         self._timer: asyncio.TimerHandle | None = None
         self.loading: asyncio.Task[None] | None = None
@@ -79,12 +76,12 @@ class _Show:
         elif self._board.take(event) and self._timer is None:
             self._show()
 
-    def add(self, client: Watch) -> None:
+    def add(self, client: Viewer) -> None:
         self._members.add(client)
         if self._meanwhile is None:
             client.show(self._chunk())
 
-    def remove(self, client: Watch) -> bool:
+    def remove(self, client: Viewer) -> bool:
         """Whether nobody is left."""
         self._members.discard(client)
         if self._members:

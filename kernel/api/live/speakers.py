@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import msgspec
 
-from retinue.bus.envelope import Event
+from retinue.bus.codec import decode
+from retinue.bus.envelope import Envelope, Event
 from retinue.bus.errors import CodecError
 from retinue.bus.redis.dialects import AgentEvents, Dialect, LiveLogs, OrchestratorEvents
 
@@ -17,6 +18,8 @@ __all__ = ["AGENT_EVENTS", "LIVE_LOGS", "ORCHESTRATOR_EVENTS", "Speaker", "Speak
 AGENT_EVENTS = "agent-events"
 LIVE_LOGS = "live-logs"
 ORCHESTRATOR_EVENTS = "orchestrator-events"
+
+_TOLD = "telemetry."
 
 _DIALECTS: Mapping[str, Callable[[], Dialect]] = {
     AGENT_EVENTS: lambda: AgentEvents(again=0),
@@ -31,12 +34,15 @@ class Speaker:
     def __init__(self, name: str) -> None:
         """``name`` is one of those above."""
         self._dialect = _DIALECTS[name]()
+        self._hears_others = name == LIVE_LOGS
         self.primed = name != AGENT_EVENTS
         """Whether it knows what is under way, or need not."""
 
     def say(self, event: Event) -> Sequence[Message]:
         """The event's messages and their types; none for a body that is not what its type says."""
         try:
+            if self._hears_others and event.envelope.type.startswith(_TOLD):
+                return [_retold(event.envelope)]
             spoken = self._dialect.project(event)
         except CodecError:
             return ()
@@ -74,6 +80,26 @@ class Speakers:
     def say(self, event: Event) -> Mapping[str, Sequence[Message]]:
         """The event's messages by dialect."""
         return {name: speaker.say(event) for name, speaker in self._speakers.items()}
+
+
+class _Told(msgspec.Struct, omit_defaults=True):
+    """What a program outside said: on Redis the dialect has it already, from that program itself."""
+
+    category: str
+    message: str
+    metadata: str
+    timestamp: str
+    tool_name: str | msgspec.UnsetType = msgspec.UNSET
+    args: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
+    duration_ms: int | msgspec.UnsetType = msgspec.UNSET
+    run_id: str = ""
+    agent_id: str = ""
+
+
+def _retold(envelope: Envelope) -> Message:
+    told = decode(envelope.body, _Told)
+    told.run_id, told.agent_id = envelope.run, envelope.agent
+    return told.category, msgspec.json.encode(told)
 
 
 class _Typed(msgspec.Struct):

@@ -4,26 +4,19 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from typing import TYPE_CHECKING, NamedTuple
+from typing import Any
 
 import msgspec
 from anyio import to_thread
 
-from retinue.bus.envelope import Event
-from retinue.bus.journal import Filter
-
 from ..problems import problem_of
 from .backlog import Backlog, Chunk
 from .bucket import Bucket
-from .group import Group, chunks_of
-from .pages import Page, read_page
-from .shared import Encoders, Shared
-from .speakers import Speaker
+from .group import Group
+from .hub import Hub
+from .past import Past, Read
 from .views import Gap, View
 from .wanted import Wanted
-
-if TYPE_CHECKING:
-    from .hub import Hub
 
 __all__ = ["Terms", "Watch"]
 
@@ -31,7 +24,6 @@ MAX_EVENTS = 1024
 """Events that wait for one client at most."""
 _PIECE = 32 * 1024
 _NEAR = 256  # events that are encoded on the loop, and not on a reader's thread
-_PRIME = 2048  # events before the cursor that a dialect hears, so that it knows what is under way
 
 
 class Terms(msgspec.Struct, frozen=True):
@@ -61,15 +53,14 @@ class Watch:
         """Cuts the connection, whatever still waits to be sent."""
         self._hub = hub
         self._terms = terms
-        self._encoders = Encoders(hub.name)
+        self._past = Past(hub.feed.store, hub.name, wanted, view)
         self._loop = asyncio.get_running_loop()
         self._wake = asyncio.Event()
         self._bucket = _bucket(terms.rate, self._loop.time())
         self._writing_since: float | None = None
         self._last = self._loop.time()
         self._opening = view.opening()
-        self._speaker = _speaker(view)
-        self._reading: asyncio.Task[_Read] | None = None
+        self._reading: asyncio.Task[Read] | None = None
         self._closed = False
         hub.add(self)
 
@@ -123,7 +114,6 @@ class Watch:
         """Go on from the journal, at what was given out last."""
         self._part()
         self.backlog.clear()
-        self._speaker = _speaker(self.view)
         self._wake.set()
 
     def wake(self) -> None:
@@ -176,32 +166,21 @@ class Watch:
     # ------------------------------------------------------------------ behind
 
     async def _from_journal(self) -> bytes:
-        hub = self._hub
         if self._reading is None:
-            if self._speaker is not None and not self._speaker.primed:
-                self._reading = self._begin(self._prime)
-            elif self.cursor == hub.position and self._terms.end is None:
-                self._join()
+            if not self._past.primed:
+                self._begin(self._past.prime, self.cursor)
+            elif self.cursor == self._hub.position and self._terms.end is None:
+                self.group = self._hub.join(self, self._past.give_up_speaker())
                 return b""
-            elif self.cursor >= hub.position:
-                hub.wait(self)
+            elif self.cursor >= self._hub.position:
+                self._hub.wait(self)
                 await self._sleep()
                 return b""
             elif await self._paused():
                 return b""
-        return await self._read()
-
-    async def _read(self) -> bytes:
-        recent = None if self._reading or self._terms.end else self._hub.recent(self.cursor)
-        if recent is not None and len(recent) <= _NEAR:
-            read = self._encoded(Page(recent, self._hub.position, 0))
-        else:
-            if self._reading is None:
-                self._reading = self._begin(self._next_page)
-            await asyncio.wait({self._reading}, timeout=self.view.beat or None)
-            if not self._reading.done():
-                return self.view.heartbeat(self.cursor)
-            read, self._reading = self._reading.result(), None
+        read = self._near() or await self._far()
+        if read is None:
+            return self.view.heartbeat(self.cursor)
         gap = b""
         if read.lost > self.cursor:
             gap = self._gap(self.cursor + 1, read.lost, "trimmed", None)
@@ -209,46 +188,37 @@ class Watch:
         self.cursor = max(self.cursor, read.until)
         return gap + read.data
 
-    def _begin(self, read: Callable[[], _Read]) -> asyncio.Task[_Read]:
-        return asyncio.create_task(to_thread.run_sync(read, limiter=self._hub.lane))
+    def _near(self) -> Read | None:
+        """What is missing, if that is a few events at hand."""
+        if self._reading is not None or self._terms.end is not None:
+            return None
+        events = self._hub.recent(self.cursor)
+        if events is None or len(events) > _NEAR:
+            return None
+        return self._past.recent(self.cursor, events, self._hub.position)
 
-    def _prime(self) -> _Read:
-        """On a reader's thread: have the dialect hear what was before, and say nothing of it."""
-        if self._speaker is not None:
-            after = max(0, self.cursor - _PRIME)
-            self._speaker.hear(self._hub.feed.store.read(after, limit=self.cursor - after))
-        return _Read(b"", 0, self.cursor, 0)
+    async def _far(self) -> Read | None:
+        """A page of the journal; ``None`` when it takes longer than a heartbeat may."""
+        if self._reading is None:
+            self._begin(self._past.next, self.cursor, self._terms.end, self._goes_on)
+        reading = self._reading
+        if reading is None:
+            return None
+        await asyncio.wait({reading}, timeout=self.view.beat or None)
+        if not reading.done():
+            return None
+        self._reading = None
+        return None if reading.cancelled() else reading.result()
 
-    def _next_page(self) -> _Read:
+    def _begin(self, read: Callable[..., Read], *arguments: Any) -> None:
         """On a reader's thread."""
-        only = self._filter()
-        go_on = lambda: not self._closed  # noqa: E731
-        return self._encoded(
-            read_page(self._hub.feed.store, self.cursor, only, self._terms.end, go_on)
-        )
+        work = to_thread.run_sync(read, *arguments, limiter=self._hub.lane)
+        self._reading = asyncio.create_task(work)
 
-    def _encoded(self, page: Page) -> _Read:
-        batch = [self._shared(event) for event in page.events]
-        chunks, _ = chunks_of(batch, self.wanted, self.view, max(self.cursor, page.lost))
-        count = sum([chunk.events for chunk in chunks])
-        return _Read(b"".join([chunk.data for chunk in chunks]), count, page.until, page.lost)
-
-    def _shared(self, event: Event) -> Shared:
-        said = {} if self._speaker is None else {self.view.dialect: self._speaker.say(event)}
-        return Shared(event, self._encoders, said)
-
-    def _filter(self) -> Filter | None:
-        """A dialect hears every event of its run: one tells it what another is about."""
-        if not self.view.dialect:
-            return self.wanted.filter()
-        return Filter(run=self.wanted.run) if self.wanted.run else None
+    def _goes_on(self) -> bool:
+        return not self._closed
 
     # ------------------------------------------------------------------
-
-    def _join(self) -> None:
-        heard_all = None if self.wanted.run else self._speaker
-        self._speaker = None
-        self.group = self._hub.join(self, heard_all)
 
     def _part(self) -> None:
         if self.group is not None:
@@ -282,17 +252,6 @@ class Watch:
     async def _sleep(self) -> None:
         self._wake.clear()
         await self._wake.wait()
-
-
-class _Read(NamedTuple):
-    data: bytes
-    events: int
-    until: int
-    lost: int
-
-
-def _speaker(view: View) -> Speaker | None:
-    return Speaker(view.dialect) if view.dialect else None
 
 
 def _bucket(rate: float | None, now: float) -> Bucket | None:
