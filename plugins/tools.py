@@ -6,21 +6,40 @@ import functools
 import inspect
 import re
 from collections.abc import Callable, Mapping
-from typing import Any, Literal, get_args, overload
+from typing import Any, Literal, Protocol, get_args, overload
 
 from retinue.bus.clock import Clock, SystemClock
-from retinue.bus.errors import InvalidInput
+from retinue.bus.errors import InvalidInput, PluginError
 
 from .docstrings import describe
 from .parameters import Parameters
 from .secret import SecretFields
 
-__all__ = ["Effect", "Tool", "ToolContext", "check_name", "check_seconds", "name_of", "tool"]
+__all__ = [
+    "Effect",
+    "HostPort",
+    "Tool",
+    "ToolContext",
+    "check_name",
+    "check_seconds",
+    "name_of",
+    "tool",
+]
 
 Effect = Literal["none", "idempotent", "once"]
 """What a call changes: nothing, something that repeating leaves as it is, or something each time."""
 
 _NAME = re.compile(r"[^\W\d][\w.-]{0,127}\Z")
+
+
+class HostPort(Protocol):
+    """The host of a plugin's process. Each request is decided anew, for the whole chain of callers."""
+
+    async def ask(self, method: str, params: Mapping[str, Any]) -> Any:
+        """Ask, for example for ``http.fetch``; raises what was refused, and why."""
+
+    def wait(self, method: str, params: Mapping[str, Any]) -> Any:
+        """``ask`` from the thread of a plain tool, which blocks."""
 
 
 class ToolContext:
@@ -37,6 +56,8 @@ class ToolContext:
         deadline: float | None = None,
         clock: Clock | None = None,
         effect: str = "",
+        stream: Callable[[Any], None] = lambda _: None,
+        host: HostPort | None = None,
     ) -> None:
         """``deadline`` is in seconds since the epoch, by ``clock``."""
         self.effect = effect
@@ -47,11 +68,24 @@ class ToolContext:
         self._progress = progress
         self._cancelled = cancelled
         self._clock = clock or SystemClock()
+        self._stream = stream
+        self._host = host
         self.deadline = deadline
 
     def progress(self, done: float, total: float = 0.0, note: str = "") -> None:
         """Say that ``done`` of ``total`` is done (0: unknown); never blocks."""
         self._progress(done, total, note)
+
+    def stream(self, value: Any) -> None:
+        """Give a piece of the output before the end, as a JSON value; observers see it at once."""
+        self._stream(value)
+
+    @property
+    def host(self) -> HostPort:
+        """Who is asked for what the plugin was granted; raises ``PluginError`` where there is none."""
+        if self._host is None:
+            raise PluginError("this tool runs inside the kernel: it has no host to ask")
+        return self._host
 
     @property
     def cancelled(self) -> bool:

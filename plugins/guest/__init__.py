@@ -1,0 +1,1 @@
+"""What runs inside a plugin's process, once it is confined."""
