@@ -1,0 +1,166 @@
+"""What can be reached over TCP, and by whom."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import socket
+
+import pytest
+from websockets.exceptions import InvalidStatus
+from websockets.sync.client import connect
+
+from retinue.bus.errors import ConfigError, StartFailed
+from retinue.bus.views import StatusView
+from retinue.kernel.api import protocols
+from retinue.kernel.listening import listen_tcp, parse_address
+
+from .conftest import Sent, serving
+
+
+@pytest.fixture(scope="module")
+def reached(tmp_path_factory):
+    """A kernel that observers reach over TCP; its tests leave it as it is."""
+    with serving(tmp_path_factory.mktemp("tcp"), tcp="127.0.0.1:0") as served:
+        served.talk()
+        yield served
+
+
+def test_observers_follow_over_tcp(reached):
+    connection = http.client.HTTPConnection(reached.server.address, timeout=30)
+    with Sent(connection, "/v1/events?from=1&to=3", {}) as sent:
+        assert [event.seq for event in sent.items()] == [1, 2, 3]
+    assert _asked(reached, "GET", "/healthz") == (200, {"ok": True, "name": "main"})
+    assert _asked(reached, "GET", "/v1/events/1")[0] == 200
+    with connect(f"ws://{reached.server.address}/ws/orchestrator?from=start") as client:
+        assert json.loads(client.recv(10))["type"] == "reasoning"
+
+
+def test_its_address_is_in_the_status(reached):
+    status = reached.client.get("/v1/status", StatusView)
+    assert status.listen == reached.server.address
+    assert not status.listen.endswith(":0")
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("POST", "/v1/tasks"),
+        ("GET", "/v1/tasks"),
+        ("GET", "/v1/status"),
+        ("POST", "/v1/stop"),
+        ("POST", "/v1/agents"),
+        ("POST", "/v1/tools/clock.now/invoke"),
+        ("POST", "/v1/events"),
+        ("DELETE", "/v1/events/1"),
+    ],
+)
+def test_nothing_that_changes_or_lists_is_there_over_tcp(reached, method, path):
+    status, problem = _asked(reached, method, path)
+    assert status in (404, 405), problem
+    assert not reached.stops
+
+
+@pytest.mark.parametrize(
+    "host",
+    ["evil.example", "evil.example:{port}", "127.0.0.1", "127.0.0.1:1", "", "localhost.:{port}"],
+)
+def test_a_host_that_is_not_its_own_is_refused(reached, host):
+    port = reached.server.address.rpartition(":")[2]
+    status, problem = _asked(reached, "GET", "/healthz", Host=host.format(port=port))
+    assert (status, "Host" in problem["detail"]) == (403, True)
+
+
+@pytest.mark.parametrize("origin", ["http://evil.example", "null", "https://127.0.0.1", "file://"])
+def test_a_page_of_another_site_reads_nothing(reached, origin):
+    assert _asked(reached, "GET", "/v1/events/1", Origin=origin)[0] == 403
+    with (
+        pytest.raises(InvalidStatus) as refused,
+        connect(f"ws://{reached.server.address}/events", origin=origin),
+    ):
+        pass
+    assert refused.value.response.status_code == 403
+
+
+def test_a_page_of_its_own_reads_events(reached):
+    origin = f"http://{reached.server.address}"
+    assert _asked(reached, "GET", "/v1/events/1", Origin=origin)[0] == 200
+    with connect(f"ws://{reached.server.address}/events?from=start", origin=origin) as client:
+        assert client.recv(10)
+
+
+def test_a_request_with_two_hosts_is_refused(reached):
+    host, port = reached.server.address.split(":")
+    with socket.create_connection((host, int(port)), timeout=30) as raw:
+        head = f"GET /healthz HTTP/1.1\r\nHost: {host}:{port}\r\nHost: evil\r\n\r\n"
+        raw.sendall(head.encode())
+        assert raw.recv(1000).split(b"\r\n")[0].split()[1] in (b"400", b"403")
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("127.0.0.1:0", ("127.0.0.1", 0)),
+        ("127.9.9.9:80", ("127.9.9.9", 80)),
+        ("localhost:8787", ("127.0.0.1", 8787)),
+        ("[::1]:8787", ("::1", 8787)),
+    ],
+)
+def test_addresses_of_this_machine_are_taken(text, expected):
+    assert parse_address(text) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "word"),
+    [
+        ("0.0.0.0:80", "token"),
+        ("[::]:80", "token"),
+        ("10.0.0.1:80", "token"),
+        ("example.org:80", "token"),
+        ("127.0.0.1.nip.io:80", "token"),
+        ("2130706433:80", "token"),
+        ("127.0.0.1", "HOST:PORT"),
+        (":80", "HOST:PORT"),
+        ("127.0.0.1:99999", "HOST:PORT"),
+        ("::1:80", "HOST:PORT"),
+    ],
+)
+def test_every_other_address_is_refused_in_one_line(text, word):
+    with pytest.raises(ConfigError, match=word) as refused:
+        parse_address(text)
+    assert "\n" not in str(refused.value)
+
+
+def test_a_port_in_use_is_one_line_that_says_so():
+    with listen_tcp("127.0.0.1:0") as taken:
+        port = taken.getsockname()[1]
+        with pytest.raises(StartFailed, match=f"cannot listen on 127.0.0.1:{port}: .*in use"):
+            listen_tcp(f"127.0.0.1:{port}")
+
+
+def test_a_connection_that_asks_nothing_is_cut(tmp_path, monkeypatch):
+    monkeypatch.setattr(protocols, "FIRST_REQUEST", 0.01)
+    with serving(tmp_path, tcp="127.0.0.1:0") as served:
+        host, port = served.server.address.split(":")
+        with socket.create_connection((host, int(port)), timeout=30) as silent:
+            silent.sendall(b"GET /healthz HTT")
+            assert _end_of(silent)
+        with connect(f"ws://{served.server.address}/events") as client:
+            served.talk()
+            assert client.recv(10)
+
+
+def _end_of(raw) -> bool:
+    try:
+        return raw.recv(100) == b""
+    except ConnectionResetError:
+        return True
+
+
+def _asked(served, method, path, **headers):
+    connection = http.client.HTTPConnection(served.server.address, timeout=30)
+    connection.request(method, path, headers=headers)
+    answer = connection.getresponse()
+    body = json.loads(answer.read())
+    connection.close()
+    return answer.status, body
