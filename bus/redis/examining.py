@@ -10,6 +10,7 @@ import redis
 from ..topics import stream
 from .access import Access
 from .acl import Dialects
+from .address import parse
 from .client import COMMAND_TIMEOUT, command_client, naming
 from .facts import Facts
 from .needs import Call, calls
@@ -48,14 +49,15 @@ def examine(
         with naming(url):
             hello = mapping(_raw(client, "HELLO"))
         settings = dict(_settings(client))
-        user = _or(client, "", "ACL", "WHOAMI")
-        denied, how = _denied(client, _text(user), kernel, dialects)
+        named = (access.username if access else "") or parse(url).username
+        user = _text(_or(client, named, "ACL", "WHOAMI"))
+        denied, how = _denied(client, user, kernel, dialects)
     return Facts(
         flavour=_text(hello.get(b"server")),
         version=_text(hello.get(b"version")),
         mode=_text(hello.get(b"mode")),
         role=_text(hello.get(b"role")),
-        user=_text(user),
+        user=user,
         settings=settings,
         denied=denied,
         asked_by=how,

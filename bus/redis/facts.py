@@ -49,7 +49,7 @@ def remarks(facts: Facts, address: Address, access: Access) -> Iterator[Remark]:
         yield Remark(
             "redis settings",
             "note",
-            f"the user {facts.user or '?'} may not read them, as it should be",
+            f"{facts.user or 'the user'} may not read them, as it should be",
             "to have them checked, set RETINUE_REDIS_ACCESS_USERNAME and "
             "RETINUE_REDIS_ACCESS_PASSWORD_FILE to an administrator's this once",
         )
@@ -85,10 +85,11 @@ def _rights(facts: Facts) -> Remark:
         more = f" and {len(facts.denied) - 8} more" if len(facts.denied) > 8 else ""
         said = f"{facts.user or 'the user'} may not: {missing}{more} ({facts.asked_by})"
         return Remark("redis user", "fail", said, f"give it the lines of `{_ACL}`")
-    if facts.user == "default":
+    if facts.user == "default" and facts.settings:
         said = "default, who may do everything"
         return Remark("redis user", "note", said, f"make a user with the lines of `{_ACL}`")
-    return Remark("redis user", "ok", f"{facts.user} may do all that is needed ({facts.asked_by})")
+    who = facts.user or "the user"
+    return Remark("redis user", "ok", f"{who} may do all that is needed ({facts.asked_by})")
 
 
 def _secrets(facts: Facts, address: Address, access: Access) -> Iterator[Remark]:
