@@ -178,6 +178,108 @@ def test_only_what_the_configuration_selects_is_mirrored(folder):
     assert seen == ["run.started", "run.succeeded"] * 2
 
 
+def test_a_kernel_that_starts_on_its_old_journal_fills_a_redis_that_is_new(folder):
+    def run():
+        with Kernel(redis="auto", state_dir=folder) as kernel:  # a private server keeps nothing
+            kernel.submit("echo", {"text": "a"}).result(timeout=10)
+            last = kernel.last_seq
+            with Subscriber(url_of(folder), start=0) as observer:
+                seen = []
+                for event in observer.read(timeout=10):
+                    seen.append((event.seq, event.type))
+                    if event.seq >= last:
+                        break
+            journal = [(e.seq, e.type) for e in kernel.events("start", follow=False)]
+        assert seen == journal[: len(seen)]
+        assert seen[-1][0] >= last
+        return last
+
+    assert run() < run()
+
+
+def test_a_redis_that_is_full_for_a_while_harms_nobody_and_is_filled_afterwards(
+    mirrored, folder, wait_until
+):
+    mirrored.spawn("shout", shout)
+    with redis.Redis.from_url(url_of(folder)) as client:
+        client.config_set("maxmemory", 1)
+        for _ in range(20):
+            assert mirrored.submit("shout", {"text": "a"}).result(timeout=5) == "A"
+        wait_until(lambda: mirrored.status().bus.state == "degraded", timeout=10)
+        assert "maxmemory" in mirrored.status().bus.reason
+        client.config_set("maxmemory", 0)
+    wait_until(lambda: "bus.restored" in _types(mirrored), timeout=10)
+    assert _seqs_on_redis(mirrored, folder) == list(range(1, mirrored.last_seq + 1))
+
+
+def test_keys_that_somebody_flushes_are_there_again(mirrored, folder, wait_until):
+    mirrored.spawn("shout", shout)
+    mirrored.submit("shout", {"text": "a"}).result(timeout=5)
+    with redis.Redis.from_url(url_of(folder)) as client:
+        client.flushall()
+    wait_until(lambda: "bus.restored" in _types(mirrored), timeout=10)
+    assert _seqs_on_redis(mirrored, folder) == list(range(1, mirrored.last_seq + 1))
+    assert mirrored.status().bus.refilled > 0
+
+
+def test_a_reader_that_registered_is_told_of_before_the_stream_passes_it(folder, wait_until):
+    observers = ObserversConfig(stream_length=300)
+    with Kernel(redis="auto", state_dir=folder, config=Config(observers=observers)) as kernel:
+        kernel.spawn("shout", shout)
+        with redis.Redis.from_url(url_of(folder)) as client:
+            client.hset("retinue:{main}:readers", "slow", 5)
+            for _ in range(100):
+                kernel.submit("shout", {"text": "a"}).result(timeout=5)
+            wait_until(lambda: "bus.reader_passed" in _types(kernel), timeout=10)
+        (told,) = [
+            e.data for e in kernel.events("start", follow=False) if e.type == "bus.reader_passed"
+        ]
+        assert (told["reader"], told["cursor"]) == ("slow", 5)
+
+
+def test_a_heartbeat_says_that_the_kernel_is_there_until_it_ends(folder, wait_until):
+    with Kernel(redis="auto", state_dir=folder) as kernel:
+        client = redis.Redis.from_url(url_of(folder))
+        wait_until(lambda: client.get("retinue:{main}:heartbeat"), timeout=10)
+        heard = client.pubsub(ignore_subscribe_messages=True)
+        heard.subscribe("retinue:{main}:heartbeat")
+        beat = json.loads(_message(heard)["data"])
+        assert beat["state"] == "live"
+        assert 0 < beat["seq"] <= kernel.last_seq
+        kernel.close()
+        while (beat := json.loads(_message(heard)["data"]))["state"] == "live":
+            pass
+        assert beat["state"] == "closing"
+        client.close()
+
+
+def test_the_pieces_of_a_text_are_joined_and_a_sample_is_taken_where_the_configuration_says(folder):
+    observers = ObserversConfig(
+        include=("agent.*", "run.*"),
+        coalesce=("type=agent.text every=30",),
+        sample=("type=agent.thought rate=0",),
+        form="msgpack",
+    )
+
+    @agent
+    async def types(ctx) -> None:
+        ctx.thought("hm")
+        for piece in "abcde":
+            ctx.text(piece)
+
+    with Kernel(redis="auto", state_dir=folder, config=Config(observers=observers)) as kernel:
+        kernel.spawn("types", types)
+        with Subscriber(url_of(folder), start="now") as observer:
+            kernel.submit("types").result(timeout=5)
+            seen = []
+            for event in observer.read(timeout=10):
+                seen.append((event.type, event.data.get("delta"), event.coalesced))
+                if event.type == "run.succeeded":
+                    break
+    assert ("agent.text", "abcde", 5) in seen
+    assert "agent.thought" not in {kind for kind, _, _ in seen}
+
+
 def test_consumers_of_live_logs_get_what_they_know(folder):
     observers = ObserversConfig(dialects=DialectsConfig(live_logs=LiveLogsConfig(enabled=True)))
     with Kernel(redis="auto", state_dir=folder, config=Config(observers=observers)) as kernel:
@@ -201,6 +303,25 @@ def test_consumers_of_live_logs_get_what_they_know(folder):
                 categories.append(json.loads(message["data"])["category"])
         client.close()
     assert categories == ["THOUGHT", "TOOL_CALL", "TOOL_RESULT"]
+
+
+def _seqs_on_redis(kernel, folder):
+    last = kernel.last_seq
+    seqs = []
+    with Subscriber(url_of(folder), start=0) as observer:
+        for event in observer.read(timeout=10):
+            seqs.append(event.seq)
+            if event.seq >= last:
+                return seqs
+    return seqs
+
+
+def _message(heard):
+    for _ in range(10):
+        message = heard.get_message(timeout=5)
+        if message is not None:
+            return message
+    raise AssertionError("no message came")
 
 
 def _types(kernel):
