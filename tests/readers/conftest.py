@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from retinue.bus.redis.acl import observer_all
 from retinue.bus.redis.server import find_binaries
 from retinue.kernel import Config, Kernel
 from retinue.kernel.config import (
@@ -38,6 +39,17 @@ def server(missing):
     server = Server(binary)
     yield server
     server.close()
+
+
+@pytest.fixture
+def observer(server):
+    """The environment of a user who has the rights that ``retinue redis acl`` prints, and no more."""
+    password = "long enough"
+    client = server.client()
+    rules = observer_all("main").rules(f">{password}")
+    client.execute_command("ACL", "SETUSER", "observer-all", *rules)
+    client.close()
+    return {"REDIS_USER": "observer-all", "REDIS_PASSWORD": password, "REDISCLI_AUTH": password}
 
 
 @pytest.fixture
@@ -72,12 +84,12 @@ async def talks(ctx, text: str) -> str:
 
 
 @pytest.fixture
-def started(server, tmp_path):
-    """``started(reader, *arguments)``: the program, running; ended with the test."""
+def started():
+    """``started(reader, *arguments, user={})``: the program, running; ended with the test."""
     running = []
 
-    def start(command, *arguments):
-        program = Program([*command, *arguments], environment(command))
+    def start(command, *arguments, user=None):
+        program = Program([*command, *arguments], {**environment(), **(user or {})})
         running.append(program)
         return program
 
@@ -86,7 +98,7 @@ def started(server, tmp_path):
         program.close()
 
 
-def environment(command):
+def environment():
     """The reader's own: ``redis-cli`` by that name, wherever it was found."""
     folders = [str(BUILD / "bin"), os.environ["PATH"]]
     return {**os.environ, "PATH": os.pathsep.join(folders)}

@@ -16,8 +16,8 @@ READERS = ("shell", "node", "rust")
 
 
 @pytest.fixture(params=READERS)
-def tail(request, server, started, tmp_path):
-    """``tail()``: the reader of one language, started with the cursor that it kept."""
+def tail(request, server, started, observer, tmp_path):
+    """``tail()``: the reader of one language, as an observer, with the cursor that it kept."""
     address = server.url.removeprefix("redis://")
     cursor = str(tmp_path / "cursor")
     if request.param == "rust":
@@ -26,7 +26,7 @@ def tail(request, server, started, tmp_path):
         script = {"shell": "tail.sh", "node": "tail.mjs"}[request.param]
         command = request.getfixturevalue(request.param)(script)
         words = (server.url, "main", cursor)
-    return lambda: started(command, *words)
+    return lambda: started(command, *words, user=observer)
 
 
 @pytest.fixture

@@ -5,4 +5,4 @@
 #
 # Pub/sub alone: what is said while nobody listens is not repeated.
 set -euo pipefail
-redis-cli -u "$1" SUBSCRIBE raro:live_logs | grep --line-buffered '^{'
+redis-cli -u "$1" ${REDIS_USER:+--user "$REDIS_USER"} SUBSCRIBE raro:live_logs | grep --line-buffered '^{'

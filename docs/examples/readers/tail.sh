@@ -5,11 +5,12 @@
 #
 # The kernel's channels say that there is something new, and its stream has it. cursor.txt keeps the
 # number and the id of the last event that was printed, and is written after each page: a reader
-# that is killed just before prints that page again. A password is taken from the environment
-# (REDISCLI_AUTH), so that nobody sees it among the processes.
+# that is killed just before prints that page again. The environment has the user and the password, as
+# REDIS_USER and REDISCLI_AUTH: nobody sees them among the processes.
 set -uo pipefail
 url=$1 kernel=$2 file=$3
 log="retinue:{$kernel}:log"
+redis=(redis-cli -u "$url" ${REDIS_USER:+--user "$REDIS_USER"})
 cursor=0 id='' listening=''
 
 main() {
@@ -17,7 +18,7 @@ main() {
   trap 'exit 0' TERM INT
   if [ -s "$file" ]; then read -r cursor id <"$file"; fi
   while :; do
-    exec 3< <(exec redis-cli -u "$url" PSUBSCRIBE "retinue:{$kernel}:events:*" "retinue:{$kernel}:heartbeat" 2>&1)
+    exec 3< <(exec "${redis[@]}" PSUBSCRIBE "retinue:{$kernel}:events:*:*" "retinue:{$kernel}:heartbeat" 2>&1)
     listening=$!
     follow
     kill "$listening" 2>/dev/null
@@ -99,7 +100,7 @@ attribute() {
 # An answer of Redis; 'redis-cli' prints an error as if it were one.
 ask() {
   local answer
-  answer=$(timeout 10 redis-cli -u "$url" "$@" 2>&1) || { say "$answer" && return 1; }
+  answer=$(timeout 10 "${redis[@]}" "$@" 2>&1) || { say "$answer" && return 1; }
   case $answer in
     [A-Z]*) say "$answer" && return 1 ;;
     *) printf '%s\n' "$answer" ;;

@@ -3,7 +3,8 @@
 //   node agent-events.mjs redis://localhost:6379
 import { createClient } from 'redis';
 
-const redis = createClient({ url: process.argv[2], password: process.env.REDIS_PASSWORD });
+const { REDIS_USER: username, REDIS_PASSWORD: password } = process.env;
+const redis = createClient({ url: process.argv[2], username, password });
 redis.on('error', (error) => process.stderr.write(`${error.message || error.code}\n`));
 process.on('SIGTERM', () => process.exit(0));
 await redis.connect();

@@ -11,7 +11,8 @@ const [url, kernel, file] = process.argv.slice(2);
 const log = `retinue:{${kernel}}:log`;
 let cursor = load();
 
-const redis = createClient({ url, password: process.env.REDIS_PASSWORD, socket: { socketTimeout: 15_000 } });
+const { REDIS_USER: username, REDIS_PASSWORD: password } = process.env;
+const redis = createClient({ url, username, password, socket: { socketTimeout: 15_000 } });
 redis.on('error', (error) => say(`not live: ${error.message || error.code}`)); // it connects again by itself
 process.on('SIGTERM', () => process.exit(0));
 await redis.connect();

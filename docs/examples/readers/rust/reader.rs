@@ -197,14 +197,15 @@ impl Reply {
 }
 
 impl Redis {
-    /// Logs in with REDIS_PASSWORD, if that is set.
+    /// Logs in as REDIS_USER with REDIS_PASSWORD, if that is set.
     fn connect(address: &str, patience: Option<Duration>) -> io::Result<Redis> {
         let stream = TcpStream::connect(address)?;
         stream.set_nodelay(true)?;
         stream.set_read_timeout(patience)?;
         let mut redis = Redis { stream: BufReader::new(stream) };
         if let Ok(password) = env::var("REDIS_PASSWORD") {
-            redis.ask(&["AUTH", &password])?;
+            let user = env::var("REDIS_USER").unwrap_or("default".to_string());
+            redis.ask(&["AUTH", &user, &password])?;
         }
         Ok(redis)
     }
