@@ -31,7 +31,7 @@ class _Run(msgspec.Struct):
 
     events: list[Event] = []
     calls: set[str] = set()
-    dealt: set[str] = set()
+    dealt: dict[str, Event] = {}
 
 
 class Condensed:
@@ -97,7 +97,7 @@ class Condensed:
 
     def events(self) -> list[Event]:
         """Those that still matter, in order."""
-        runs = chain.from_iterable(run.events for run in self._runs.values())
+        runs = chain.from_iterable((*r.events, *r.dealt.values()) for r in self._runs.values())
         several = chain(self._latest.values(), self._lasting, runs, self._letters.events())
         found = {event.seq: event for event in several}
         return [found[seq] for seq in sorted(found)]
@@ -167,14 +167,13 @@ class Condensed:
 
     def _dealt(self, event: Event) -> None:
         letter = decode(event.envelope.body, _Letter).letter
-        gone = self._letters.drop(letter)
+        gone = self._letters.deal(letter, event)
         if gone is not None:
             self._went(gone)
             return
         for run in self._runs.values():
             if any(e.task == letter for e in run.events):
-                run.dealt.add(letter)
-                run.events.append(event)
+                run.dealt[letter] = event
 
     def _went(self, events: list[Event]) -> None:
         """The tasks of a letter that went are to be forgotten with it."""

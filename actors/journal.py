@@ -15,7 +15,7 @@ from retinue.bus.journal.retention import Cuttable
 from .runtime import ActorRef, ThreadActor
 from .scribe import Append
 
-__all__ = ["Compact", "Cut", "InlineJournalActor", "JournalActor", "JournalHealth"]
+__all__ = ["Cut", "InlineJournalActor", "JournalActor", "JournalHealth", "Vacuum"]
 
 Listener = Callable[[Sequence[Event]], None]
 
@@ -41,7 +41,7 @@ class Cut(msgspec.Struct, frozen=True):
     budget: int
 
 
-class Compact(msgspec.Struct, frozen=True):
+class Vacuum(msgspec.Struct, frozen=True):
     """Asks to give some free pages back; answered with how many are left."""
 
     pages: int
@@ -80,9 +80,9 @@ class JournalActor(ThreadActor):
         self._group: list[Append] = []
         self._size = 0
 
-    def on_receive(self, message: Append | Cut | Compact | _TryAgain) -> Any:
+    def on_receive(self, message: Append | Cut | Vacuum | _TryAgain) -> Any:
         """Take the events into the group; commit it once nothing else waits, or it is large."""
-        if isinstance(message, Cut | Compact):
+        if isinstance(message, Cut | Vacuum):
             return self._tidy(message)
         if isinstance(message, Append):
             self._group.append(message)
@@ -92,7 +92,7 @@ class JournalActor(ThreadActor):
         self._commit()
         return None
 
-    def _tidy(self, message: Cut | Compact) -> Any:
+    def _tidy(self, message: Cut | Vacuum) -> Any:
         """A step of housekeeping, after all that came before it is committed."""
         if self._group and not self._health.trouble:
             self._commit()
@@ -100,7 +100,7 @@ class JournalActor(ThreadActor):
         try:
             if isinstance(message, Cut):
                 return store.cut(message.until, message.budget)
-            return store.compact(message.pages)
+            return store.vacuum(message.pages)
         except JournalError as error:
             return self.refuse(error)
 

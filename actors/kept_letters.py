@@ -42,20 +42,34 @@ class KeptLetters:
         self._bytes += _size(events)
         gone: list[Event] = []
         while len(self._events) > self._most or self._bytes > self._most_bytes:
-            gone += self.drop(next(iter(self._events))) or ()
+            gone += self._drop(next(iter(self._events))) or ()
             self.given_up += 1
         return gone
 
-    def drop(self, letter: str) -> list[Event] | None:
-        """It was dealt with; returns its events, ``None`` for one that is not here."""
+    def deal(self, letter: str, dealt: Event) -> list[Event] | None:
+        """``dealt`` says that it is dealt with: its events, or ``None`` for one that is not here.
+
+        Who tells of a task below it tells that, too.
+        """
+        gone = self._drop(letter)
+        for events in self._events.values() if gone else ():
+            if any(event.task == letter for event in events):
+                events.append(dealt)
+                self._bytes += _size([dealt])
+        return gone
+
+    def _drop(self, letter: str) -> list[Event] | None:
         events = self._events.pop(letter, None)
         if events is not None:
             self._bytes -= _size(events)
         return events
 
 
-def letters_of(events: list[Event], dealt: set[str]) -> dict[str, list[Event]]:
-    """The tasks of a whole run that nobody tries again, each with the events to know it by."""
+def letters_of(events: list[Event], dealt: Mapping[str, Event]) -> dict[str, list[Event]]:
+    """The tasks of a whole run that nobody tries again, each with the events to know it by.
+
+    ``dealt`` are the events that say so of some of them.
+    """
     failed = [e.task for e in events if e.type in _FAILED and e.task not in dealt]
     if not failed:
         return {}
@@ -64,7 +78,7 @@ def letters_of(events: list[Event], dealt: set[str]) -> dict[str, list[Event]]:
         for e in events
         if e.type == "task.submitted"
     }
-    return {task: _about(events, _lineage(task, parents)) for task in failed}
+    return {task: _about(events, _lineage(task, parents), dealt) for task in failed}
 
 
 class _Parent(msgspec.Struct):
@@ -80,12 +94,13 @@ def _lineage(task: str, parents: Mapping[str, str]) -> set[str]:
     return found
 
 
-def _about(events: Iterable[Event], tasks: set[str]) -> list[Event]:
-    return [
-        e
-        for e in events
-        if e.type.startswith("run.") or (e.task in tasks and e.type.startswith("task."))
+def _about(events: Iterable[Event], tasks: set[str], dealt: Mapping[str, Event]) -> list[Event]:
+    found = [
+        event
+        for event in events
+        if event.type.startswith("run.") or (event.task in tasks and event.type.startswith("task."))
     ]
+    return found + [dealt[task] for task in tasks if task in dealt]
 
 
 def _size(events: Iterable[Event]) -> int:

@@ -14,7 +14,7 @@ from retinue.bus.journal.retention import Cuttable, Pages, Retention, decide, ea
 from retinue.bus.messages import EventBody, JournalTrimmed
 
 from .condensed import Condensed
-from .journal import Compact, Cut, JournalHealth
+from .journal import Cut, JournalHealth, Vacuum
 from .orchestrator import Forget
 from .runtime import ActorRef, Future, ThreadActor
 from .runtime.future import VALUE
@@ -247,13 +247,13 @@ class Keeper(ThreadActor):
     def _compacted(self) -> Iterator[None]:
         """Give back what is free beyond what the next events will take."""
         spare = _spare(self._store.pages())
+        if spare <= 0:
+            return
         while spare > 0:
-            before = spare
-            self._journal.ask(Compact(min(PAGES, spare)), timeout=PATIENCE)
-            spare = _spare(self._store.pages())
+            self._journal.ask(Vacuum(min(PAGES, spare)), timeout=PATIENCE)
+            spare -= PAGES
             yield
-            if spare >= before:
-                return  # somebody reads what would have to move
+        self._store.write_back()
 
     def _commit(self, body: EventBody) -> None:
         committed: Future[None] = Future()

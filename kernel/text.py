@@ -17,6 +17,7 @@ __all__ = [
     "painted",
     "safe",
     "shown",
+    "size",
 ]
 
 _COLOURS = {"red": 31, "green": 32, "yellow": 33, "blue": 34, "magenta": 35, "cyan": 36}
@@ -75,6 +76,16 @@ def duration(seconds: float) -> str:
     if whole < 3600:
         return f"{whole // 60} min {whole % 60} s"
     return f"{whole // 3600} h {whole % 3600 // 60} min"
+
+
+def size(nbytes: int) -> str:
+    """``640 bytes``, ``12 KiB``, ``3.4 MiB`` or ``1.2 GiB``."""
+    if nbytes < 1 << 10:
+        return f"{nbytes} bytes"
+    for unit, power in (("KiB", 10), ("MiB", 20)):
+        if nbytes < 1 << (power + 10):
+            return f"{nbytes / (1 << power):.{0 if unit == 'KiB' else 1}f} {unit}"
+    return f"{nbytes / (1 << 30):.1f} GiB"
 
 
 def ago(then: float | None, now: float) -> str:

@@ -88,8 +88,11 @@ class Cuttable(Protocol):
     def cut(self, until: int, budget: int = 1_000) -> int:
         """Remove up to ``until``, about ``budget`` events; returns how many."""
 
-    def compact(self, pages: int = 1_000) -> int:
+    def vacuum(self, pages: int) -> int:
         """Give free pages back; returns how many are left."""
+
+    def write_back(self) -> None:
+        """Have the file be as short as it can; any thread may."""
 
     def pages(self) -> Pages:
         """How large the file is."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 import threading
 from collections.abc import Collection, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
 from ..envelope import Envelope, Event
@@ -47,12 +47,13 @@ class SqliteStore:
         self.path = Path(path)
         self._lock = threading.RLock()
         self._closed = False
+        self._synchronous = synchronous
         self._first = 1
         self._head = GENESIS
         self._doubtful = False
         self._owner = WriterLock(self.path)
         try:
-            self._open(synchronous, busy)
+            self._open(busy)
         except BaseException:
             self._owner.release()
             raise
@@ -153,11 +154,23 @@ class SqliteStore:
 
     def compact(self, pages: int = 1_000) -> int:
         """Give up to ``pages`` free pages back and write the log back; returns how many are left."""
+        left = self.vacuum(pages)
+        self.write_back()
+        return left
+
+    def vacuum(self, pages: int) -> int:
+        """Give up to ``pages`` free pages back; returns how many are left.
+
+        The file is shorter once its log is written back.
+        """
         with self._lock, self._translated():
             self._ready()
-            left = trimming.vacuum(self._writer, pages)
-            trimming.checkpoint(self._writer)
-        return left
+            return trimming.vacuum(self._writer, pages)
+
+    def write_back(self) -> None:
+        """Write the log back beside the writer, which goes on meanwhile; any thread may."""
+        with self._translated(), closing(open_writer(self.path, self._synchronous, BUSY)) as own:
+            trimming.checkpoint(own)
 
     def register_reader(self, name: str, cursor: int) -> None:
         """Note that a reader has everything up to ``cursor``: no trim goes beyond it unasked."""
@@ -239,9 +252,9 @@ class SqliteStore:
                 retryable=False,
             )
 
-    def _open(self, synchronous: Synchronous, busy: float) -> None:
+    def _open(self, busy: float) -> None:
         make_private(self.path)
-        self._writer = open_writer(self.path, synchronous, busy)
+        self._writer = open_writer(self.path, self._synchronous, busy)
         try:
             with self._translated():
                 schema.migrate(self._writer, self.path)

@@ -30,6 +30,8 @@ class Audit:
         self.actors: list[Balance] = []
         """What the kernel's last stop said of its actors."""
         self.counted = 0
+        self.partial = 0
+        """Runs that began before the oldest event: counted from there on."""
         self._trimmed = first > 1
         self._open: dict[str, RunTally] = {}
         self._over: dict[str, str] = {}
@@ -84,6 +86,7 @@ class Audit:
             partial = self._trimmed and event.type != "run.started"
             run = self._open[event.run] = RunTally(event.run, partial=partial)
             self.counted += 1
+            self.partial += partial
         run.take(event)
         if run.over:
             del self._open[event.run]

@@ -57,9 +57,7 @@ def _forward(source: Source, wanted: Wanted) -> Page:
     found = _matching(source, wanted, after)
     events = list(islice(found, wanted.limit))
     more = next(found, None) is not None
-    first = source.first
-    missing = (after + 1, first - 1) if wanted.after is not None and after < first - 1 else None
-    return Page(events, None, events[-1].seq if more else None, missing)
+    return Page(events, None, events[-1].seq if more else None, _missing(source, wanted, after))
 
 
 def _newest(source: Source, wanted: Wanted) -> Page:
@@ -75,7 +73,18 @@ def _newest(source: Source, wanted: Wanted) -> Page:
         window *= 4
     events = list(kept)[-wanted.limit :]
     older = events[0].seq if events and len(kept) > wanted.limit else None
-    return Page(events, older)
+    return Page(events, older, None, _missing(source, wanted, 0) if older is None else None)
+
+
+def _missing(source: Source, wanted: Wanted, after: int) -> tuple[int, int] | None:
+    """What would have been looked at after ``after``, and went; younger than ``since`` it cannot be."""
+    first = source.first
+    last = first - 1 if wanted.before is None else min(first - 1, wanted.before - 1)
+    if after >= last:
+        return None
+    oldest = next(source.read(0, None, 1), None)
+    too_old = wanted.since is not None and oldest is not None and oldest.time < wanted.since
+    return None if too_old else (after + 1, last)
 
 
 def _matching(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator
 
 import click
@@ -10,9 +11,11 @@ import msgspec
 from retinue.bus.envelope import Event
 from retinue.bus.errors import NotFound, Unavailable
 from retinue.bus.journal import Filter
+from retinue.bus.journal.checkpoints import Checkpoint
+from retinue.bus.journal.retold import Retold
 
 from ..asking.audit import Audit, Balance, audit, balance_of_actor
-from ..asking.source import Source
+from ..asking.source import Source, missing
 from .exits import Exit
 from .journal import opened
 from .options import Cli, on_folder
@@ -45,12 +48,16 @@ def command(cli: Cli, run: str, limit: int) -> int:
     """
     with opened(cli) as journal:
         counted = audit(_events(journal, run), journal.first, limit)
+        gone, before = missing(journal), Retold(journal).checkpoint
     if run and not counted.counted:
-        raise NotFound(f"no run {run!r} is in the journal: see `retinue runs list`")
+        why = f"{gone}; " if gone else ""
+        raise NotFound(f"no run {run!r} is in the journal: {why}see `retinue runs list`")
     actors = [] if run else _actors(cli, counted)
     shown = [one for found in counted.runs() for one in found]
     totals = [] if run else counted.totals()
     _print(cli, [*shown, *totals, *actors])
+    if gone:
+        _say_gone(counted, gone, before)
     return _verdict(cli, counted, actors)
 
 
@@ -79,6 +86,16 @@ def _line(one: Balance) -> str:
     parts = " + ".join(f"{count} {name.replace('_', '-')}" for name, count in one.parts.items())
     verb = "sent" if one.scope == "actor" else ""
     return f"{one.name:<24} {one.what:<11} {one.begun:>7} {verb}{' ' if verb else ''}{sign} {parts}"
+
+
+def _say_gone(counted: Audit, gone: str, before: Checkpoint | None) -> None:
+    note(f"{gone}: runs that ended there are not counted, {counted.partial} run(s) only in part")
+    if before is not None:
+        ended: Counter[str] = Counter()
+        for states in before.counts.values():
+            ended.update(states)
+        said = ", ".join(f"{n} {state.replace('_', '-')}" for state, n in sorted(ended.items()))
+        note(f"the tasks that ended there: {said or 'none'}")
 
 
 def _verdict(cli: Cli, counted: Audit, actors: list[Balance]) -> int:

@@ -14,7 +14,7 @@ from typing import Literal
 import click
 import msgspec
 
-from retinue.bus.errors import RetinueError, Unavailable
+from retinue.bus.errors import NotFound, RetinueError, Unavailable
 from retinue.bus.views import StatusView
 
 from ..config import Config
@@ -22,11 +22,14 @@ from ..redis_access import access_of, dialects_of
 from ..text import one_line, painted
 from ..unix_socket import is_answered
 from .exits import Exit
+from .journal import kept, view_of
 from .options import Cli, common
 from .output import json_line
 
 __all__ = ["Finding", "command"]
 
+LARGE = 1 << 30
+"""Bytes from which a journal without a bound is worth a word."""
 _STYLES = {"ok": "green", "note": "yellow", "fail": "red"}
 _EXTRAS = {
     "daemon": (("starlette", "uvicorn", "rich"), "retinue run and retinue top need it"),
@@ -155,6 +158,24 @@ def _folder(cli: Cli) -> Iterator[Finding]:
         yield Finding("state folder", "ok", str(folder))
 
 
+def _journal(cli: Cli) -> Iterator[Finding]:
+    try:
+        view = view_of(cli)
+    except NotFound:
+        return  # no kernel has written here yet
+    except RetinueError as error:
+        yield Finding("journal", "fail", str(error), "see `retinue verify`")
+        return
+    bounded = view.max_age or view.max_events or view.max_bytes
+    if view.trouble:
+        yield Finding("journal", "fail", kept(view), "see the daemon's log")
+    elif not bounded and view.bytes > LARGE:
+        remedy = "set journal.max_age, journal.max_events or journal.max_bytes"
+        yield Finding("journal", "note", f"{kept(view)}, and grows", remedy)
+    else:
+        yield Finding("journal", "ok", kept(view))
+
+
 def _wrong_with(folder: Path) -> str:
     if not folder.is_dir():
         return "is not a folder"
@@ -194,5 +215,6 @@ _CHECKS: tuple[Callable[[Cli], Iterator[Finding]], ...] = (
     _redis,
     _model,
     _folder,
+    _journal,
     _daemon,
 )

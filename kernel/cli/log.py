@@ -12,7 +12,7 @@ from retinue.bus.journal import Filter
 
 from ..asking.history import history_of
 from ..asking.log import Page, Wanted, page
-from ..asking.source import Source
+from ..asking.source import Source, missing
 from ..asking.timeline import LEGEND, timeline
 from ..asking.times import moment
 from .journal import opened
@@ -102,7 +102,11 @@ def _bars(cli: Cli, journal: Source, run: str, limit: int, now: float) -> None:
     begun = [e.run for e in journal.read(0, Filter(run=run, types=("run.started",)))]
     runs = begun[-limit:]
     if not runs:
-        raise NotFound(f"no run {run!r} is in the journal: see `retinue runs list`")
+        gone = missing(journal)
+        found = f"the beginning of run {run!r} is not" if run else "no beginning of a run is"
+        raise NotFound(
+            f"{found} in the journal: {f'{gone}; ' if gone else ''}see `retinue runs list`"
+        )
     history = history_of(journal.read(0, Filter(run=run)) if run else _all(journal, runs))
     for line in timeline(history, runs, now, min(cli.width, 120)):
         click.echo(line)

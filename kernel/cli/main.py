@@ -39,6 +39,7 @@ _COMMANDS = {
     "fork": "Start a new run from where another one was.",
     "audit": "Add up what was begun and what became of it.",
     "verify": "Check the journal against its hash chain.",
+    "journal": "Show what the journal keeps, trim it, and register its readers.",
     "dead": "List, show, redrive and purge what found no reader.",
     "elements": "Keep, list and show elements.",
     "progressions": "Keep orders of elements.",

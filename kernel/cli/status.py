@@ -7,6 +7,7 @@ import click
 from retinue.bus.views import StatusView
 
 from ..text import duration
+from .journal import kept
 from .mirror import in_words
 from .options import Cli, common
 from .output import record
@@ -38,6 +39,8 @@ def _fields(view: StatusView) -> list[tuple[str, object]]:
         ("runs", view.runs),
         ("scheduler", view.policy + (", paused" if view.paused else "")),
         ("events", view.events),
+        ("journal", kept(view.kept) if view.kept else ""),
+        ("not written", view.journal),
         ("mirror", in_words(view.bus)),
         ("listens on", view.listen and f"http://{view.listen}"),
         ("dead letters", view.dead_letters or ""),

@@ -5,12 +5,15 @@ from __future__ import annotations
 import sys
 
 import click
+import msgspec
 
 from retinue.bus.journal.findings import VerifyReport
+from retinue.bus.journal.reader import JournalReader
+from retinue.bus.journal.retold import Retold
 from retinue.bus.journal.verify import verify
 
 from .exits import Exit
-from .journal import journal_file
+from .journal import journal_file, opened
 from .options import Cli, on_folder
 from .output import json_line, note
 
@@ -34,11 +37,19 @@ def command(cli: Cli) -> int:
       retinue verify --state-dir /backup/main --json
     """
     report = verify(journal_file(cli), _Progress())
+    with opened(cli) as journal:
+        stands = _stands_for(journal)
     if cli.as_json:
-        json_line(report)
+        json_line(msgspec.to_builtins(report) | {"checkpoint": stands})
     else:
-        _print(report)
-    return Exit.OK if report.ok else Exit.DATA
+        _print(report, stands)
+    return Exit.OK if report.ok and stands >= report.first - 1 else Exit.DATA
+
+
+def _stands_for(journal: JournalReader) -> int:
+    """Up to which ``seq`` a checkpoint tells what mattered of the events that went; 0 without one."""
+    found = Retold(journal).checkpoint
+    return 0 if found is None else found.until
 
 
 class _Progress:
@@ -53,11 +64,16 @@ class _Progress:
             note(f"{done:,} of {total:,} events")
 
 
-def _print(report: VerifyReport) -> None:
+def _print(report: VerifyReport, stands: int) -> None:
     for finding in report.findings:
         click.echo(str(finding))
     if report.more:
         click.echo(f"and {report.more} more")
+    gone = report.first - 1
+    if 0 < gone <= stands:
+        note(f"events 1 to {gone} are no longer kept; a checkpoint says what they told")
+    elif gone > stands:
+        note(f"events {stands + 1} to {gone} are gone, and no checkpoint says what they told")
     span = f"{report.events:,} events, {report.first} to {report.last}"
     if report.ok:
         note(f"the journal is whole: {span}, head {report.head}")
