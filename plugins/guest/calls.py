@@ -33,6 +33,7 @@ class ToolCall:
         self._channel = channel
         self._host = host
         self._over = threading.Event()
+        self._awaits = True
         self._task: asyncio.Task[None] | None = None
 
     def start(self, tools: Mapping[str, Tool], pool: futures.Executor) -> asyncio.Task[None]:
@@ -41,9 +42,12 @@ class ToolCall:
         return self._task
 
     def cancel(self) -> None:
-        """Nobody waits any more. A plain function has to look at ``ctx.cancelled``."""
+        """Nobody waits any more. A plain function has to look at ``ctx.cancelled``, and return.
+
+        Until it has, its call is not answered: a thread that goes on has to be seen by the host.
+        """
         self._over.set()
-        if self._task is not None:
+        if self._task is not None and self._awaits:
             self._task.cancel()
 
     async def _answer(self, tools: Mapping[str, Tool], pool: futures.Executor) -> None:
@@ -70,6 +74,7 @@ class ToolCall:
         context = self._context()
         if tool.is_async:
             return await tool.call(checked, context)
+        self._awaits = False
         copied = contextvars.copy_context()
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(pool, lambda: copied.run(tool.call, checked, context))

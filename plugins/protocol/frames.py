@@ -33,7 +33,7 @@ __all__ = [
 PROTOCOL = 1
 """The version that both sides name first."""
 
-Id = Annotated[int, Meta(ge=0, lt=1 << 63)]
+Id = Annotated[int, Meta(ge=0)]
 Word = Annotated[str, Meta(max_length=256)]
 Text = Annotated[str, Meta(max_length=64 * 1024)]
 

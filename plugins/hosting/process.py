@@ -1,0 +1,288 @@
+"""One plugin's process from the host's side: frames, calls, deadlines, and its end."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+
+from retinue.bus.clock import Clock
+from retinue.bus.errors import DeadlineExceeded, PluginError, RetinueError
+
+from ..host.faults import Fault as Known
+from ..host.faults import pack, unpack
+from ..manifest.model import Limits
+from ..protocol.frames import (
+    Ask,
+    Call,
+    Cancel,
+    Event,
+    Fault,
+    FromGuest,
+    Hello,
+    Log,
+    Part,
+    Ping,
+    Pong,
+    Reply,
+    Stream,
+)
+from ..protocol.rules import Rules
+from ..protocol.wire import encode, in_parts
+from ..sandbox.confined import Confined
+from .calls import CallContext, Mediator, OpenCall
+from .link import Link, Witness
+from .output import escaped
+
+__all__ = ["CANCEL_GRACE", "HostedProcess"]
+
+CANCEL_GRACE = 0.25
+"""Seconds that a plugin has to end a call it was told to end, before its process is killed."""
+
+
+class HostedProcess:
+    """Everything on one loop, which runs no plugin's or agent's code. Ends once."""
+
+    def __init__(
+        self,
+        confined: Confined,
+        rules: Rules,
+        limits: Limits,
+        mediator: Mediator,
+        witness: Witness,
+        clock: Clock,
+        number: Callable[[], int],
+    ) -> None:
+        """Takes over a confined process before it may go; ``number`` gives random call ids."""
+        self._confined = confined
+        self._rules = rules
+        self._mediator = mediator
+        self._witness = witness
+        self._number = number
+        self._loop = asyncio.get_running_loop()
+        self._calls: dict[int, OpenCall] = {}
+        self._asks: dict[int, asyncio.Task[None]] = {}
+        self._pings: dict[int, asyncio.Future[None]] = {}
+        self._hello: asyncio.Future[Hello] = self._loop.create_future()
+        self.reason = ""
+        """Why it ended; empty while it lives."""
+        self.calls = 0
+        """How many calls were made."""
+        self._link = Link(confined, rules, limits.log_bytes, witness, clock, self._take, self.kill)
+        self._takers: dict[type[FromGuest], Callable[[Any], None]] = {
+            Hello: self._greeted,
+            Reply: self._replied,
+            Part: self._part,
+            Stream: self._streamed,
+            Event: self._progressed,
+            Ask: self._asked,
+            Cancel: self._taken_back,
+            Log: self._logged,
+            Pong: self._ponged,
+        }
+
+    def __repr__(self) -> str:
+        return (
+            f"<HostedProcess {self._confined!r} open={len(self._calls)} {self.reason or 'alive'}>"
+        )
+
+    @property
+    def open_calls(self) -> int:
+        """How many calls wait for an answer."""
+        return len(self._calls)
+
+    @property
+    def confined(self) -> Confined:
+        """The process behind its walls."""
+        return self._confined
+
+    async def load(self, settings: bytes, seconds: float) -> Hello:
+        """Let it go, have it load its plugin, and hear what that offers.
+
+        Raises what the plugin's own code raised, ``DeadlineExceeded``, or ``PluginError`` for an
+        end or a broken protocol; the process is gone then.
+        """
+        self._confined.go()
+        self._confined.sock.setblocking(False)
+        self._hello.add_done_callback(_seen)
+        await self.call("load", settings, seconds)
+        return self._hello.result()
+
+    async def call(
+        self,
+        method: str,
+        params: bytes,
+        seconds: float,
+        context: CallContext | None = None,
+        *,
+        effect: str = "",
+        on_progress: Callable[[float, float, str], None] = lambda *_: None,
+        on_stream: Callable[[Any], None] = lambda _: None,
+    ) -> bytes:
+        """The answer, as JSON. Raises what the plugin raised, ``DeadlineExceeded``, ``PluginError``.
+
+        At the deadline, or when whoever awaits is cancelled, the plugin is told; 250 ms later its
+        process is killed unless it has answered.
+        """
+        if self.reason:
+            raise PluginError(f"the plugin's process has ended: {self.reason}")
+        number = self._number()
+        opened = OpenCall(context, on_progress, on_stream)
+        self._calls[number] = opened
+        self._rules.called(number)
+        self.calls += 1
+        parts, rest = in_parts(number, params, asked=False)
+        self._link.write(b"".join([*parts, encode(Call(number, method, rest, seconds, effect))]))
+        limit = asyncio.timeout(seconds)
+        try:
+            async with limit:
+                return await asyncio.shield(opened.answer)
+        except (TimeoutError, asyncio.CancelledError) as error:
+            if opened.answer.done() and not opened.answer.cancelled():
+                raise
+            over = isinstance(error, TimeoutError) and limit.expired()
+            self._cancel(number, opened, "deadline" if over else "cancelled")
+            if over:
+                raise DeadlineExceeded(f"it did not answer within {seconds:g} s") from None
+            raise
+        finally:
+            opened.answer.add_done_callback(_seen)
+
+    async def ping(self, seconds: float) -> None:
+        """Raise ``DeadlineExceeded`` unless its loop answers."""
+        number = self._number()
+        answer = self._pings[number] = self._loop.create_future()
+        self._rules.pinged(number)
+        self._link.write(encode(Ping(number)))
+        try:
+            async with asyncio.timeout(seconds):
+                await answer
+        except TimeoutError:
+            raise DeadlineExceeded(f"its loop did not answer within {seconds:g} s") from None
+        finally:
+            self._pings.pop(number, None)
+
+    async def stop(self, seconds: float) -> None:
+        """Let open calls end, for ``seconds`` at most, then end the process."""
+        waiting = [call.answer for call in self._calls.values()]
+        if waiting and not self.reason:
+            await asyncio.wait(waiting, timeout=seconds)
+        self.kill("it was stopped")
+
+    def kill(self, reason: str) -> None:
+        """End it at once; every open call fails with the reason. Safe to repeat."""
+        if self.reason:
+            return
+        self.reason = reason
+        self._link.close()
+        self._loop.run_in_executor(None, self._confined.kill).add_done_callback(self._gone)
+        for task in list(self._asks.values()):
+            task.cancel()
+        error = PluginError(f"the plugin's process has ended: {reason}")
+        waiting: list[asyncio.Future[Any]] = [self._hello, *self._pings.values()]
+        waiting += [call.answer for call in self._calls.values()]
+        for future in waiting:
+            if not future.done():
+                future.set_exception(error)
+                _seen(future)
+        self._calls.clear()
+
+    def _gone(self, done: asyncio.Future[float]) -> None:
+        """Everything beneath it was seen to be gone, or could not be: that is told as loudly."""
+        error = done.exception()
+        reason = self.reason if error is None else f"{self.reason}; {error}"
+        self._witness.ended(reason, 0.0 if error else done.result())
+
+    def _cancel(self, number: int, opened: OpenCall, reason: str) -> None:
+        if self.reason:
+            return
+        self._link.write(encode(Cancel(number, reason)))
+
+        def overdue() -> None:
+            if number in self._calls and not opened.answer.done():
+                self.kill(f"a call was told to end ({reason}) and had not after {CANCEL_GRACE:g} s")
+
+        self._loop.call_later(CANCEL_GRACE, overdue)
+
+    def _take(self, frame: FromGuest) -> None:
+        self._takers[type(frame)](frame)
+
+    def _greeted(self, hello: Hello) -> None:
+        if not self._hello.done():
+            self._hello.set_result(hello)
+
+    def _replied(self, reply: Reply) -> None:
+        opened = self._calls.pop(reply.id)
+        if opened.answer.done():
+            return
+        if reply.fault is not None:
+            opened.answer.set_exception(_raised(reply.fault))
+            return
+        opened.answer.set_result(b"".join([*opened.parts, reply.value]))
+
+    def _part(self, part: Part) -> None:
+        self._calls[part.id].parts.append(part.data)
+
+    def _streamed(self, stream: Stream) -> None:
+        with contextlib.suppress(msgspec.DecodeError, RecursionError):
+            self._calls[stream.id].on_stream(msgspec.json.decode(stream.value))
+
+    def _progressed(self, event: Event) -> None:
+        self._calls[event.id].on_progress(event.done, event.total, escaped(event.note))
+
+    def _asked(self, ask: Ask) -> None:
+        self._asks[ask.id] = self._loop.create_task(self._mediate(ask))
+
+    def _taken_back(self, cancel: Cancel) -> None:
+        if (task := self._asks.get(cancel.id)) is not None:
+            task.cancel()
+
+    def _logged(self, log: Log) -> None:
+        self._witness.logged(escaped(log.level), escaped(log.text))
+
+    def _ponged(self, pong: Pong) -> None:
+        ping = self._pings.get(pong.id)
+        if ping is not None and not ping.done():
+            ping.set_result(None)
+
+    async def _mediate(self, ask: Ask) -> None:
+        """Have the mediator decide and do, and send what came of it."""
+        try:
+            opened = self._calls.get(ask.during)
+            if opened is None or opened.context is None:
+                raise PluginError(f"{escaped(ask.method)} was asked for outside an open call")
+            value = await self._mediator.handle(opened.context, ask.method, ask.params)
+        except asyncio.CancelledError:
+            fault = Fault("CancelledError", "it was taken back")
+            self._answer(ask.id, encode(Reply(ask.id, fault=fault, asked=True)))
+        except RetinueError as error:
+            told = pack(error)
+            fault = Fault(told.kind, told.message, msgspec.json.encode(told.fields))
+            self._answer(ask.id, encode(Reply(ask.id, fault=fault, asked=True)))
+        else:
+            parts, rest = in_parts(ask.id, value, asked=True)
+            last = encode(Reply(ask.id, rest, asked=True))
+            self._answer(ask.id, b"".join([*parts, last]))
+        finally:
+            self._asks.pop(ask.id, None)
+
+    def _answer(self, id: int, data: bytes) -> None:
+        self._rules.answered(id)
+        self._link.write(data)
+
+
+def _raised(fault: Fault) -> BaseException:
+    try:
+        fields = msgspec.json.decode(fault.fields, type=dict[str, Any])
+        return unpack(Known(fault.kind, escaped(fault.message), fields))
+    except (msgspec.DecodeError, KeyError, TypeError, RecursionError):
+        return PluginError(f"{escaped(fault.kind)}: {escaped(fault.message)}")
+
+
+def _seen(future: asyncio.Future[Any]) -> None:
+    """Whoever waited may be gone: an error that nobody fetched is no news."""
+    if not future.cancelled():
+        future.exception()
