@@ -6,7 +6,7 @@ import ipaddress
 import re
 import socket
 
-from retinue.bus.errors import ConfigError, StartFailed
+from retinue.bus.errors import ConfigError, Unavailable
 
 __all__ = ["listen_tcp", "parse_address"]
 
@@ -18,19 +18,19 @@ def parse_address(text: str) -> tuple[str, int]:
     """``HOST:PORT`` with a host of this machine alone; raises ``ConfigError``. Port 0: any free one."""
     found = _ADDRESS.fullmatch(text)
     if found is None or int(found["port"]) > 65535:
-        raise ConfigError(f"listen={text!r}: give HOST:PORT, such as 127.0.0.1:8787 or [::1]:0")
+        raise ConfigError(f"{text!r}: give HOST:PORT, such as 127.0.0.1:8787 or [::1]:0")
     host = found["six"] or found["host"]
     host = "127.0.0.1" if host == "localhost" else host
     if not _is_loopback(host):
         raise ConfigError(
-            f"listen={text!r}: beyond this machine a client would have to show a token, and there "
-            "are none yet: listen on 127.0.0.1, ::1 or localhost"
+            f"{text!r}: beyond this machine a client would have to show a token, and there are none "
+            "yet: listen on 127.0.0.1, ::1 or localhost"
         )
     return host, int(found["port"])
 
 
 def listen_tcp(text: str) -> socket.socket:
-    """A bound and listening socket; raises ``ConfigError``, and ``StartFailed`` for a port in use."""
+    """A bound and listening socket; raises ``ConfigError``, and ``Unavailable`` for a port in use."""
     host, port = parse_address(text)
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     made = socket.socket(family, socket.SOCK_STREAM)
@@ -40,7 +40,7 @@ def listen_tcp(text: str) -> socket.socket:
         made.listen(_BACKLOG)
     except OSError as error:
         made.close()
-        raise StartFailed(
+        raise Unavailable(
             f"cannot listen on {text}: {error.strerror}: choose another port"
         ) from error
     made.setblocking(False)

@@ -183,6 +183,7 @@ def _built(values: Mapping[str, Any], origins: Origins) -> Config:
     except msgspec.ValidationError as error:
         raise ConfigError(f"the configuration is not complete: {error}") from error
     _check_redis(config, origins)
+    _check_listen(config, origins)
     _check_model(config, origins)
     _check_rules(config, origins)
     return config
@@ -199,6 +200,16 @@ def _check_redis(config: Config, origins: Origins) -> None:
         access_of(config)
     except ConfigError as error:
         raise ConfigError(f"redis_access: {error}") from None
+
+
+def _check_listen(config: Config, origins: Origins) -> None:
+    if config.listen:
+        from .listening import parse_address
+
+        try:
+            parse_address(config.listen)
+        except ConfigError as error:
+            raise ConfigError(f"{origins.get('listen')}: listen: {error}") from None
 
 
 def _check_model(config: Config, origins: Origins) -> None:

@@ -10,7 +10,7 @@ import pytest
 from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
 
-from retinue.bus.errors import ConfigError, StartFailed
+from retinue.bus.errors import ConfigError, Unavailable
 from retinue.bus.views import StatusView
 from retinue.kernel.api import protocols
 from retinue.kernel.listening import listen_tcp, parse_address
@@ -134,7 +134,7 @@ def test_every_other_address_is_refused_in_one_line(text, word):
 def test_a_port_in_use_is_one_line_that_says_so():
     with listen_tcp("127.0.0.1:0") as taken:
         port = taken.getsockname()[1]
-        with pytest.raises(StartFailed, match=f"cannot listen on 127.0.0.1:{port}: .*in use"):
+        with pytest.raises(Unavailable, match=f"cannot listen on 127.0.0.1:{port}: .*in use"):
             listen_tcp(f"127.0.0.1:{port}")
 
 

@@ -33,8 +33,8 @@ STALLED_AFTER = 60.0
 """Seconds that a client may take to read what was written; then its connection is cut."""
 
 _SLICE = (128, 32 * 1024)  # events and bytes between two turns of the clients
-_BACKLOGS = 16 << 20  # bytes of all backlogs together, were each of other events
-_BACKLOG = (64 * 1024, 512 * 1024)  # what one of them may hold then, at least and at most
+_BACKLOGS = 8 << 20  # bytes of all backlogs together, were each of other events
+_BACKLOG = (32 * 1024, 512 * 1024)  # what one of them may hold then, at least and at most
 _LINGER_EACH = 0.000_25  # seconds of waiting for more events, for each client: 200 make 50 ms
 _LINGER = (0.002, 0.05)
 _TICK = 1.0
