@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from collections.abc import AsyncIterator
 from typing import Any, cast
 
 import redis
@@ -29,6 +30,9 @@ class AsyncLine:
         # The pool is never used: it knows what a connection to the URL is made of.
         pool = make_pool(url, timeout, timeout, slot, access)
         self._options = dict(pool.connection_kwargs) | {"retry": Retry(NoBackoff(), 0)}
+        # redis-py bounds a write with asyncio.wait_for, in which Python 3.11 loses cancellations.
+        self._options["socket_timeout"] = None
+        self._timeout = timeout
         self._place: Place | None = self._options.pop("place", None)
         self._secure = any(kind.__name__ == "SSLConnection" for kind in pool.connection_class.mro())
         self._connection: Any = None
@@ -66,9 +70,10 @@ class AsyncLine:
     async def _do(self, action: Action) -> Any:
         match action:
             case Ask(commands):
-                connection = await self._opened()
-                await connection.send_packed_command(packed(commands), check_health=False)
-                return [await self._reply(connection) for _ in commands]
+                async with _bounded(self._timeout):
+                    connection = await self._opened()
+                    await connection.send_packed_command(packed(commands), check_health=False)
+                    return [await self._reply(connection) for _ in commands]
             case Listen(seconds):
                 return await self._message(seconds)
             case Pause(seconds):
@@ -78,7 +83,8 @@ class AsyncLine:
         return None
 
     async def _message(self, seconds: float) -> Any:
-        connection = await self._opened()
+        async with _bounded(self._timeout):
+            connection = await self._opened()
         try:
             return await connection.read_response(
                 timeout=max(seconds, 0.001), disconnect_on_error=False, push_request=True
@@ -112,3 +118,12 @@ class AsyncLine:
         if self._place is not None:
             options["host"], options["port"] = await asyncio.to_thread(self._place.find)
         return (SSLConnection if self._secure else Connection)(**options)
+
+
+@contextlib.asynccontextmanager
+async def _bounded(seconds: float) -> AsyncIterator[None]:
+    try:
+        async with asyncio.timeout(seconds):
+            yield
+    except TimeoutError as error:
+        raise redis.TimeoutError(f"no answer within {seconds:g} s") from error

@@ -23,7 +23,7 @@ from .wanted import Wanted
 __all__ = ["AsyncGap", "AsyncSubscriber"]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class AsyncGap(Gap):
     """A gap whose ``fill`` is awaited."""
 

@@ -161,21 +161,24 @@ def _page(
 def _exchange(request: _Request, deadline: float, clock: Clock) -> Steps[list[bytes]]:
     """Publish the request until somebody takes it; the elements of the answer."""
     heard_by = min(deadline, clock.monotonic() + _NOBODY)
+    why = "it did not answer in time"
     while clock.monotonic() < deadline:
         identity = uuid.uuid4().hex
         body = request.body(identity)
         channel = fill_channel(request.kernel).encode()
         (heard,) = yield Ask(((b"PUBLISH", channel, body),))
         if not checked(heard) and request.counted:
+            why = "nobody by that name listens"
             if clock.monotonic() >= heard_by:
-                raise request.unanswered("nobody by that name listens")
+                break
             yield Pause(0.05)
             continue
+        why = "it did not answer in time"
         key = fill_key(request.kernel, identity).encode()
         answer = yield from _answer(key, min(deadline, clock.monotonic() + _AGAIN), clock)
         if answer:
             return answer
-    raise request.unanswered("it did not answer in time")
+    raise request.unanswered(why)
 
 
 def _answer(key: bytes, deadline: float, clock: Clock) -> Steps[list[bytes]]:

@@ -35,13 +35,24 @@ class Filler(Protocol):
         """The events of a range."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Gap:
-    """Events that did not reach the reader, ``first`` to ``last``, both included."""
+    """Events that did not reach the reader, ``first`` to ``last``, both included.
+
+    Gaps of one range are equal, whoever found them.
+    """
 
     first: int
     last: int
-    _filler: Filler | None = field(default=None, repr=False, compare=False)
+    _filler: Filler | None = field(default=None, repr=False)
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Gap):
+            return NotImplemented
+        return (self.first, self.last) == (other.first, other.last)
+
+    def __hash__(self) -> int:
+        return hash((self.first, self.last))
 
     def __len__(self) -> int:
         return self.last - self.first + 1
