@@ -58,6 +58,10 @@ class ToolContext:
         effect: str = "",
         stream: Callable[[Any], None] = lambda _: None,
         host: HostPort | None = None,
+        *,
+        run: str = "",
+        task: str = "",
+        agent: str = "",
     ) -> None:
         """``deadline`` is in seconds since the epoch, by ``clock``."""
         self.effect = effect
@@ -68,6 +72,8 @@ class ToolContext:
         self._progress = progress
         self._cancelled = cancelled
         self._clock = clock or SystemClock()
+        self.run, self.task, self.agent = run, task, agent
+        """Whom the call is made for; empty where an operator makes it, or the tool is a stranger's."""
         self._stream = stream
         self._host = host
         self.deadline = deadline

@@ -1,0 +1,252 @@
+"""A plugin that lives in a process: started, called, restarted after a crash, and stopped."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections.abc import Callable, Mapping
+from typing import Any, Literal, Protocol
+
+import msgspec
+
+from retinue.bus.clock import Clock
+from retinue.bus.codec import encode_value
+from retinue.bus.errors import CodecError, PluginError
+
+from ..manifest.model import Grant
+from ..protocol.frames import Hello, Offer
+from ..protocol.rules import Rules, Violation
+from ..sandbox import notices
+from ..sandbox.confined import Confined
+from ..tools import Effect, Tool, ToolContext
+from .calls import CallContext, Mediator, Principals
+from .process import HostedProcess
+from .restarts import Crashes, crashed
+from .tools import RemoteTool
+
+__all__ = ["HostedPlugin", "PluginWatch", "State"]
+
+State = Literal["new", "starting", "running", "waiting", "quarantined", "stopped"]
+_EFFECTS: dict[str, Effect] = {"none": "none", "idempotent": "idempotent", "once": "once"}
+
+
+class PluginWatch(Protocol):
+    """Who writes down what happens to a plugin; called on its loop, and never to block."""
+
+    def started(self, pid: int, level: str, layers: tuple[str, ...], seconds: float) -> None:
+        """Its process runs behind these walls and has loaded the plugin's code."""
+
+    def refused(self, call: notices.Refused) -> None:
+        """A system call of its was refused."""
+
+    def violated(self, error: Violation | CodecError) -> None:
+        """It broke the protocol."""
+
+    def logged(self, stream: str, line: str) -> None:
+        """A line that it wrote."""
+
+    def exited(self, reason: str, restart: float | None, seconds: float) -> None:
+        """Its process ended unbidden; it starts again in ``restart`` seconds, or never by itself."""
+
+
+class HostedPlugin:
+    """All of it on one loop; ``tools`` may be called from any loop."""
+
+    def __init__(
+        self,
+        grant: Grant,
+        spawn: Callable[[], Confined],
+        mediator: Mediator,
+        watch: PluginWatch,
+        *,
+        settings: bytes = b"{}",
+        clock: Clock,
+        number: Callable[[], int],
+        chance: Callable[[], float],
+    ) -> None:
+        """``spawn`` blocks and gives a confined process; it is called on a thread of the loop's."""
+        self.grant = grant
+        self.name, self.version = grant.name, grant.version
+        self.state: State = "new"
+        self.tools: tuple[Tool, ...] = ()
+        """What it offers; fixed by its first start."""
+        self.last_error = ""
+        """Why it ended last, for people."""
+        self._spawn = spawn
+        self._mediator = mediator
+        self._watch = watch
+        self._settings = settings
+        self._clock = clock
+        self._number = number
+        self._chance = chance
+        self._crashes = Crashes()
+        self._process: HostedProcess | None = None
+        self._starting: asyncio.Task[HostedProcess] | None = None
+        self._offered = ""
+        self._loop: asyncio.AbstractEventLoop | None = None
+
+    def __repr__(self) -> str:
+        return f"<HostedPlugin {self.name} {self.version} {self.state}>"
+
+    @property
+    def process(self) -> HostedProcess | None:
+        """The process that runs now, if one does."""
+        return self._process
+
+    async def start(self) -> None:
+        """Start it and learn its tools. Raises what its code raised, or ``PluginError``."""
+        self._loop = asyncio.get_running_loop()
+        self.state = "starting"
+        try:
+            await self._begin()
+        except BaseException:
+            self.state = "stopped"
+            raise
+
+    async def stop(self, drain: float) -> None:
+        """Let what runs end, for ``drain`` seconds at most, and end it. Safe to repeat."""
+        self.state = "stopped"
+        if self._starting is not None and not self._starting.done():
+            self._starting.cancel()
+        if self._process is not None:
+            await self._process.stop(drain)
+
+    async def release(self) -> None:
+        """Start a quarantined plugin once more, on an operator's word."""
+        self._crashes = Crashes()
+        await self.start()
+
+    async def call(self, tool: str, args: Mapping[str, Any], ctx: ToolContext) -> Any:
+        """One call of a tool, from any loop; waits for a plugin that is just starting again."""
+        work = self._call(tool, args, ctx)
+        if self._loop is None or self._loop is asyncio.get_running_loop():
+            return await work
+        return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(work, self._loop))
+
+    async def _call(self, tool: str, args: Mapping[str, Any], ctx: ToolContext) -> Any:
+        seconds = self.grant.limits.call_seconds
+        if (left := ctx.remaining) is not None:
+            seconds = min(seconds, left)
+        deadline = self._clock.monotonic() + seconds
+        process = await self._ready(seconds)
+        principals = Principals(self.name, ctx.agent, "" if ctx.agent else "operator")
+        context = CallContext(
+            self._number(), tool, principals, self.grant, deadline, ctx.run, ctx.task
+        )
+        params = encode_value({"tool": tool, "args": dict(args)}, f"the arguments of {tool}")
+        value = await process.call(
+            "tool.call",
+            params,
+            max(0.001, deadline - self._clock.monotonic()),
+            context,
+            effect=ctx.effect,
+            on_progress=ctx.progress,
+            on_stream=ctx.stream,
+        )
+        return msgspec.json.decode(value)
+
+    async def _ready(self, seconds: float) -> HostedProcess:
+        if self.state == "quarantined":
+            raise PluginError(
+                f"plugin {self.name!r} is in quarantine, {self.last_error}: "
+                f"see `retinue plugins show {self.name}`, and load it again"
+            )
+        if self._process is not None and not self._process.reason:
+            return self._process
+        if self._starting is None or self.state == "stopped":
+            raise PluginError(f"plugin {self.name!r} is stopped: load it")
+        async with asyncio.timeout(seconds):
+            return await asyncio.shield(self._starting)
+
+    async def _begin(self) -> HostedProcess:
+        began = self._clock.monotonic()
+        loop = asyncio.get_running_loop()
+        confined = await loop.run_in_executor(None, self._spawn)
+        limits = self.grant.limits
+        rules = Rules(self.name, self.version, limits.output_bytes, limits.in_flight)
+        process = HostedProcess(
+            confined, rules, limits, self._mediator, _Ends(self), self._clock, self._number
+        )
+        self._process = process
+        try:
+            self._adopt(await process.load(self._settings, limits.start_seconds))
+        except BaseException as error:
+            self._process = None
+            process.kill(str(error) or type(error).__name__)
+            raise
+        if self.state == "stopped":  # meanwhile
+            process.kill("it was stopped")
+            raise PluginError(f"plugin {self.name!r} was stopped while it started")
+        self.state = "running"
+        seconds = self._clock.monotonic() - began
+        self._watch.started(confined.pid, confined.level, confined.layers, seconds)
+        return process
+
+    def _adopt(self, hello: Hello) -> None:
+        """What it offers at a restart has to be what it offered when it was approved."""
+        offered = hashlib.sha256(msgspec.json.encode(hello.tools)).hexdigest()
+        if self._offered and offered != self._offered:
+            raise PluginError(f"plugin {self.name!r} offers other tools than when it was loaded")
+        self._offered = offered
+        if not self.tools:
+            self.tools = tuple(self._tool(offer) for offer in hello.tools)
+
+    def _tool(self, offer: Offer) -> Tool:
+        async def far(args: Mapping[str, Any], ctx: ToolContext) -> Any:
+            return await self.call(offer.name, args, ctx)
+
+        try:
+            schema = msgspec.json.decode(offer.schema, type=dict[str, Any])
+        except (msgspec.DecodeError, RecursionError) as error:
+            raise PluginError(
+                f"plugin {self.name!r}: the schema of {offer.name!r} is not a JSON object: {error}"
+            ) from error
+        return RemoteTool(
+            far,
+            f"{self.name}.{offer.name}",
+            schema,
+            description=offer.description,
+            effect=_EFFECTS.get(offer.effect, "once"),
+            timeout=offer.timeout,
+        )
+
+    def ended(self, process_reason: str, seconds: float) -> None:
+        """Its process is gone: start it again after a while, or not. On the loop."""
+        if self.state != "running":
+            return
+        self.last_error = process_reason
+        now = self._clock.monotonic()
+        self._crashes, delay = crashed(self._crashes, now, self._chance())
+        self._watch.exited(process_reason, delay, seconds)
+        if delay is None:
+            self.state = "quarantined"
+            return
+        self.state = "waiting"
+        self._starting = asyncio.get_running_loop().create_task(self._again(delay))
+        self._starting.add_done_callback(_seen)
+
+    async def _again(self, delay: float) -> HostedProcess:
+        await asyncio.sleep(delay)
+        try:
+            return await self._begin()
+        except Exception as error:
+            self.state = "running"  # so that this counts as one more crash
+            self.ended(f"it could not start again: {error}", 0.0)
+            raise
+
+
+class _Ends:
+    """Passes on what a process tells, and tells the plugin of its end."""
+
+    def __init__(self, plugin: HostedPlugin) -> None:
+        self._plugin = plugin
+        watch = plugin._watch  # noqa: SLF001 - one noun in two parts
+        self.refused, self.violated, self.logged = watch.refused, watch.violated, watch.logged
+
+    def ended(self, reason: str, seconds: float) -> None:
+        self._plugin.ended(reason, seconds)
+
+
+def _seen(task: asyncio.Task[Any]) -> None:
+    if not task.cancelled():
+        task.exception()
