@@ -12,6 +12,7 @@ import pytest
 
 from retinue.bus.errors import NotFound
 from retinue.bus.journal import MemoryStore
+from retinue.bus.redis.subscriber import Subscriber
 from retinue.bus.wire import ObservedEvent
 from retinue.kernel.client import Client
 
@@ -59,6 +60,22 @@ def test_the_cursor_that_submit_hands_out_misses_nothing_of_the_run(served):
     ) as sent:
         types = [event.type for event in itertools.islice(sent.items(), 3)]
     assert types == ["run.started", "task.submitted", "task.queued"]
+
+
+@pytest.mark.redis
+def test_one_cursor_goes_for_redis_and_for_server_sent_events(tmp_path):
+    with serving(tmp_path, redis="auto", state_dir=tmp_path / "state") as served:
+        body = {"agent": "shout", "input": {"text": "a"}}
+        task = served.client.post("/v1/tasks", dict, body, {"wait": 30})
+        cursor, run = task["cursor"], task["run"]
+        url = served.kernel.status().bus.url
+        with Subscriber(url, start=cursor, run=run) as subscriber:
+            mirrored = list(itertools.islice(subscriber.read(timeout=10), 4))
+        with served.sent(f"/v1/events?run={run}", Last_Event_ID=str(cursor)) as sent:
+            streamed = list(itertools.islice(sent.items(), 4))
+        assert [event.seq for event in mirrored] == [event.seq for event in streamed]
+        with served.sent(f"/v1/events?run={run}", Last_Event_ID=str(mirrored[1].seq)) as sent:
+            assert next(sent.items()).seq == mirrored[2].seq
 
 
 def test_one_event_is_had_whole_by_its_number(served):
