@@ -227,6 +227,8 @@ class Mirror:
     def _failed(self, reason: str) -> float:
         self._most = _PROBE_EVENTS
         self._beat_at = 0.0
+        if self._outbox.backlog:
+            self._outbox.backlog.rest()
         self._degrade(reason)
         delay = retry_delay(self._health, self._chance())
         self._retry_at = self._clock.monotonic() + delay
