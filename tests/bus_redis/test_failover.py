@@ -73,7 +73,7 @@ class Load:
     def __exit__(self, *_):
         self._end.set()
         for thread in self._threads:
-            thread.join(20)
+            thread.join(5)
             assert not thread.is_alive()
 
     @property
