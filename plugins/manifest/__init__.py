@@ -2,6 +2,17 @@
 
 from __future__ import annotations
 
-from .parse import MAX_BYTES, Manifest, parse_manifest, read_manifest
+from .admission import Admitted, admit, read_admitted
+from .model import Grant, Manifest
+from .parse import MAX_BYTES, parse_manifest, read_manifest
 
-__all__ = ["MAX_BYTES", "Manifest", "parse_manifest", "read_manifest"]
+__all__ = [
+    "MAX_BYTES",
+    "Admitted",
+    "Grant",
+    "Manifest",
+    "admit",
+    "parse_manifest",
+    "read_admitted",
+    "read_manifest",
+]

@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
 from msgspec import Meta
 
-__all__ = ["Grant", "Level", "Limits", "NetRule", "Permissions", "Runtime"]
+__all__ = [
+    "Grant",
+    "Level",
+    "Limits",
+    "Manifest",
+    "NetRule",
+    "Permissions",
+    "Runtime",
+    "ToolSpec",
+]
 
 Runtime = Literal["python", "exec", "mcp", "wasm"]
 Level = Literal["strict", "standard", "baseline", "limits"]
@@ -69,6 +78,37 @@ class Limits(_Strict, frozen=True):
     output_bytes: Count = 16 * _MIB
     log_bytes: Count = 64 * 1024
     """Of stdout and stderr a minute; more is dropped and counted."""
+
+
+class ToolSpec(_Strict, frozen=True):
+    """A tool that the manifest names, for runtimes whose code cannot say it."""
+
+    name: str
+    description: str = ""
+    schema: dict[str, Any] = msgspec.field(default_factory=lambda: {"type": "object"})
+    effect: Literal["none", "idempotent", "once"] = "once"
+    timeout: Seconds | None = None
+
+
+class Manifest(_Strict, frozen=True):
+    """A plugin's manifest, ``plugin.toml``.
+
+    ``entry`` is for ``python`` a ``module:attribute`` (a ``Plugin``, a factory that takes settings,
+    a tool) or a module of tools, for ``wasm`` a file. ``command`` is the argument list of ``exec``
+    and ``mcp``, never a shell's line; ``{plugin}`` in it is the plugin's own folder. ``settings``
+    are the plugin's defaults; the operator's are laid over them.
+    """
+
+    name: str
+    version: str
+    runtime: Runtime = "python"
+    entry: str = ""
+    command: tuple[str, ...] = ()
+    description: str = ""
+    tools: tuple[ToolSpec, ...] = ()
+    permissions: Permissions = Permissions()
+    limits: Limits = Limits()
+    settings: dict[str, Any] = {}
 
 
 class Grant(_Strict, frozen=True):

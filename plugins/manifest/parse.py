@@ -7,31 +7,19 @@ import re
 import stat
 import tomllib
 from pathlib import Path
-from typing import Any
 
 import msgspec
 
 from retinue.bus.errors import InvalidInput, PluginError
 
 from ..plugin import check_plugin_name, check_version
+from .model import Manifest
 
 __all__ = ["MAX_BYTES", "Manifest", "parse_manifest", "read_manifest"]
 
 MAX_BYTES = 64 * 1024
-_ENTRY = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*(\.[A-Za-z_]\w*)*\Z")
-
-
-class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A plugin's manifest. ``entry`` is ``module:attribute``, a factory that takes settings.
-
-    ``settings`` are the plugin's defaults; the operator's are laid over them.
-    """
-
-    name: str
-    version: str
-    entry: str
-    description: str = ""
-    settings: dict[str, Any] = {}
+_ENTRY = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*(:[A-Za-z_]\w*(\.[A-Za-z_]\w*)*)?\Z", re.ASCII)
+_FILE = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*(/[A-Za-z0-9_][A-Za-z0-9_.-]*)*\Z")
 
 
 def read_manifest(path: Path) -> Manifest:
@@ -70,15 +58,39 @@ def parse_manifest(data: bytes, source: str) -> Manifest:
     except InvalidInput as error:
         key = "version" if ": version " in str(error) else "name"
         raise PluginError(f"{source}{_line_of(f'`{key}`', text)}: {error}") from error
-    if not _ENTRY.match(manifest.entry):
-        raise PluginError(
-            f"{source}{_line_of('`entry`', text)}: entry {manifest.entry!r} is not module:attribute; "
-            "name the factory as in 'my_plugin.tools:plugin'"
-        )
+    if wrong := _wrong_start(manifest):
+        key, rule = wrong
+        raise PluginError(f"{source}{_line_of(f'`{key}`', text)}: {rule}")
     return manifest
 
 
-_KEYS = "the keys are name, version, entry, and if you like description and [settings]"
+def _wrong_start(manifest: Manifest) -> tuple[str, str] | None:
+    """The key that says how the plugin starts, and what is wrong with it, if anything is."""
+    entry, command, runtime = manifest.entry, manifest.command, manifest.runtime
+    if runtime == "python" and not _ENTRY.match(entry):
+        return "entry", (
+            f"entry {entry!r} is not module:attribute; name the factory as in "
+            "'my_plugin.tools:plugin', or a module of tools as in 'my_plugin'"
+        )
+    if runtime == "wasm" and not _FILE.match(entry):
+        return "entry", f"entry {entry!r} is not a file of the plugin's, as in 'plugin.wasm'"
+    if runtime in ("exec", "mcp"):
+        if not command or not all(word and word.isprintable() for word in command):
+            return "command", (
+                f"runtime {runtime!r} needs command, a list of arguments as in "
+                '["node", "{plugin}/server.js"]'
+            )
+        if entry:
+            return "entry", f"runtime {runtime!r} has a command and no entry; take entry away"
+    elif command:
+        return "command", f"runtime {runtime!r} has an entry and no command; take command away"
+    return None
+
+
+_KEYS = (
+    "the keys are name, version, runtime, entry or command, description, [[tools]], "
+    "[permissions], [limits] and [settings]"
+)
 
 
 def _decode(data: bytes, source: str) -> str:

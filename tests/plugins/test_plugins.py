@@ -200,7 +200,7 @@ def test_a_manifest_whose_version_is_not_the_code_s_is_refused(code, tmp_path):
 @pytest.mark.parametrize(
     ("data", "says"),
     [
-        (GOOD.replace(b"description", b"permissions"), "^p.toml:4: .*unknown field `permissions`; the keys"),
+        (GOOD.replace(b"description", b"rights"), "^p.toml:4: .*unknown field `rights`; the keys"),
         (GOOD.replace(b'name = "good"\n', b""), "^p.toml: .*missing required field `name`"),
         (GOOD.replace(b'"1.0"', b"1.0"), r"^p.toml:2: Expected `str`, got `float` - at `\$.version`"),
         (GOOD.replace(b'"1.0"', b'""'), "^p.toml:2: .*version '' is not a version"),
