@@ -14,6 +14,7 @@ from .redis_access import access_of
 if TYPE_CHECKING:
     from retinue.bus.redis.client import RawConnection
     from retinue.bus.redis.echoes import Echoes
+    from retinue.bus.redis.intake import Intake
     from retinue.bus.redis.listener import Listener
 
     from .tree import Tree
@@ -40,6 +41,16 @@ class Hearing:
             from retinue.bus.redis.echoes import Echoes
 
             self.echoes = Echoes()
+
+    @property
+    def listening(self) -> bool:
+        """Whether the kernel hears everything that it is to hear."""
+        return self._listener is not None and self._listener.listening
+
+    @property
+    def intake(self) -> Intake | None:
+        """The counts of telemetry; ``None`` when none is taken in."""
+        return None if self._listener is None else self._listener.intake
 
     def children(self, url: str) -> list[ChildSpec]:
         """The actors, in the order in which they start; ``url`` is where the kernel publishes.
