@@ -4,23 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Generator, Iterable, Iterator
 from itertools import islice
-from typing import Any, Literal
+from typing import Any
 
 import msgspec
 
-from retinue.bus.errors import DeadlineExceeded, JournalError, KernelClosed
+from retinue.bus.errors import RetinueError
 from retinue.bus.journal.checkpoints import Checkpoint, newest, parts_of
-from retinue.bus.journal.retention import Cuttable, Pages, Retention, decide, eased
-from retinue.bus.messages import EventBody, JournalTrimmed
+from retinue.bus.journal.retention import Cuttable, decide, eased
+from retinue.bus.messages import EventBody
 
 from .condensed import Condensed
 from .journal import Cut, JournalHealth, Vacuum
+from .keeping import STATE, Policy, Record, Trimmed, holders, is_worth_it, spare_pages, told
 from .orchestrator import Forget
 from .runtime import ActorRef, Future, ThreadActor
 from .runtime.future import VALUE
 from .scribe import Scribe
 
-__all__ = ["Keeper", "Policy", "Record", "Trim", "Trimmed"]
+__all__ = ["Keeper", "Trim"]
 
 ROUND = 200_000
 """Events that one checkpoint lets go at most."""
@@ -30,53 +31,14 @@ BUDGET = 1_000
 """Events removed in one step on the journal's thread."""
 PAGES = 128
 """Pages given back in one step, a megabyte."""
-SPARE = 256
-"""Free pages that stay for what comes, or an eighth of the file."""
 PATIENCE = 5.0
 """Seconds until a commit of our own has to be through."""
-
-STATE = "the state itself"
-"""Holds a cut that would write more than it removes."""
 
 Steps = Generator[None, None, "Trimmed"]
 
 
-class Policy(msgspec.Struct, frozen=True):
-    """How much the journal keeps, and how often that is looked at, in seconds.
-
-    ``holds`` says whether live runs and registered readers ``keep`` what they need, or a cut may
-    ``pass`` them.
-    """
-
-    bounds: Retention = Retention()
-    every: float = 60.0
-    holds: Literal["keep", "pass"] = "keep"
-
-
 class Trim(msgspec.Struct, frozen=True):
     """Asks to cut now; answered with ``Trimmed`` once that is done."""
-
-
-class Trimmed(msgspec.Struct, frozen=True):
-    """What a round did; see ``JournalTrimmed``. ``more`` says that another one would go on."""
-
-    first: int
-    removed: int = 0
-    held_by: tuple[str, ...] = ()
-    passed: tuple[str, ...] = ()
-    until: int = 0
-    letters: int = 0
-    more: bool = False
-
-
-class Record:
-    """What the last round did. Written by the Keeper, read by any thread."""
-
-    def __init__(self) -> None:
-        """None yet."""
-        self.last = Trimmed(0)
-        self.trouble = ""
-        """Why the last round was given up; empty when it was not."""
 
 
 class _Tick(msgspec.Struct, frozen=True):
@@ -119,6 +81,7 @@ class Keeper(ThreadActor):
         self._record = record
         self._after = after
         self._under_way: Steps | None = None
+        self._asking: list[Future[Trimmed]] = []
         self._waiting: list[Future[Trimmed]] = []
         self._to_forget: dict[str, tuple[str, ...]] = {}
 
@@ -132,17 +95,21 @@ class Keeper(ThreadActor):
         if isinstance(message, _Step):
             self._step()
             return None
-        reply = None
         if isinstance(message, Trim):
             reply = self.defer()
-            self._waiting.append(reply)
-        else:
-            self._after(self._policy.every, self.actor_ref, _Tick())
-        if self._under_way is None and not (reply is None and self._health.trouble):
+            self._asking.append(reply)
+            if self._under_way is None:
+                self._begin()
+            return reply
+        self._after(self._policy.every, self.actor_ref, _Tick())
+        if self._under_way is None and not self._health.trouble:
             self._begin()
-        return reply
+        return None
 
     def _begin(self) -> None:
+        """A round answers those who asked before it began: it goes by what there was then."""
+        self._waiting += self._asking
+        self._asking = []
         self._under_way = self._round()
         self.actor_ref.tell(_Step())
 
@@ -154,7 +121,7 @@ class Keeper(ThreadActor):
             next(steps)
         except StopIteration as end:
             self._done(end.value)
-        except (JournalError, DeadlineExceeded, KernelClosed) as error:
+        except RetinueError as error:
             self._gave_up(error)  # the events are still there, and so is the next look
         else:
             self.actor_ref.tell(_Step())
@@ -162,11 +129,11 @@ class Keeper(ThreadActor):
     def _done(self, trimmed: Trimmed) -> None:
         self._under_way = None
         replies = self._replies()
-        news = trimmed.removed or _holders(trimmed) not in ((), _holders(self._record.last))
+        news = trimmed.removed or holders(trimmed) not in ((), holders(self._record.last))
         self._record.last, self._record.trouble = trimmed, ""
-        said = [self._scribe.write(_told(trimmed))] if news else []
+        said = [self._scribe.write(told(trimmed))] if news else []
         self._scribe.append(said, lambda _: _settle(replies, trimmed))
-        if trimmed.more:
+        if trimmed.more or self._asking:
             self._begin()
 
     def _gave_up(self, error: Exception) -> None:
@@ -174,6 +141,8 @@ class Keeper(ThreadActor):
         self._record.trouble = str(error)
         for reply in self._replies():
             reply.fail(error)
+        if self._asking:
+            self._begin()
 
     def _replies(self) -> list[Future[Trimmed]]:
         waiting, self._waiting = self._waiting, []
@@ -197,7 +166,7 @@ class Keeper(ThreadActor):
         yield
         if cut < store.first:
             return Trimmed(store.first, 0, tuple(held))
-        if not _is_worth_it(store, cut, base):
+        if not is_worth_it(store, cut, base):
             return Trimmed(store.first, 0, (*held, STATE))
         letters = 0
         if base is None or base.until < cut:
@@ -246,7 +215,7 @@ class Keeper(ThreadActor):
 
     def _compacted(self) -> Iterator[None]:
         """Give back what is free beyond what the next events will take."""
-        spare = _spare(self._store.pages())
+        spare = spare_pages(self._store.pages())
         if spare <= 0:
             return
         while spare > 0:
@@ -261,35 +230,6 @@ class Keeper(ThreadActor):
         committed.get(timeout=PATIENCE)
 
 
-def _holders(trimmed: Trimmed) -> tuple[str, ...]:
-    """Those who are worth an event; that more has to come first is not."""
-    return tuple(who for who in trimmed.held_by if who != STATE)
-
-
 def _settle(replies: Iterable[Future[Trimmed]], trimmed: Trimmed) -> None:
     for reply in replies:
         reply.settle(VALUE, trimmed)
-
-
-def _told(trimmed: Trimmed) -> JournalTrimmed:
-    return JournalTrimmed(
-        trimmed.first,
-        trimmed.removed,
-        trimmed.held_by,
-        trimmed.passed,
-        trimmed.until,
-        trimmed.letters,
-    )
-
-
-def _is_worth_it(store: Cuttable, cut: int, base: Checkpoint | None) -> bool:
-    """Whether more goes than comes: the next checkpoint will be about as large as the last."""
-    if base is None:
-        return True
-    kept = store.last - store.first + 1
-    going = store.pages().used_bytes * (cut - store.first + 1) / kept
-    return going >= 2 * base.size
-
-
-def _spare(pages: Pages) -> int:
-    return pages.free - max(SPARE, pages.total // 8)

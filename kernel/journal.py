@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import cast
 
-from retinue.actors.retention import Trim, Trimmed
+from retinue.actors.keeping import Trimmed
+from retinue.actors.retention import Trim
 from retinue.bus.errors import InvalidInput, NotFound, Unavailable
 from retinue.bus.journal.retention import Cuttable, Pages
 from retinue.bus.views import JournalView

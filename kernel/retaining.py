@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, cast
 
 from retinue.actors.child_specs import ChildSpec
-from retinue.actors.retention import Keeper, Policy
+from retinue.actors.keeping import Policy
+from retinue.actors.retention import Keeper
 from retinue.bus.journal import MemoryStore
 from retinue.bus.journal.retention import Cuttable, Retention
 

@@ -20,12 +20,12 @@ from retinue.actors.execution import Executors
 from retinue.actors.feed import Feed
 from retinue.actors.fold import Folded
 from retinue.actors.journal import InlineJournalActor, JournalActor, JournalHealth
+from retinue.actors.keeping import Record
 from retinue.actors.models import Models
 from retinue.actors.orchestrator import Orchestrator
 from retinue.actors.past import Pasts
 from retinue.actors.plugin_manager import PluginManager
 from retinue.actors.progress import Budgets
-from retinue.actors.retention import Record
 from retinue.actors.roster import Roster
 from retinue.actors.runtime import ActorRef, DeadLetter, Down, System
 from retinue.actors.scheduler import Desk, Scheduler

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 from msgspec import Meta
 
-from retinue.actors.retention import Trimmed
+from retinue.actors.keeping import Trimmed
 from retinue.bus.views import JournalView
 
 from .router import Body, Call, Route
