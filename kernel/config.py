@@ -7,6 +7,8 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import Meta
 
+from .masking import masked
+
 __all__ = [
     "AgentEventsConfig",
     "Config",
@@ -262,6 +264,11 @@ class Config(_Section, frozen=True):
     watchdog: WatchdogConfig = WatchdogConfig()
     models: ModelsConfig = ModelsConfig()
     plugins: dict[str, dict[str, Any]] = {}
+
+    def __repr__(self) -> str:
+        """Without the passwords that may be in it; what plugins are told is theirs alone."""
+        told = (f"{n}={masked(n, getattr(self, n))!r}" for n in self.__struct_fields__[:-1])
+        return f"Config({', '.join(told)}, plugins={list(self.plugins)})"
 
     @property
     def records_models(self) -> bool:

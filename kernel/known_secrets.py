@@ -10,6 +10,7 @@ import msgspec
 
 from retinue.bus.redact import Secrets
 from retinue.bus.redact.forms import LEAST
+from retinue.bus.redis.address import parse
 
 from .config import Config
 from .masking import is_secret, password_in
@@ -38,6 +39,8 @@ def _keys(config: Config, environ: Mapping[str, str]) -> Iterator[tuple[str, str
 
 
 def _redis(config: Config, environ: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+    if config.redis not in ("none", "auto"):
+        yield "password", parse(config.redis).password
     access = access_of(config, environ)
     yield "redis password", access.password.read()
     yield "redis password", access.sentinel_password.read()

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 __all__ = ["is_secret", "masked", "password_in"]
 
+_IN_QUERY = re.compile(r"([?&]password=)[^&]*")
 _WORDS = ("password", "secret", "token", "api_key", "apikey", "credential")
 
 
@@ -33,7 +35,9 @@ def password_in(url: str) -> str:
 
 def _without_password(url: str) -> str:
     scheme, _, rest = url.partition("://")
+    rest = _IN_QUERY.sub(r"\1***", rest)
     user, at, host = rest.rpartition("@")
+    url = f"{scheme}://{rest}"
     if not at:
         return url
     name, colon, _ = user.partition(":")

@@ -7,7 +7,9 @@ from pathlib import Path
 import pytest
 
 from retinue.bus.errors import ConfigError
-from retinue.kernel.config import Config
+from retinue.bus.redact import Secrets
+from retinue.kernel.config import Config, RedisAccessConfig
+from retinue.kernel.known_secrets import register_known
 from retinue.kernel.settings import explain, load
 
 
@@ -146,3 +148,44 @@ def _file(folder: Path, text: str) -> Path:
     file = folder / "config.toml"
     file.write_text(text)
     return file
+
+
+@pytest.mark.parametrize(
+    "url", ["redis://bob:hunter2@h", "unix:///s?password=hunter2", "redis+cluster://:hunter2@a,b"]
+)
+def test_a_password_is_neither_shown_nor_in_a_repr(url):
+    config, origins = load(environ={"RETINUE_REDIS": url})
+    assert "hunter2" not in repr(config) + repr(explain(config, origins))
+    told = Config(plugins={"mailer": {"login": "hunter2"}})
+    assert "hunter2" not in repr(told)
+    assert "mailer" in repr(told)
+
+
+def test_where_a_password_is_kept_is_shown(tmp_path):
+    names = {"RETINUE_REDIS": "redis://h", "RETINUE_REDIS_ACCESS_PASSWORD_FILE": "/run/pw"}
+    shown = {s.name: s.value for s in explain(*load(environ=names))}
+    assert shown["redis_access.password_file"] == "/run/pw"
+
+
+def test_a_password_named_twice_is_refused():
+    names = {
+        "RETINUE_REDIS": "redis://h",
+        "RETINUE_REDIS_ACCESS_PASSWORD_FILE": "/run/pw",
+        "RETINUE_REDIS_ACCESS_PASSWORD_ENV": "PW",
+    }
+    with pytest.raises(ConfigError, match="redis_access: a password is named twice"):
+        load(environ=names)
+
+
+def test_every_password_for_redis_is_registered_as_a_secret(tmp_path):
+    file = tmp_path / "password"
+    file.touch(0o600)
+    file.write_text("from-a-file")
+    access = RedisAccessConfig(password_file=str(file), sentinel_password_env="PW")
+    secrets = Secrets()
+    register_known(
+        secrets, Config(redis="redis://h", redis_access=access), {"PW": "from-a-variable"}
+    )
+    register_known(secrets, Config(redis="unix:///s?password=from-a-query"), {})
+    kept = (b"from-a-file", b"from-a-variable", b"from-a-query")
+    assert [bool(secrets.suspects(b'{"said":"' + one + b'"}')) for one in kept] == [True] * 3
