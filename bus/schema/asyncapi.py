@@ -50,12 +50,13 @@ def _info(version: str) -> Schema:
 
 
 def _channel(one: Channel) -> Schema:
+    said = (*one.messages, *one.hears)
     found: Schema = {
         "address": one.address,
         "title": one.title,
         "description": one.description,
         "servers": [{"$ref": f"#/servers/{name}"} for name in one.servers],
-        "messages": {name: {"$ref": f"#/components/messages/{name}"} for name in one.messages},
+        "messages": {name: {"$ref": f"#/components/messages/{name}"} for name in said},
         "bindings": one.bindings,
     }
     if one.parameters:
@@ -72,6 +73,10 @@ def _operation(one: Channel, action: str) -> tuple[str, Schema]:
         "title": one.title,
         "bindings": {protocol: {} for protocol in one.bindings},
     }
+    if one.hears:
+        messages = one.hears if action == "receive" else one.messages
+        place = f"#/channels/{one.name}/messages"
+        found["messages"] = [{"$ref": f"{place}/{name}"} for name in messages]
     if one.name == "fill":
         found["reply"] = {"channel": {"$ref": "#/channels/filled"}}
     return f"{_VERBS[action]}{one.name[0].upper()}{one.name[1:]}", found
@@ -114,13 +119,15 @@ def _others() -> dict[str, Schema]:
 
 
 def _server(protocol: str, default: str, says: str, *security: str) -> dict[str, Any]:
-    return {
+    server: dict[str, Any] = {
         "host": "{address}",
         "protocol": protocol,
         "description": says,
         "variables": {"address": {"description": "Host and port.", "default": default}},
-        "security": [{"$ref": f"#/components/securitySchemes/{name}"} for name in security],
     }
+    if security:
+        server["security"] = [{"$ref": f"#/components/securitySchemes/{name}"} for name in security]
+    return server
 
 
 _SERVERS = {
@@ -132,12 +139,14 @@ _SERVERS = {
         "redis",
     ),
     "http": _server(
-        "http", "localhost:8080", "The daemon's API (`retinue run --listen HOST:PORT`).", "token"
+        "http",
+        "localhost:8080",
+        "The daemon's API (`retinue run --listen HOST:PORT`): on loopback, for every user of the "
+        "machine; and on the daemon's Unix socket, for its owner.",
     ),
-    "websocket": _server("ws", "localhost:8080", "The same server, for WebSockets.", "token"),
+    "websocket": _server("ws", "localhost:8080", "The same server, for WebSockets."),
 }
 
 _SECURITY = {
     "redis": {"type": "userPassword", "description": "An ACL user; see `retinue redis acl`."},
-    "token": {"type": "http", "scheme": "bearer", "description": "A token of the daemon."},
 }

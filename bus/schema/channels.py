@@ -28,7 +28,8 @@ class Channel(NamedTuple):
     """One channel of the document.
 
     ``messages`` are names of messages, ``actions`` what the kernel does there (``send``,
-    ``receive``), ``redis`` what a client of Redis has to do, ``bindings`` those of AsyncAPI.
+    ``receive``), ``hears`` what it receives where that is something else, ``redis`` what a client
+    of Redis has to do, ``bindings`` those of AsyncAPI.
     """
 
     name: str
@@ -41,6 +42,7 @@ class Channel(NamedTuple):
     parameters: dict[str, Schema] = {}
     redis: dict[str, Any] = {}
     bindings: dict[str, Any] = {}
+    hears: Sequence[str] = ()
 
 
 def channels(names: Names) -> list[Channel]:

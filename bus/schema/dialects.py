@@ -12,6 +12,8 @@ _TEXT: Schema = {"type": "string"}
 _OBJECT: Schema = {"type": "object"}
 _SECONDS: Schema = {"type": "number", "minimum": 0}
 _COUNT: Schema = {"type": "integer", "minimum": 0}
+_TEXT_OR_NULL: Schema = {"type": ["string", "null"]}
+_SECONDS_OR_NULL: Schema = {"type": ["number", "null"], "minimum": 0}
 
 LIVE_LOG: Schema = {
     "title": "live-logs message",
@@ -53,49 +55,71 @@ def _stream_entry(name: str, says: str, required: dict[str, Any], **optional: An
     }
 
 
-_STEP: dict[str, Any] = {"step": _TEXT, "root": _TEXT, "node": _TEXT, "action": _TEXT}
-_CALL: dict[str, Any] = {"node": _TEXT, "agent": _TEXT, "model": _TEXT, "prompt_sha": _TEXT}
+_STEP: dict[str, Any] = {
+    "step": {"type": ["integer", "null"], "description": "The attempt, from 1."},
+    "root": _TEXT | {"description": "The run."},
+    "node": _TEXT | {"description": "The task."},
+    "action": _TEXT | {"description": "The agent."},
+}
+_CALL: dict[str, Any] = {
+    "node": _TEXT | {"description": "The task."},
+    "agent": _TEXT,
+    "model": _TEXT,
+    "prompt_sha": _TEXT_OR_NULL,
+}
+_TOOL: dict[str, Any] = {"tool": _TEXT, "api": _TEXT_OR_NULL, "args_hash": _TEXT_OR_NULL}
 
 AGENT_EVENTS: dict[str, Schema] = {
     "step_started": _stream_entry("step_started", "A workflow step begins.", _STEP),
     "step_finished": _stream_entry(
-        "step_finished", "A workflow step ended.", _STEP | {"duration": _SECONDS}, exception=_TEXT
+        "step_finished",
+        "A workflow step ended.",
+        _STEP | {"duration": _SECONDS_OR_NULL},
+        exception=_TEXT | {"description": "When it failed."},
     ),
     "node_status_change": _stream_entry(
         "node_status_change",
         "A task's status changed.",
         {
-            "node": _TEXT,
-            "old": {"type": ["string", "null"]},
+            "node": _TEXT | {"description": "The task."},
+            "old": _TEXT_OR_NULL,
             "new": _TEXT,
-            "layer": _COUNT,
-            "parents": {"type": "array", "items": _TEXT},
+            "layer": {"type": ["integer", "null"], "minimum": 0},
+            "parents": {"type": ["array", "null"], "items": _TEXT},
         },
     ),
     "llm_call_started": _stream_entry("llm_call_started", "A model call begins.", _CALL),
     "llm_call_completed": _stream_entry(
         "llm_call_completed",
         "A model call ended.",
-        _CALL | {"duration": _SECONDS},
-        token_usage=_OBJECT,
-        cost_estimate={"type": ["number", "null"]},
-        extract=_TEXT | {"description": "The result, cut."},
+        _CALL
+        | {
+            "duration": _SECONDS,
+            "token_usage": {
+                "type": ["object", "null"],
+                "additionalProperties": _COUNT,
+            },
+            "cost_estimate": {"type": ["number", "null"]},
+            "extract": _TEXT_OR_NULL | {"description": "The result, cut."},
+        },
+        exception=_TEXT | {"description": "When it failed."},
     ),
-    "tool_invoked": _stream_entry(
-        "tool_invoked", "A tool call begins.", {"tool": _TEXT, "api": _TEXT, "args_hash": _TEXT}
-    ),
+    "tool_invoked": _stream_entry("tool_invoked", "A tool call begins.", _TOOL),
     "tool_returned": _stream_entry(
         "tool_returned",
         "A tool call ended.",
-        {"tool": _TEXT, "api": _TEXT, "args_hash": _TEXT, "latency": _SECONDS},
-        success={"type": "boolean"},
-        state=_TEXT,
+        _TOOL
+        | {
+            "latency": _SECONDS,
+            "success": {"type": "boolean"},
+            "state": {"enum": ["ok", "failed", "unknown"]},
+        },
     ),
     "search_completed": _stream_entry(
         "search_completed",
         "A search round was summarised.",
         {
-            "query_terms": {"type": "array", "items": _TEXT},
+            "query_terms": {"type": ["array", "null"], "items": _TEXT},
             "page_count": _COUNT,
             "selected_count": _COUNT,
             "time_spent": _SECONDS,

@@ -22,6 +22,10 @@ An event's `type` is dotted, in lower case, and begins with a noun: `tool.called
 
 Readers must ignore fields that they do not know: later versions may add some.
 A field with a default is left out when it has its default value.
+[What may change in an event](../explanation/versions-of-events.md) says more.
+
+`retinue schema events` prints all of this as JSON Schema, for programs.
+[`asyncapi.json`](asyncapi.json) has it with the channels.
 
 {terminal}
 

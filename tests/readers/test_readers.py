@@ -125,6 +125,26 @@ def test_a_reader_whose_connections_are_cut_misses_and_repeats_nothing(tail, sta
     assert reader.gaps == []
 
 
+def test_the_shell_fills_a_gap_from_the_journal(
+    shell, started, observer, server, start_kernel, client, wait_until
+):
+    kernel = start_kernel()
+    say(kernel, "one")
+    mirrored(client, kernel, wait_until)
+    last = kernel.last_seq
+    kept = [fields[b"event"].decode() for _, fields in client.xrange(LOG)]
+    client.delete(LOG)
+    reader = started(shell("fill.sh"), server.url, "main", "2", str(last), user=observer)
+    reader.wait_for(lambda it: len(it.lines) == last - 1)
+    assert (reader.lines, reader.said) == (kept[1:], [])
+
+
+def test_the_shell_says_that_no_kernel_is_there_to_fill_a_gap(shell, started, server):
+    reader = started(shell("fill.sh"), server.url, "main", "1", "2")
+    reader.wait_for(lambda it: it.said)
+    assert reader.said == ["no kernel main is there to answer: 0"]
+
+
 def test_the_shell_prints_live_logs(shell, started, server, start_kernel, client, wait_until):
     reader = started(shell("live-logs.sh"), server.url)
     wait_until(lambda: client.pubsub_numsub("raro:live_logs") == [(b"raro:live_logs", 1)])

@@ -89,7 +89,8 @@ def test_only_what_the_kernel_hears_is_received(document):
         for operation in document["operations"].values()
         if operation["action"] == "receive"
     }
-    assert received == {"#/channels/fill", "#/channels/liveLogs"}
+    sockets = {f"#/channels/{name}Socket" for name in ("events", "run", "orchestrator")}
+    assert received == {"#/channels/fill", "#/channels/liveLogs", *sockets}
 
 
 _OURS = ("events", "log", "heartbeat", "fill", "filled")
