@@ -185,9 +185,8 @@ def _more(kernel: str, may: frozenset[str]) -> Iterator[Grant]:
     if "name" in may:
         yield Grant(("hdel", "hset"), (), (readers_key(kernel),))
     if "group" in may:
-        commands = ("xack", "xautoclaim", "xclaim", "xgroup|create", "xgroup|delconsumer")
-        more = ("xinfo|consumers", "xinfo|groups", "xpending", "xreadgroup")
-        yield Grant((*commands, *more), (), (stream(kernel),))
+        commands = ("xack", "xautoclaim", "xgroup|create", "xinfo|groups", "xpending", "xreadgroup")
+        yield Grant(commands, (), (stream(kernel),))
 
 
 def _nodes(cluster: bool) -> tuple[str, ...]:  # noqa: FBT001  one word at each call
