@@ -110,7 +110,7 @@ class AsyncSubscriber:
         self._opened = True
 
     async def close(self) -> None:
-        """End a ``read`` that is under way, within about a second, and disconnect."""
+        """End a ``read`` that is under way, within half a second, and disconnect."""
         self._closed = True
         self._line.close()
         async with self._stepping:

@@ -22,7 +22,7 @@ from .wanted import Wanted
 
 __all__ = ["FillClient", "asking", "asking_whole"]
 
-_BLOCK = 1.0
+_BLOCK = 0.5
 _AGAIN = 2.0
 """Seconds after which a request is made again: one that is published may be lost."""
 _NOBODY = 1.0

@@ -27,7 +27,7 @@ Start = Literal["now", "first"] | int
 State = Literal["live", "behind", "silent", "disconnected"]
 """``live``; connected with more to read; connected to a Redis on which no kernel is heard; not connected."""
 
-BLOCK = 1.0
+BLOCK = 0.5
 """Seconds that one read may block; after each the reader looks at journal and heartbeat."""
 _PAGE = 200
 _LATE = 2.0

@@ -23,7 +23,7 @@ from .wanted import Wanted
 
 __all__ = ["GroupFollowing"]
 
-BLOCK = 1.0
+BLOCK = 0.5
 _PAGE = 100
 _FIRST_DELAY, _LONGEST_DELAY = 0.05, 1.0
 

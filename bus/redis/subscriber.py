@@ -84,7 +84,7 @@ class Subscriber:
     def live(self) -> bool:
         """Whether the reader has all that the kernel published, and the kernel was heard lately.
 
-        As of the last look: about a second ago while it is read, and never true of a reader that
+        As of the last look: half a second ago while it is read, and never true of a reader that
         has not been read for 3 s. Any thread.
         """
         return self.state == "live"
@@ -111,7 +111,7 @@ class Subscriber:
         self._opened = True
 
     def close(self) -> None:
-        """End a ``read`` that is under way, within about a second, and disconnect. Any thread."""
+        """End a ``read`` that is under way, within half a second, and disconnect. Any thread."""
         self._closed.set()
         with self._stepping:
             try:

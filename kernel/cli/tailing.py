@@ -17,9 +17,12 @@ if TYPE_CHECKING:
 
 __all__ = ["Mood", "follow_mirror"]
 
-_TICK = 1.0
+_TICK = 0.25
 _SETTLED = 0.5
-"""Seconds for which a state has to last before people are told of it."""
+"""Seconds for which a state has to last before people are told of it; of a lost connection at once."""
+_PATIENCE = 5.0
+"""Seconds for which Redis may be away while what is there is read to its end."""
+_AT_END = ("live", "silent")
 
 _MEANING = {
     "live": "live: each event is printed as it comes",
@@ -44,7 +47,8 @@ class Mood:
         now = self._clock.monotonic()
         if state != self._seen:
             self._seen, self._since = state, now
-        if state == self._told or now - self._since < _SETTLED:
+        settled = state == "disconnected" or now - self._since >= _SETTLED
+        if state == self._told or not settled:
             return ""
         self._told = state
         return state
@@ -59,7 +63,8 @@ def follow_mirror(
     """
     from retinue.bus.redis.subscriber import Gap
 
-    mood = Mood()
+    mood, clock = Mood(), SystemClock()
+    lost_at = clock.monotonic()
     while True:
         for item in subscriber.read(timeout=_TICK):
             if isinstance(item, Gap):
@@ -67,15 +72,20 @@ def follow_mirror(
             else:
                 show(item)
             _tell(cli, mood, subscriber)
+            if not follow and subscriber.state in _AT_END:
+                return
         _tell(cli, mood, subscriber)
+        if subscriber.state != "disconnected":
+            lost_at = clock.monotonic()
         if follow:
             continue
-        if subscriber.state == "disconnected":
+        if subscriber.state in _AT_END:
+            return
+        if clock.monotonic() - lost_at > _PATIENCE:
             raise Unavailable(
                 f"Redis went away before all was read ({subscriber.problem}): go on with "
                 f"--from {(subscriber.cursor or 0) + 1}"
             )
-        return
 
 
 def _tell(cli: Cli, mood: Mood, subscriber: Subscriber) -> None:
