@@ -142,11 +142,10 @@ class Mirror:
         try:
             if self._settle(now):
                 self._carry(now)
-        except Behind as error:
-            self._settled, self._filling = self._outbox.backlog is None, None
-            self._floor = 0
-            return self._failed(str(error))
         except RetinueError as error:
+            if isinstance(error, Behind):
+                self._settled, self._filling = self._outbox.backlog is None, None
+                self._floor = 0
             return self._failed(str(error))
         self._succeeded()
         return self._pause(now)

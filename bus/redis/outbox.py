@@ -111,8 +111,7 @@ class Outbox:
             self._waiting.add(events, size)
             self._size += size
             self._count += len(events)
-            if self._size > self._max_bytes:
-                self._forget()
+            self._forget()
             resting, self._resting = self._resting, False
             return resting
 
@@ -175,6 +174,8 @@ class Outbox:
 
     def _forget(self) -> None:
         """Let the oldest go that are over the bound; under the lock."""
+        if self._size <= self._max_bytes:
+            return
         events, size = self._waiting.remove(self._count, self._size - self._max_bytes)
         if not events:
             return
@@ -224,8 +225,7 @@ class Outbox:
             self._count += chosen
             self._refilled += chosen
             self._size += size
-            if self._size > self._max_bytes:
-                self._forget()
+            self._forget()
         if ended and not left:
             return 0
         return forgotten.newest if ended and not page.events else page.lost
