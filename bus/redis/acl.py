@@ -142,9 +142,10 @@ def observer_run(
     *,
     name: str = "observer-run",
     types: Iterable[str] = ("*",),
-    cluster: bool = False,
 ) -> User:
     """Hears one run's channels, of these types, and nothing else: no key, and no other run.
+
+    On a cluster it need not ask for slots: channels are the same on every node.
 
     Raises ``InvalidInput`` for a run that would be a pattern.
     """
@@ -152,7 +153,7 @@ def observer_run(
     if not run or _PATTERN.search(run):
         raise InvalidInput(f"run {run!r}: give one run's id, without spaces and patterns")
     channels = _channels(kernel, run, types)
-    return User(name, (Grant(_sorted(*_TALK, *_LISTEN, *_nodes(cluster)), (), (), channels),))
+    return User(name, (Grant(_sorted(*_TALK, *_LISTEN), (), (), channels),))
 
 
 def publisher(

@@ -21,7 +21,7 @@ from redis.retry import Retry
 from ..errors import ConfigError
 from .access import Access, Secret, check_private
 from .address import Address, Host, parse, redacted
-from .resolving import ClusterNodes, Place, SentinelService
+from .resolving import Ask, ClusterNodes, Place, SentinelService
 
 __all__ = ["make_pool"]
 
@@ -161,26 +161,22 @@ def _place(
     access: Access,
     session: dict[str, Any],
 ) -> Place:
+    timeout: float = common["socket_timeout"]
     if address.kind == "cluster":
-        asking = session | {"socket_timeout": common["socket_timeout"]}
-        return ClusterNodes(address.hosts, slot, _asker(kind, asking, len(address.hosts)))
+        return ClusterNodes(address.hosts, slot, _asker(kind, session), timeout)
     access.sentinel_password.read()
     asking = dict(common)
     if access.sentinel_username or access.sentinel_password:
         asking["credential_provider"] = _Credentials(
             access.sentinel_username, "", access.sentinel_password
         )
-    ask = _asker(kind, asking, len(address.hosts))
-    return SentinelService(address.hosts, address.service, ask)
+    return SentinelService(address.hosts, address.service, _asker(kind, asking), timeout)
 
 
-def _asker(kind: Any, options: dict[str, Any], hosts: int) -> Any:
-    # Together they get the time that one answer may take: some are perhaps away.
-    share = options["socket_timeout"] / hosts
-    options = options | {"socket_timeout": share, "socket_connect_timeout": share}
-
-    def ask(host: Host, command: Sequence[str]) -> Any:
-        connection = kind(host=host.name, port=host.port, **options)
+def _asker(kind: Any, options: dict[str, Any]) -> Ask:
+    def ask(host: Host, command: Sequence[str], seconds: float) -> Any:
+        bounded = options | {"socket_timeout": seconds, "socket_connect_timeout": seconds}
+        connection = kind(host=host.name, port=host.port, **bounded)
         try:
             connection.send_command(*command, check_health=False)
             return connection.read_response()

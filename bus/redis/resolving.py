@@ -13,8 +13,10 @@ from .shapes import mapping
 
 __all__ = ["ClusterNodes", "Place", "SentinelService"]
 
-Ask = Callable[[Host, Sequence[str]], Any]
-"""Send a command to a host and give its answer; raises ``redis.RedisError``."""
+Ask = Callable[[Host, Sequence[str], float], Any]
+"""Give a host's answer to a command, within so many seconds a step; raises ``redis.RedisError``."""
+
+_REMEMBERED = 3
 
 
 class Place(Protocol):
@@ -30,17 +32,21 @@ class Place(Protocol):
 class SentinelService:
     """The master of a service, as the first Sentinel that answers sees it."""
 
-    def __init__(self, sentinels: Sequence[Host], service: str, ask: Ask) -> None:
+    def __init__(self, sentinels: Sequence[Host], service: str, ask: Ask, timeout: float) -> None:
+        """``timeout`` is in seconds, for all Sentinels together, about."""
         self._sentinels = tuple(sentinels)
         self._service = service
         self._ask = ask
+        self._timeout = timeout
 
     def find(self) -> Host:
         """One after the other; the one that answered is asked first the next time."""
         told = []
+        share = self._timeout / len(self._sentinels)
+        command = ("SENTINEL", "GET-MASTER-ADDR-BY-NAME", self._service)
         for host in self._sentinels:
             try:
-                found = self._ask(host, ("SENTINEL", "GET-MASTER-ADDR-BY-NAME", self._service))
+                found = self._ask(host, command, share)
             except redis.RedisError as error:
                 told.append(f"{host}: {error}")
                 continue
@@ -63,18 +69,22 @@ class SentinelService:
 class ClusterNodes:
     """The node of a cluster that has a key's slot; any node where there is no key."""
 
-    def __init__(self, seeds: Sequence[Host], key: str, ask: Ask) -> None:
+    def __init__(self, seeds: Sequence[Host], key: str, ask: Ask, timeout: float) -> None:
+        """``timeout`` is in seconds, for all nodes together, about."""
         self._seeds = tuple(seeds)
         self._known: tuple[Host, ...] = ()
         self._slot = key_slot(key.encode()) if key else None
         self._ask = ask
+        self._timeout = timeout
 
     def find(self) -> Host:
         """Ask the nodes last heard of, then the ones in the URL."""
         told = []
-        for host in dict.fromkeys((*self._known, *self._seeds)):
+        asked = dict.fromkeys((*self._known, *self._seeds))
+        share = self._timeout / len(asked)
+        for host in asked:
             try:
-                slots = self._ask(host, ("CLUSTER", "SLOTS"))
+                slots = self._ask(host, ("CLUSTER", "SLOTS"), share)
             except redis.exceptions.NoPermissionError:
                 return host  # channels are the same on every node, and keys it has none
             except redis.RedisError as error:
@@ -92,7 +102,7 @@ class ClusterNodes:
         masters = {(low, high): _host(asked, node) for low, high, node, *_ in slots}
         if not masters:
             return None
-        self._known = tuple(dict.fromkeys(masters.values()))
+        self._known = tuple(dict.fromkeys(masters.values()))[:_REMEMBERED]
         if self._slot is None:
             return asked
         having = (host for (low, high), host in masters.items() if low <= self._slot <= high)

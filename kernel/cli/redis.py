@@ -111,7 +111,7 @@ def _users(
                 kernel, name=named, types=types, may=may, dialects=dialects, cluster=cluster
             )
         elif options["run"]:
-            yield observer_run(kernel, options["run"], name=named, types=types, cluster=cluster)
+            yield observer_run(kernel, options["run"], name=named, types=types)
         else:
             raise InvalidInput("observer-run hears one run: name it with --run")
 
