@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 
 __all__ = [
+    "AcceptedView",
     "AgentView",
     "BusView",
     "JournalView",
@@ -37,6 +38,12 @@ class TaskView(msgspec.Struct, frozen=True):
     waiting_for: str = ""
     error: str = ""
     result: Any = None
+
+
+class AcceptedView(TaskView, frozen=True):
+    """A task that was accepted, and a ``cursor``: a ``seq`` before the first event of its run."""
+
+    cursor: int = 0
 
 
 class RunView(msgspec.Struct, frozen=True):

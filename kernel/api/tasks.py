@@ -8,7 +8,7 @@ import msgspec
 from msgspec import Meta
 
 from retinue.bus.errors import DeadlineExceeded, TaskCancelled, TaskFailed
-from retinue.bus.views import RunView, TaskView
+from retinue.bus.views import AcceptedView, RunView, TaskView
 
 from .router import Answer, Body, Call, Query, Route
 
@@ -64,12 +64,6 @@ class Reason(Body, frozen=True):
     """Why, in words, for those who read the events later."""
 
     reason: str = "asked for by an operator"
-
-
-class Accepted(TaskView, frozen=True):
-    """A task, and a ``cursor``: the ``seq`` before the first event of its run, for who follows."""
-
-    cursor: int = 0
 
 
 def submit(call: Call) -> Answer:
@@ -143,7 +137,7 @@ def _after(call: Call, handle: TaskHandle) -> Answer:
         except DeadlineExceeded:
             status = 202
     view = call.kernel.task(handle.id)
-    return Answer(status, Accepted(**msgspec.structs.asdict(view), cursor=handle.cursor))
+    return Answer(status, AcceptedView(**msgspec.structs.asdict(view), cursor=handle.cursor))
 
 
 ROUTES = (

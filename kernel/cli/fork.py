@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from retinue.bus.views import TaskView
+from retinue.bus.views import AcceptedView
 
 from ..client import under
 from .options import Cli, common
@@ -38,5 +38,5 @@ def command(
     body: dict[str, Any] = {} if at is None else {"at": at}
     if given is not None:
         body["input"] = input_object(given)
-    view = cli.client.post(under("runs", run, "fork"), TaskView, body)
+    view = cli.client.post(under("runs", run, "fork"), AcceptedView, body)
     return outcome(cli, view, wait=wait, follow=follow)

@@ -12,7 +12,7 @@ import click
 
 from retinue.bus.errors import InvalidInput, TaskCancelled, TaskFailed
 from retinue.bus.messages import TERMINAL_RUN
-from retinue.bus.views import TaskView
+from retinue.bus.views import AcceptedView, TaskView
 
 from ..client import under
 from ..text import cut, duration, one_line
@@ -78,13 +78,14 @@ def command(
       retinue submit writer --input @question.json --priority 9 --follow
       jq '{text: .body}' mail.json | retinue submit triage --input - --key mail-17
     """
-    body = {"agent": agent, "input": input_object(given), "priority": priority}
+    body: dict[str, object] = {"agent": agent, "input": input_object(given), "priority": priority}
     more = {"deadline": deadline, "key": key}
-    view = cli.client.post("/v1/tasks", TaskView, {**body, **{k: v for k, v in more.items() if v}})
+    body |= {k: v for k, v in more.items() if v}
+    view = cli.client.post("/v1/tasks", AcceptedView, body)
     return outcome(cli, view, wait=wait, follow=follow)
 
 
-def outcome(cli: Cli, view: TaskView, *, wait: bool, follow: bool) -> int:
+def outcome(cli: Cli, view: AcceptedView, *, wait: bool, follow: bool) -> int:
     """What to tell of a task that was accepted, and with which exit code."""
     if not wait and not follow:
         record(cli, view, [("task", view.id), ("run", view.run), ("state", view.state)])
@@ -124,9 +125,9 @@ def _progress(view: TaskView, seconds: float) -> None:
     click.echo(f"\r\x1b[K{shown}", err=True, nl=False)
 
 
-def _followed(cli: Cli, view: TaskView) -> TaskView:
+def _followed(cli: Cli, view: AcceptedView) -> TaskView:
     trace = Trace(color=cli.color)
-    for event in cli.client.events({"from": "start", "run": view.run}):
+    for event in cli.client.events({"from": view.cursor + 1, "run": view.run}):
         if cli.as_json:
             json_line(as_object(event))
         else:
