@@ -1,9 +1,6 @@
 """What runs inside Redis, so that a whole group costs one round trip.
 
-An ACL user that publishes needs ``~retinue:{KERNEL}:*``, ``&retinue:{KERNEL}:events:*``,
-``&retinue:{KERNEL}:heartbeat`` and the commands eval, evalsha, script|load, get, set, del, xadd,
-xtrim, xlen, xrange, xrevrange, hlen, hgetall, publish and ping, and the channels and keys of the
-dialects that it speaks; one that reads needs the same keys and get, xread and xrevrange.
+What a user of Redis needs to run them is in ``acl``.
 """
 
 from __future__ import annotations

@@ -11,8 +11,11 @@ import redis
 from redis.crc import key_slot
 
 from retinue.bus.errors import Unavailable
+from retinue.bus.redis.access import Access, Secret
+from retinue.bus.redis.acl import observer_run
 from retinue.bus.redis.async_subscriber import AsyncSubscriber
 from retinue.bus.redis.client import command_client, naming
+from retinue.bus.redis.publisher import Publisher
 from retinue.bus.redis.subscriber import Gap, Subscriber
 from retinue.bus.topics import stream
 from retinue.kernel import Config, Kernel
@@ -115,6 +118,24 @@ def test_any_node_of_the_url_leads_to_the_one_that_has_the_keys(cluster):
         with command_client(living, slot=key) as client:
             client.set(key, "1")
             assert client.get(key) == b"1"
+
+
+def test_an_observer_of_one_run_hears_it_on_any_node_of_a_cluster(cluster, make_events):
+    user = observer_run("heard", "r-1")
+    for node in cluster.nodes:
+        with node.client() as admin:
+            admin.execute_command("ACL", "SETUSER", user.name, *user.rules(">pw"))
+    access = Access(user.name, Secret(variable="PW", environ={"PW": "pw"}))
+    sender = Publisher(cluster.url, "heard", "j")
+    for node in sorted(cluster.nodes[:3], key=lambda node: node.port):
+        with Subscriber(
+            f"redis+cluster://127.0.0.1:{node.port}", "heard", run="r-1", access=access
+        ) as one:
+            assert list(one.read(timeout=0.01)) == []
+            sender.publish(make_events(node.port, 1), node.port - 1)
+            heard = [item.seq for item in one.read(timeout=0.2) if not isinstance(item, Gap)]
+            assert heard == [node.port]
+    sender.close()
 
 
 def test_each_event_once_or_a_gap_when_sentinels_promote_the_replica(trio, wait_until):
