@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import msgspec
-from hypothesis import given
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from retinue.actors.condensed import Condensed
@@ -15,6 +15,7 @@ from retinue.bus.codec import encode
 from retinue.bus.envelope import Envelope
 from retinue.bus.journal import MemoryStore
 from retinue.bus.journal.checkpoints import newest, parts_of
+from retinue.kernel.asking.audit import audit
 from retinue.kernel.asking.history import history_of
 from retinue.kernel.asking.letters import letters
 
@@ -69,6 +70,7 @@ def plain(state):
     return held
 
 
+@settings(max_examples=300)
 @given(seeds, st.integers(1, 150), cuts)
 def test_a_fold_from_a_checkpoint_gives_the_state_of_the_whole(seed, steps, places):
     events = history(seed, steps)
@@ -171,3 +173,14 @@ def test_a_checkpoint_without_its_last_part_does_not_count():
         assert (found.until, found.counts, found.letters) == (5, {"ann": {"failed": 2}}, 1)
         store.append([Envelope("e", "kernel.state", 0.0, encode(part))])
     assert newest(store).until == condensed.until
+
+
+@given(seeds, st.integers(1, 150), st.floats(0, 1))
+def test_what_is_left_after_a_cut_adds_up(seed, steps, place):
+    events = [e for e in history(seed, steps) if e.type != "tool.returned" or e.agent]
+    whole = audit(events)
+    assume(not whole.broken())
+    left = events[int(place * len(events)) :]
+    counted = audit(left, left[0].seq if left else 1)
+    assert counted.broken() == []
+    assert counted.partial <= counted.counted <= whole.counted
