@@ -92,6 +92,7 @@ class BusView(msgspec.Struct, frozen=True):
 
     Of those selected each is published, dropped or pending; ``refilled`` were read back from the
     journal, for the first time or again. ``url`` is where observers connect, without secrets.
+    ``telemetry`` counts messages of programs outside: those taken in, and by reason those that were not.
     """
 
     state: str
@@ -102,6 +103,7 @@ class BusView(msgspec.Struct, frozen=True):
     reason: str = ""
     url: str = ""
     refilled: int = 0
+    telemetry: dict[str, int] = {}
 
 
 class JournalView(msgspec.Struct, frozen=True):

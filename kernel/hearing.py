@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from retinue.actors.child_specs import ChildSpec
-from retinue.actors.runtime import ActorRef
+from retinue.actors.runtime import ActorRef, System
+from retinue.actors.scribe import Scribe
+from retinue.actors.task_table import TaskTable
 from retinue.bus.errors import ActorDead, RetinueError
+from retinue.bus.ids import Ids
+from retinue.bus.journal import EventStore
 
+from .config import Config
 from .redis_access import access_of
 
 if TYPE_CHECKING:
@@ -17,18 +22,27 @@ if TYPE_CHECKING:
     from retinue.bus.redis.intake import Intake
     from retinue.bus.redis.listener import Listener
 
-    from .tree import Tree
-
 __all__ = ["Hearing"]
 
 _FILL_BYTES = 1024
 _SHUT_TIMEOUT = 1.0
 
 
+class Parts(Protocol):
+    """What is needed of a kernel's tree."""
+
+    config: Config
+    system: System
+    ids: Ids
+    store: EventStore
+    table: TaskTable
+    scribe: Scribe
+
+
 class Hearing:
     """Makes the actors that hear, and has them end in time."""
 
-    def __init__(self, tree: Tree) -> None:
+    def __init__(self, tree: Parts) -> None:
         """For the parts of that kernel; nothing is made until ``children``."""
         self._tree = tree
         self._config = config = tree.config
@@ -37,7 +51,7 @@ class Hearing:
         self.echoes: Echoes | None = None
         """What is published on a channel that is also listened to; ``None`` when none is."""
         inbound = config.observers.dialects.live_logs.inbound
-        if inbound and config.redis != "none" and tree.publisher is None:
+        if inbound and config.redis != "none":
             from retinue.bus.redis.echoes import Echoes
 
             self.echoes = Echoes()
@@ -71,6 +85,11 @@ class Hearing:
         if self.echoes is None:
             return [heard]
         return [ChildSpec("telemetry", TelemetryDesk, (tree.scribe, tree.table)), heard]
+
+    def counts(self) -> dict[str, int]:
+        """What became of the messages of programs outside, as far as they are taken in."""
+        intake = self.intake
+        return {} if intake is None else {"taken": intake.taken, **intake.dropped}
 
     def shut(self) -> None:
         """Let in nothing more; what was let in is before the next thing that is written down."""

@@ -6,9 +6,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
+import msgspec
+
 from retinue.bus.clock import Clock
 from retinue.bus.journal import EventStore
 from retinue.bus.messages import EventBody
+from retinue.bus.views import BusView
 
 from .config import Config, DialectsConfig
 from .redis_access import access_of
@@ -20,7 +23,7 @@ if TYPE_CHECKING:
     from retinue.bus.redis.echoes import Echoes
     from retinue.bus.redis.mirror import Mirror
 
-__all__ = ["HOLD_BACK", "Place", "make_mirror", "redacted"]
+__all__ = ["HOLD_BACK", "Place", "bus_view", "make_mirror", "redacted"]
 
 HOLD_BACK = 0.02
 """Seconds that a tool waits at most until observers were told that it is called."""
@@ -88,6 +91,16 @@ def make_mirror(
         access=access,
     )
     return server, _mirror(config, to_redis, backlog, server, report, clock)
+
+
+def bus_view(mirrored: tuple[Place, Mirror | None] | None, telemetry: dict[str, int]) -> BusView:
+    """The mirror, as it is now, and what became of the messages of programs outside."""
+    if mirrored is None:
+        return BusView("off", "none")
+    server, mirror = mirrored
+    if mirror is None:
+        return BusView("off", server.describe())
+    return msgspec.structs.replace(mirror.view(), url=redacted(server), telemetry=telemetry)
 
 
 def redacted(server: Place) -> str:

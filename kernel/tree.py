@@ -9,8 +9,6 @@ from collections import deque
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
-import msgspec
-
 from retinue.actors.admission import Admission
 from retinue.actors.agent import Working
 from retinue.actors.bus import BusActor, hold_back
@@ -51,7 +49,7 @@ from .config import Config
 from .dead_letters import told
 from .hearing import Hearing
 from .inflow import Inflow
-from .mirroring import HOLD_BACK, make_mirror, redacted
+from .mirroring import HOLD_BACK, bus_view, make_mirror
 from .retaining import keepers
 
 if TYPE_CHECKING:
@@ -77,7 +75,7 @@ class Tree:
         self.config = config
         self.clock = clock
         self.secrecy = secrecy
-        self.publisher = publisher
+        self._publisher = publisher
         limits = config.limits
         self.ids = Ids(random_boot(secrets.randbits))
         self.store = store
@@ -122,7 +120,7 @@ class Tree:
     def start(self) -> None:
         """Start the kernel's actors under their supervisor, the journal first."""
         self.hearing = Hearing(self)
-        heard, own = self.hearing.echoes, self.publisher
+        heard, own = self.hearing.echoes, self._publisher
         self.mirror = make_mirror(
             self.config, self.ids.boot, self.say, self.clock, self.store, own, heard
         )
@@ -170,12 +168,7 @@ class Tree:
 
     def bus_view(self) -> BusView:
         """The mirror, as it is now."""
-        if self.mirror is None:
-            return BusView("off", "none")
-        server, mirror = self.mirror
-        if mirror is None:
-            return BusView("off", server.describe())
-        return msgspec.structs.replace(mirror.view(), url=redacted(server))
+        return bus_view(self.mirror, self.hearing.counts())
 
     def hurry(self) -> None:
         """Whoever waits for running tasks to end waits no longer."""
