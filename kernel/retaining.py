@@ -2,37 +2,83 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, cast
+from typing import Any, Protocol, cast
 
 from retinue.actors.child_specs import ChildSpec
-from retinue.actors.keeping import Policy
+from retinue.actors.journal import JournalHealth
+from retinue.actors.keeping import Policy, Record
+from retinue.actors.past import Pasts
 from retinue.actors.retention import Keeper
-from retinue.bus.journal import MemoryStore
+from retinue.actors.runtime import ActorRef, System
+from retinue.actors.scribe import Scribe
+from retinue.actors.task_table import TaskTable
+from retinue.bus.journal import EventStore, MemoryStore
 from retinue.bus.journal.retention import Cuttable, Retention
 
-from .config import JournalConfig
-
-if TYPE_CHECKING:
-    from .tree import Tree
+from .config import Config, JournalConfig
 
 __all__ = ["bounds_of", "can_be_cut", "keepers"]
 
 
-def keepers(tree: Tree) -> list[ChildSpec]:
+class Parts(Protocol):
+    """The parts of a kernel that are needed; see ``Tree``."""
+
+    @property
+    def config(self) -> Config:
+        """What is kept, and for how long."""
+
+    @property
+    def store(self) -> EventStore:
+        """Where events go from."""
+
+    @property
+    def scribe(self) -> Scribe:
+        """Writes checkpoints."""
+
+    @property
+    def journal(self) -> ActorRef[Any]:
+        """Removes events."""
+
+    @property
+    def orchestrator(self) -> ActorRef[Any]:
+        """Forgets tasks."""
+
+    @property
+    def table(self) -> TaskTable:
+        """Which runs are open."""
+
+    @property
+    def pasts(self) -> Pasts:
+        """Which runs others go on from."""
+
+    @property
+    def health(self) -> JournalHealth:
+        """Whether the journal takes events."""
+
+    @property
+    def retention(self) -> Record:
+        """Where it is noted what was done."""
+
+    @property
+    def system(self) -> System:
+        """Has the timers."""
+
+
+def keepers(parts: Parts) -> list[ChildSpec]:
     """The one Keeper; none for a store that bounds itself, as that in memory does."""
-    if not can_be_cut(tree.store):
+    if not can_be_cut(parts.store):
         return []
-    journal = tree.config.journal
+    journal = parts.config.journal
     args = (
-        tree.store,
-        tree.scribe,
-        tree.journal,
-        lambda: tree.orchestrator,
-        lambda: _live(tree),
+        parts.store,
+        parts.scribe,
+        parts.journal,
+        lambda: parts.orchestrator,
+        lambda: _live(parts.table, parts.pasts),
         Policy(bounds_of(journal), journal.trim_every, journal.holds),
-        tree.health,
-        tree.retention,
-        tree.system.after,
+        parts.health,
+        parts.retention,
+        parts.system.after,
     )
     return [ChildSpec("retention", Keeper, args)]
 
@@ -47,8 +93,8 @@ def can_be_cut(store: object) -> bool:
     return not isinstance(store, MemoryStore) and hasattr(cast("Cuttable", store), "cut")
 
 
-def _live(tree: Tree) -> set[str]:
-    """The runs that are not over, and those that one of them goes on from."""
-    live = {run.id for run in list(tree.table.runs.values()) if run.open or not run.told}
-    origins = filter(None, map(tree.pasts.origin, live))
+def _live(table: TaskTable, pasts: Pasts) -> set[str]:
+    """The runs that are not over, and those that one of them goes on from. Any thread."""
+    live = {run.id for run in list(table.runs.values()) if run.open or not run.told}
+    origins = filter(None, map(pasts.origin, live))
     return live | {origin.run for origin in origins}
