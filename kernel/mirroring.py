@@ -13,7 +13,7 @@ from retinue.bus.journal import EventStore
 from retinue.bus.messages import EventBody
 from retinue.bus.views import BusView
 
-from .config import Config, DialectsConfig
+from .config import Config, DialectsConfig, ObserversConfig
 from .redis_access import access_of
 
 if TYPE_CHECKING:
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from retinue.bus.redis.dialects import Dialect
     from retinue.bus.redis.echoes import Echoes
     from retinue.bus.redis.mirror import Mirror
+    from retinue.bus.redis.outbox import Outbox
 
 __all__ = ["HOLD_BACK", "Place", "bus_view", "make_mirror", "redacted"]
 
@@ -65,9 +66,10 @@ def make_mirror(
     from retinue.bus.redis.backlog import Backlog
 
     backlog = Backlog(store)
+    outbox = _outbox(config.observers, backlog)  # a wrong rule shows before a server is started
     if publisher is not None:
         place = _Program()
-        return place, _mirror(config, Adapted(publisher), backlog, place, report, clock)
+        return place, _mirror(config, Adapted(publisher), outbox, place, report, clock)
     from retinue.bus.redis.publisher import Publisher
     from retinue.bus.redis.server import choose_server
 
@@ -90,7 +92,7 @@ def make_mirror(
         clock=clock,
         access=access,
     )
-    return server, _mirror(config, to_redis, backlog, server, report, clock)
+    return server, _mirror(config, to_redis, outbox, server, report, clock)
 
 
 def bus_view(mirrored: tuple[Place, Mirror | None] | None, telemetry: dict[str, int]) -> BusView:
@@ -137,31 +139,34 @@ def _dialects(config: DialectsConfig, echoes: Echoes | None) -> list[Dialect]:
     return spoken
 
 
+def _outbox(config: ObserversConfig, backlog: Backlog) -> Outbox:
+    from retinue.bus.coalescing import Coalescer
+    from retinue.bus.redis.outbox import Outbox
+    from retinue.bus.topics import Selection
+
+    return Outbox(
+        Selection(config.include, config.exclude, config.sample),
+        config.outbox_bytes,
+        backlog=backlog,
+        coalescer=Coalescer(config.coalesce),
+    )
+
+
 def _mirror(
     config: Config,
     publisher: Mirrors,
-    backlog: Backlog,
+    outbox: Outbox,
     place: Place,
     report: Callable[[EventBody], None],
     clock: Clock,
 ) -> Mirror:
-    from retinue.bus.coalescing import Coalescer
     from retinue.bus.redis.mirror import Mirror
-    from retinue.bus.redis.outbox import Outbox
-    from retinue.bus.topics import Selection
 
-    observers = config.observers
-    outbox = Outbox(
-        Selection(observers.include, observers.exclude, observers.sample),
-        observers.outbox_bytes,
-        backlog=backlog,
-        coalescer=Coalescer(observers.coalesce),
-    )
     return Mirror(
         publisher,
         outbox,
         server=place.describe(),
         report=report,
-        stream_length=observers.stream_length,
+        stream_length=config.observers.stream_length,
         clock=clock,
     )

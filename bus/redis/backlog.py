@@ -30,7 +30,9 @@ class Backlog:
     def __init__(self, store: EventStore) -> None:
         """Nothing is read yet."""
         self._store = store
-        self._stop()
+        self._reading: Iterator[Event] = iter(())
+        self._ahead: Event | None = None
+        self._reached = -1
 
     def __repr__(self) -> str:
         return f"<Backlog of {self._store!r}>"
@@ -57,7 +59,7 @@ class Backlog:
             self._reading = self._store.read(after)
             events = self._take(until, max_events, max_bytes)
         if not events or events[-1].seq == until:
-            self._stop()
+            self.rest()
         if not events:
             return Page((), until, until)
         self._reached = events[-1].seq
@@ -66,11 +68,11 @@ class Backlog:
 
     def rest(self) -> None:
         """No page is wanted for a while: hold nothing of the journal in memory."""
-        self._stop()
+        self._reading, self._ahead, self._reached = iter(()), None, -1
 
     def _go_on(self, after: int, until: int, max_events: int, max_bytes: int) -> list[Event]:
         if after != self._reached:
-            self._stop()
+            self.rest()
         return self._take(until, max_events, max_bytes)
 
     def _take(self, until: int, max_events: int, max_bytes: int) -> list[Event]:
@@ -87,8 +89,3 @@ class Backlog:
             events.append(event)
             size += len(event.envelope.body) + OVERHEAD
         return events
-
-    def _stop(self) -> None:
-        self._reading: Iterator[Event] = iter(())
-        self._ahead: Event | None = None
-        self._reached = -1
