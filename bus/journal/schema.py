@@ -12,10 +12,8 @@ from .chain import COLUMNS, GENESIS, MAX_LINK, Row, seal
 from .faults import foreign
 
 __all__ = [
-    "INSERT_AT",
     "INSERT_BLOCK",
     "INSERT_LINK",
-    "INSERT_NEXT",
     "MIGRATIONS",
     "SELECT",
     "VERSION",
@@ -40,13 +38,8 @@ _BESIDE = (
 )
 
 _selected = ", ".join("CAST(body AS BLOB)" if name == "body" else name for name in COLUMNS)
-_bound = ", ".join("CAST(? AS TEXT)" if name == "body" else "?" for name in COLUMNS)
-_names = ", ".join(COLUMNS)
 
 SELECT = f"SELECT seq, {_selected} FROM events"  # noqa: S608  # names of columns
-INSERT_AT = f"INSERT INTO events (seq, {_names}) VALUES (?, {_bound})"  # noqa: S608
-INSERT_NEXT = f"INSERT INTO events ({_names}) VALUES ({_bound})"  # noqa: S608
-"""With the next ``seq``: SQLite's own numbering, a twentieth less work than being told it."""
 INSERT_LINK = "INSERT INTO links (last, hash, sums) VALUES (?, ?, ?)"
 INSERT_BLOCK = "INSERT INTO blocks (block, types, names) VALUES (?, ?, ?)"
 

@@ -17,6 +17,7 @@ from .faults import fault, foreign
 from .files import BUSY, Synchronous, WriterLock, make_private, open_writer
 from .reader import JournalReader
 from .retention import Facts, Hold, Pages, Retention, TrimReport, decide, wanted_cut
+from .rows import insert_rows
 from .store import Filter
 
 __all__ = ["SqliteStore"]
@@ -278,8 +279,7 @@ class SqliteStore:
 
     def _commit(self, first: int, rows: list[Row], links: list[Link]) -> None:
         with self._writing() as writer:
-            writer.execute(schema.INSERT_AT, (first, *rows[0]))
-            writer.executemany(schema.INSERT_NEXT, rows[1:])
+            insert_rows(writer, first, rows)
             writer.executemany(schema.INSERT_LINK, links)
             if filled := self._filler.add(rows):
                 writer.executemany(schema.INSERT_BLOCK, filled)

@@ -69,24 +69,15 @@ class TestSqliteStore(EventStoreConformance, BoundedStoreConformance):
 # Many short-lived files: in memory where there is such a place.
 FAST = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
 
-
 names = st.sampled_from(["", "a", "b", "c"])
-
-
 kinds = st.sampled_from(["tool.called", "tool.returned", "run.failed", "run.[x]"])
-
-
 said = st.builds(
     lambda run, task, kind: envelope(1, run=run, task=task, agent=task + run, type=kind),
     names,
     names,
     kinds,
 )
-
-
 globs = st.sampled_from(["tool.*", "run.failed", "*", "*.called", "run.[[]x]", "t[!x]*", "?un.*"])
-
-
 filters = st.builds(Filter, run=names, task=names, types=st.lists(globs, max_size=2).map(tuple))
 
 
@@ -194,6 +185,25 @@ def test_a_look_up_goes_only_into_the_blocks_that_have_the_name(opened, only, bl
     store.append(envelopes(3 * 4_096 - 5_001))
     with store.reader.connection() as connection:
         assert Query(only).blocks(connection, 0) == blocks
+
+
+@pytest.mark.parametrize("size", [1, 2, 5, 17, 21, 64, 65, 81, 82, 1_001])
+def test_a_group_of_any_size_is_kept_whole_and_in_its_order(opened, size):
+    store = opened()
+    store.append(envelopes(3))
+    told = store.append(envelopes(size, start=4))
+    assert [event.seq for event in told] == list(range(4, size + 4))
+    assert [event.envelope for event in store.read()] == envelopes(size + 3)
+    assert verify(store.path).ok
+
+
+def test_many_events_go_in_with_few_statements(opened):
+    """Between statements other threads get the interpreter, and the writer may wait long for it."""
+    store, executed = opened(), []
+    store._writer.set_trace_callback(executed.append)
+    store.append(envelopes(1_000))
+    store._writer.set_trace_callback(None)
+    assert len(executed) < 40
 
 
 def test_a_journal_goes_on_where_it_was_when_it_is_opened_again(opened):
