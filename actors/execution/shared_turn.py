@@ -120,6 +120,8 @@ class SharedTurn(BaseTurn):
             self._ending = True
             outcome = self._verdict(late)
         self._finish(outcome)
+        # The task's context holds this turn: in a circle they would wait for the garbage collector.
+        self.root = self._coroutine = None
 
     def _finish(self, outcome: Outcome) -> None:
         if self._timer is not None:
@@ -147,7 +149,8 @@ class SharedTurn(BaseTurn):
 
     def _cut_off(self, tries: int) -> None:
         """Close the coroutine under its task: an agent that swallows CancelledError ends too."""
-        if self.root is None or self._coroutine is None or self.root.done():
+        root = self.root
+        if root is None or self._coroutine is None or root.done():
             return
         self._ending = True
         if self._stop is not None:
@@ -163,8 +166,8 @@ class SharedTurn(BaseTurn):
                 )
             return
         # The task wakes up to a coroutine that is over, and says so to nobody.
-        self.root.add_done_callback(_hear)
-        self.root.cancel()
+        root.add_done_callback(_hear)
+        root.cancel()
 
 
 def _hear(task: asyncio.Task[None]) -> None:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
 import sys
 import threading
+import weakref
+from contextlib import suppress
 
 import pytest
 
@@ -244,3 +247,36 @@ def test_cancelling_the_future_cancels_its_coroutine(shared):
     assert began.wait(10)
     assert future.cancel()
     assert ended.wait(10)
+
+
+@pytest.fixture
+def no_collector():
+    gc.disable()
+    yield
+    gc.enable()
+
+
+@pytest.mark.parametrize("how", ["returns", "raises", "swallows its cancellation"])
+def test_a_turn_that_is_over_is_gone_without_the_garbage_collector(
+    shared, attempt, port, watched, no_collector, wait_until, how
+):
+    begun = threading.Event()
+
+    async def works(ctx):
+        begun.set()
+        while how == "swallows its cancellation":
+            with suppress(asyncio.CancelledError):
+                await asyncio.sleep(60)
+        if how == "raises":
+            raise ValueError("over")
+        return "over"
+
+    made = attempt(shared, works, port=port())
+    assert begun.wait(10)
+    if how == "swallows its cancellation":
+        made.cancel()
+    made.outcome()
+    left = weakref.ref(made.port)
+    del made
+    with watched(shared):
+        wait_until(lambda: left() is None)
