@@ -16,6 +16,7 @@ __all__ = [
     "ConfigError",
     "DeadlineExceeded",
     "DeadlockDetected",
+    "Denied",
     "InvalidInput",
     "JournalError",
     "KernelClosed",
@@ -118,6 +119,20 @@ class ModelError(RetinueError):
 
 class PluginError(RetinueError):
     """A plugin's manifest or code cannot be loaded; names the plugin, file and line."""
+
+
+class Denied(RetinueError):
+    """A plugin, or somebody it acts for, may not do this; every such refusal is an event.
+
+    ``rule`` says which rule decided, ``resource`` what it was about. Not raised for a request that
+    is malformed, nor where the thing is allowed and not there.
+    """
+
+    def __init__(self, rule: str, resource: str, message: str) -> None:
+        """The message is for whoever asked, and names nothing that he may not know."""
+        super().__init__(message)
+        self.rule = rule
+        self.resource = resource
 
 
 class CodecError(RetinueError, ValueError):

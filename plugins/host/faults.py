@@ -18,6 +18,7 @@ __all__ = ["Fault", "pack", "unpack"]
 _SPECIAL = {
     "TaskFailed": (errors.TaskFailed, ("task", "kind", "cause", "attempts")),
     "TaskCancelled": (errors.TaskCancelled, ("task", "reason")),
+    "Denied": (errors.Denied, ("rule", "resource", "message")),
     "ModelRefused": (ModelRefused, ("message", "status", "retry_after")),
 }
 _PLAIN: dict[str, type[RetinueError]] = {

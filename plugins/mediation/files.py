@@ -1,0 +1,193 @@
+"""``fs.*``: files within what was granted, opened without following a link of any kind."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import ctypes
+import os
+import stat
+import struct
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import PurePosixPath
+from typing import Any
+
+import msgspec
+
+from retinue.bus.errors import Denied, InvalidInput, NotFound
+
+from ..hosting.calls import CallContext
+from ..manifest.model import Permissions
+from .mediator import parameters
+
+__all__ = ["FileService", "root_of"]
+
+MAX_PIECE = 128 * 1024
+"""Bytes of one read or write, so that it fits a frame as base64; longer files go in pieces."""
+MAX_ENTRIES = 1000
+_OPENAT2 = 437
+_NO_MAGICLINKS, _NO_SYMLINKS, _BENEATH = 0x02, 0x04, 0x08
+
+
+class _Read(msgspec.Struct, forbid_unknown_fields=True):
+    path: str
+    offset: int = 0
+    size: int = MAX_PIECE
+
+
+class _Write(msgspec.Struct, forbid_unknown_fields=True):
+    path: str
+    data: str
+    offset: int | None = None
+    """Where to write; ``None`` replaces the file."""
+
+
+class _Path(msgspec.Struct, forbid_unknown_fields=True):
+    path: str
+
+
+class FileService:
+    """Reads and writes for plugins; the work is done on threads, with a deadline of the call's."""
+
+    def __init__(self) -> None:
+        self._methods: dict[str, tuple[type[Any], Callable[[int, str, Any], Any], bool]] = {
+            "fs.read": (_Read, _read, False),
+            "fs.list": (_Path, _list, False),
+            "fs.stat": (_Path, _stat, False),
+            "fs.write": (_Write, _write, True),
+            "fs.remove": (_Path, _remove, True),
+            "fs.mkdir": (_Path, _mkdir, True),
+        }
+
+    async def handle(self, call: CallContext, method: str, params: bytes) -> Any:
+        """One request. Raises ``Denied`` outside the grant, ``NotFound``, ``InvalidInput``."""
+        if method not in self._methods:
+            raise Denied("fs.unknown_method", method, f"there is no {method!r} to ask for")
+        kind, work, writes = self._methods[method]
+        asked = parameters(params, kind, method)
+        root, inner = root_of(asked.path, call.grant.permissions, writes=writes)
+        return await asyncio.to_thread(_done, root, inner, asked, work)
+
+
+def root_of(path: str, permissions: Permissions, *, writes: bool) -> tuple[str, str]:
+    """The granted folder or file that covers a path, and the rest of the path. Pure.
+
+    Raises ``Denied`` when none does. Nothing is resolved here: opening does that, beneath the root.
+    """
+    asked = PurePosixPath(path)
+    if "\0" in path or not asked.is_absolute() or ".." in asked.parts:
+        raise Denied("fs.path", path, "a path is absolute, and has no '..' and no NUL")
+    roots = permissions.write if writes else (*permissions.write, *permissions.read)
+    for root in sorted(roots, key=len, reverse=True):
+        if asked.is_relative_to(root):
+            return root, str(asked.relative_to(root))
+    verb = "write" if writes else "read"
+    raise Denied(f"fs.{verb}", path, f"it may not {verb} {path!r}")
+
+
+def _done(root: str, inner: str, asked: Any, work: Callable[[int, str, Any], Any]) -> Any:
+    try:
+        flags = os.O_PATH | os.O_CLOEXEC | os.O_NOFOLLOW
+        folder = os.open(str(PurePosixPath(root).parent) if inner == "." else root, flags)
+    except OSError as error:
+        raise NotFound(f"{root}: {error.strerror}") from error
+    try:
+        return work(folder, PurePosixPath(root).name if inner == "." else inner, asked)
+    finally:
+        os.close(folder)
+
+
+def _read(folder: int, inner: str, asked: _Read) -> Any:
+    with _opened(folder, inner, asked.path, os.O_RDONLY | os.O_NONBLOCK) as descriptor:
+        _check_regular(descriptor, asked.path)
+        size = max(0, min(asked.size, MAX_PIECE))
+        data = os.pread(descriptor, size, max(0, asked.offset))
+        return {"data": base64.b64encode(data).decode(), "size": os.fstat(descriptor).st_size}
+
+
+def _list(folder: int, inner: str, asked: _Path) -> Any:
+    flags = os.O_RDONLY | os.O_DIRECTORY | os.O_NONBLOCK
+    with _opened(folder, inner, asked.path, flags) as descriptor, os.scandir(descriptor) as found:
+        entries = sorted(
+            (e.name, e.is_dir(follow_symlinks=False))
+            for e, _ in zip(found, range(MAX_ENTRIES), strict=False)
+        )
+    return [{"name": name, "folder": is_folder} for name, is_folder in entries]
+
+
+def _stat(folder: int, inner: str, asked: _Path) -> Any:
+    with _opened(folder, inner, asked.path, os.O_PATH) as descriptor:
+        found = os.fstat(descriptor)
+        return {
+            "size": found.st_size,
+            "folder": stat.S_ISDIR(found.st_mode),
+            "modified": found.st_mtime,
+        }
+
+
+def _write(folder: int, inner: str, asked: _Write) -> Any:
+    try:
+        data = base64.b64decode(asked.data, validate=True)
+    except ValueError as error:
+        raise InvalidInput("fs.write: data is not base64") from error
+    flags = os.O_WRONLY | os.O_CREAT | os.O_NONBLOCK
+    with _opened(folder, inner, asked.path, flags, 0o600) as descriptor:
+        _check_regular(descriptor, asked.path)
+        if os.fstat(descriptor).st_nlink > 1:
+            raise Denied("fs.write", asked.path, f"{asked.path!r} is a hard link")
+        if asked.offset is None:
+            os.ftruncate(descriptor, 0)
+        os.pwrite(descriptor, data, asked.offset or 0)
+    return {"written": len(data)}
+
+
+def _remove(folder: int, inner: str, asked: _Path) -> Any:
+    with _parent(folder, inner, asked.path) as (parent, name):
+        found = os.stat(name, dir_fd=parent, follow_symlinks=False)
+        if stat.S_ISDIR(found.st_mode):
+            os.rmdir(name, dir_fd=parent)
+        else:
+            os.unlink(name, dir_fd=parent)
+    return {"removed": True}
+
+
+def _mkdir(folder: int, inner: str, asked: _Path) -> Any:
+    with _parent(folder, inner, asked.path) as (parent, name):
+        os.mkdir(name, 0o700, dir_fd=parent)
+    return {"made": True}
+
+
+@contextmanager
+def _parent(folder: int, inner: str, path: str) -> Iterator[tuple[int, str]]:
+    inside = PurePosixPath(inner)
+    with _opened(folder, str(inside.parent), path, os.O_PATH | os.O_DIRECTORY) as parent:
+        try:
+            yield parent, inside.name
+        except OSError as error:
+            raise NotFound(f"{path}: {error.strerror}") from error
+
+
+@contextmanager
+def _opened(folder: int, inner: str, path: str, flags: int, mode: int = 0) -> Iterator[int]:
+    how = struct.pack("=QQQ", flags | os.O_CLOEXEC, mode, _BENEATH | _NO_SYMLINKS | _NO_MAGICLINKS)
+    libc = ctypes.CDLL(None, use_errno=True)
+    descriptor = int(libc.syscall(_OPENAT2, folder, inner.encode(), how, len(how)))
+    if descriptor < 0:
+        error = ctypes.get_errno()
+        if error in _ESCAPES:
+            raise Denied("fs.link", path, f"{path!r} leads through a link, or out of its folder")
+        raise NotFound(f"{path}: {os.strerror(error)}")
+    try:
+        yield descriptor
+    finally:
+        os.close(descriptor)
+
+
+_ESCAPES = (40, 18)
+"""ELOOP and EXDEV: how openat2 says that a link was met, or that the path leads out."""
+
+
+def _check_regular(descriptor: int, path: str) -> None:
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        raise Denied("fs.kind", path, f"{path!r} is no regular file")

@@ -1,0 +1,60 @@
+"""The one door: which service a request belongs to, and that every refusal is told."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, Protocol
+
+import msgspec
+
+from retinue.bus.errors import Denied, InvalidInput, RetinueError
+
+from ..hosting.calls import CallContext
+
+__all__ = ["Service", "ServiceMediator", "parameters"]
+
+Tell = Callable[[CallContext, str, Denied], None]
+
+
+class Service(Protocol):
+    """Some methods of one kind, such as ``fs.read`` and ``fs.write``."""
+
+    async def handle(self, call: CallContext, method: str, params: bytes) -> Any:
+        """Decide and do. Raises ``Denied``, which is told, or another ``RetinueError``."""
+
+
+class ServiceMediator:
+    """Passes requests on by what stands before the dot. Any number at once, on one loop."""
+
+    def __init__(self, services: Mapping[str, Service], tell: Tell) -> None:
+        """``tell`` hears of every refusal, before the plugin does."""
+        self._services = dict(services)
+        self._tell = tell
+
+    async def handle(self, call: CallContext, method: str, params: bytes) -> bytes:
+        """JSON in, JSON out; what is not a ``RetinueError`` is told to the plugin without its text."""
+        try:
+            service = self._service(method)
+            value = await service.handle(call, method, params)
+        except Denied as error:
+            self._tell(call, method, error)
+            raise
+        except RetinueError:
+            raise
+        except (OSError, ValueError) as error:
+            raise RetinueError(f"{method}: {type(error).__name__}") from error
+        return msgspec.json.encode(value)
+
+    def _service(self, method: str) -> Service:
+        service = self._services.get(method.partition(".")[0])
+        if service is None:
+            raise Denied("host.unknown_method", method, f"there is no {method!r} to ask for")
+        return service
+
+
+def parameters(params: bytes, kind: type[Any], method: str) -> Any:
+    """What was asked, typed; raises ``InvalidInput`` that names the method and the place."""
+    try:
+        return msgspec.json.decode(params, type=kind)
+    except (msgspec.DecodeError, RecursionError) as error:
+        raise InvalidInput(f"{method}: {error}") from error
