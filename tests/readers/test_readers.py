@@ -79,6 +79,7 @@ def test_a_reader_says_which_events_were_trimmed_away(tail, stop, start_kernel, 
     client.xtrim(LOG, minid=seen + 8, approximate=False)
     second = tail()
     second.wait_for_event(kernel.last_seq)
+    second.wait_for(lambda it: it.gaps)
     assert second.gaps == [f"gap: {seen + 1} to {seen + 7}"]
     assert second.sequences == list(range(seen + 8, kernel.last_seq + 1))
 
@@ -106,6 +107,7 @@ def test_a_reader_notices_that_a_new_journal_counts_from_one_again(
     else:
         seen_before = seen
     reader.wait_for(lambda it: it.sequences[seen_before:][-1:] == [kernel.last_seq])
+    reader.wait_for(lambda it: it.gaps)
     assert reader.gaps == [f"gap: what followed {seen} is gone, and the numbers begin anew"]
     assert reader.sequences[seen_before:] == list(range(1, kernel.last_seq + 1))
 

@@ -14,15 +14,6 @@ from retinue.bus.messages import COMMANDS, EVENTS
 from retinue.bus.schema import ATTRIBUTES, command_document, event_document
 
 GOLDEN = Path(__file__).parents[1] / "bus" / "golden"
-WRONG = {
-    "string": 7,
-    "integer": 1.5,
-    "number": "1",
-    "boolean": "true",
-    "object": [],
-    "array": {},
-    None: "neither",
-}
 
 
 @pytest.mark.parametrize("path", sorted(GOLDEN.glob("*.json")), ids=lambda path: path.stem)
@@ -35,10 +26,10 @@ def test_every_form_that_was_ever_written_fits_the_schema(path, valid, exact):
 @pytest.mark.parametrize("type", sorted(EVENTS))
 def test_a_field_of_the_wrong_type_is_refused(type, golden, valid):
     event = golden(type)
-    for name, schema in _fields(type).items():
-        if schema.keys() - {"default", "description"}:
-            spoilt = event | {"data": event["data"] | {name: _wrong(schema)}}
-            assert any(name in said for said in valid(spoilt)), f"{type}.{name}"
+    for field in msgspec.structs.fields(EVENTS[type]):
+        if field.type is not msgspec.Raw:
+            spoilt = event | {"data": event["data"] | {field.name: _wrong(field.type)}}
+            assert any(field.name in said for said in valid(spoilt)), f"{type}.{field.name}"
 
 
 @pytest.mark.parametrize("type", sorted(EVENTS))
@@ -121,12 +112,6 @@ def golden():
     return newest
 
 
-def _fields(type):
-    properties = event_document([type])["$defs"][EVENTS[type].__name__]["properties"]
-    return {name: schema for name, schema in properties.items() if name != "type"}
-
-
-def _wrong(schema):
-    if "anyOf" in schema:
-        return {"neither": True}
-    return WRONG[schema.get("type")]
+def _wrong(hint):
+    """A value of another type."""
+    return {"neither": "nor"} if hint in (float, float | None) else 1.5
