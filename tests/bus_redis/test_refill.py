@@ -228,7 +228,7 @@ def test_a_user_whose_rights_are_withdrawn_and_given_back_loses_nothing(
     store, reports = MemoryStore(), []
     with command_client(own_server.url) as client:
         rights = (f"~retinue:{{{kernel}}}:*", f"&retinue:{{{kernel}}}:*", "+@all")
-        client.execute_command("ACL", "SETUSER", "kernel", "on", ">pw", *rights)
+        client.execute_command("ACL", "SETUSER", "kernel", "resetchannels", "on", ">pw", *rights)
 
         class Server:
             url = own_server.url.replace("unix://", "unix://kernel:pw@")
