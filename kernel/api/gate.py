@@ -54,6 +54,8 @@ class Gate:
                 return InvalidInput(
                     f"Origin {origin[:80]}: pages of other sites may not read events"
                 )
+        if headers.get("content-length", "0") != "0" or "transfer-encoding" in headers:
+            return InvalidInput("a request without a body is enough: events are only read here")
         return self._authorise(headers)
 
 

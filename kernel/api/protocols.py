@@ -3,21 +3,31 @@
 from __future__ import annotations
 
 import asyncio
+import logging
+import time
 from typing import Any
 
 from uvicorn.protocols.http.h11_impl import H11Protocol
 from uvicorn.protocols.utils import ClientDisconnected
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
-__all__ = ["FIRST_REQUEST", "HttpProtocol", "SocketProtocol"]
+from .live.bucket import Bucket
+
+__all__ = ["FIRST_REQUEST", "HttpProtocol", "Seldom", "SocketProtocol"]
 
 FIRST_REQUEST = 10.0
 """Seconds until a new connection must have sent a whole request's head."""
+_WARNINGS = (0.1, 5.0)  # a second, and at once, however many requests are malformed
 _HIGH_WATER = 16 * 1024  # bytes that a connection buffers until its writer waits
 
 
 class HttpProtocol(H11Protocol):
     """``scope["state"]["abort"]`` cuts the connection; silence at its beginning does so too."""
+
+    def __init__(self, *args: Any, log: Seldom, **kwargs: Any) -> None:
+        """Called by uvicorn; ``log`` is shared by all connections."""
+        super().__init__(*args, **kwargs)
+        self.logger = log  # type: ignore[assignment]
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Called by the loop."""
@@ -39,6 +49,12 @@ class SocketProtocol(WebSocketsSansIOProtocol):
     The frames of one event are then made once for all clients, and many go out in one write.
     """
 
+    def data_received(self, data: bytes) -> None:
+        """Called by the loop. uvicorn leaves a handshake that cannot be read without an answer."""
+        super().data_received(data)
+        if not self.handshake_initiated and self.conn.handshake_exc is not None:
+            self.transport.abort()
+
     async def send(self, message: Any) -> None:
         """Called by the application."""
         frames = message.get("frames")
@@ -49,3 +65,22 @@ class SocketProtocol(WebSocketsSansIOProtocol):
         if self.disconnected or self.close_sent or self.transport.is_closing():
             raise ClientDisconnected
         self.transport.write(frames)
+
+
+class Seldom(logging.LoggerAdapter[logging.Logger]):
+    """uvicorn's log, with few of its warnings: what clients send shall not fill the daemon's."""
+
+    def __init__(self) -> None:
+        """Used on the loop's thread alone."""
+        super().__init__(logging.getLogger("uvicorn.error"))
+        self._warnings = Bucket(*_WARNINGS, time.monotonic())
+
+    @property
+    def level(self) -> int:
+        """The logger's own."""
+        return self.logger.level
+
+    def log(self, level: int, msg: object, *args: Any, **kwargs: Any) -> None:
+        """Pass it on, unless it is one warning too many."""
+        if level != logging.WARNING or self._warnings.try_one(time.monotonic()):
+            super().log(level, msg, *args, **kwargs)

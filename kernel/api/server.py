@@ -7,6 +7,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING
 
 import uvicorn
@@ -16,7 +17,7 @@ from retinue.bus.errors import StartFailed
 from .app import build, build_for_observers
 from .gate import names_of
 from .live.hub import MAX_CLIENTS, Hub
-from .protocols import HttpProtocol, SocketProtocol
+from .protocols import HttpProtocol, Seldom, SocketProtocol
 from .sockets import MAX_MESSAGE
 
 if TYPE_CHECKING:
@@ -106,7 +107,7 @@ def _config(app: object, most: int | None) -> uvicorn.Config:
     return uvicorn.Config(
         app,  # type: ignore[arg-type]
         loop="asyncio",  # uvloop accepts below Python, and would pass over the check of peers
-        http=HttpProtocol,
+        http=partial(HttpProtocol, log=Seldom()),  # type: ignore[arg-type]
         ws=SocketProtocol,
         ws_max_size=MAX_MESSAGE,
         ws_per_message_deflate=False,  # each client would have frames, and a window, of its own

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import json
+import random
 import socket
 
 import pytest
@@ -89,6 +90,45 @@ def test_a_page_of_its_own_reads_events(reached):
         assert client.recv(10)
 
 
+def test_a_request_with_a_body_is_not_waited_for(reached):
+    status, problem = _asked(reached, "GET", "/v1/events/1", Content_Length="1000000")
+    assert (status, "without a body" in problem["detail"]) == (403, True)
+
+
+def test_a_handshake_that_cannot_be_read_is_cut(reached):
+    host, port = reached.server.address.split(":")
+    with socket.create_connection((host, int(port)), timeout=30) as raw:
+        head = f"GET /ws/runs/{'x' * 20_000} HTTP/1.1\r\nHost: {host}:{port}\r\n"
+        raw.sendall(head.encode() + b"Upgrade: websocket\r\nConnection: upgrade\r\n\r\n")
+        assert _end_of(raw)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_noise_ends_its_own_connection_and_nothing_else(reached, seed, caplog):
+    chance = random.Random(seed)
+    host, port = reached.server.address.split(":")
+    heads = [
+        f"GET /v1/events?from=start HTTP/1.1\r\nHost: {host}:{port}\r\n\r\n",
+        (
+            f"GET /events?from=start HTTP/1.1\r\nHost: {host}:{port}\r\nUpgrade: websocket\r\n"
+            "Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
+            "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+        ),
+    ]
+    with connect(f"ws://{reached.server.address}/events") as bystander:
+        for _ in range(40):
+            sent = bytearray(chance.choice(heads).encode() + chance.randbytes(chance.randrange(60)))
+            for _ in range(chance.randrange(3)):
+                sent[chance.randrange(len(sent))] = chance.randrange(256)
+            with socket.create_connection((host, int(port)), timeout=30) as raw:
+                raw.sendall(sent)
+        assert _asked(reached, "GET", "/healthz")[0] == 200
+        reached.talk()
+        assert bystander.recv(10)
+    assert "Exception in ASGI" not in caplog.text
+    assert len([r for r in caplog.records if r.levelname == "WARNING"]) <= 10
+
+
 def test_a_request_with_two_hosts_is_refused(reached):
     host, port = reached.server.address.split(":")
     with socket.create_connection((host, int(port)), timeout=30) as raw:
@@ -159,7 +199,8 @@ def _end_of(raw) -> bool:
 
 def _asked(served, method, path, **headers):
     connection = http.client.HTTPConnection(served.server.address, timeout=30)
-    connection.request(method, path, headers=headers)
+    named = {name.replace("_", "-"): value for name, value in headers.items()}
+    connection.request(method, path, headers=named)
     answer = connection.getresponse()
     body = json.loads(answer.read())
     connection.close()
