@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 import pytest
 import redis
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from retinue.bus.clock import ManualClock
@@ -164,7 +164,14 @@ OPS = st.lists(
 )
 
 
+# A new journal that is past the cursor when it is looked at, and one after a heartbeat of the old.
+OVERTAKEN = [("publish", 5), ("read", 0), ("read", 0), ("anew", 0), ("publish", 7)]
+SURVIVED = [("publish", 2), ("read", 0), ("beat", 0), ("anew", 0), *[("read", 0)] * 5]
+
+
 @settings(max_examples=500)
+@example(OVERTAKEN)
+@example(SURVIVED)
 @given(OPS)
 def test_whatever_becomes_of_redis_each_event_is_given_once_or_told_of_in_a_gap(ops):
     model = Model()
