@@ -19,8 +19,9 @@ from retinue.bus.topics import channel, heartbeat_key, journal_key, stream
 from retinue.bus.wire import parse
 
 _USER = (
-    "ACL", "SETUSER", "kernel", "resetchannels", "on", ">pw", "+eval", "+evalsha", "+script|load", "+get", "+set",
-    "+del", "+xadd", "+xtrim", "+xlen", "+xrange", "+xrevrange", "+hlen", "+hgetall", "+publish", "+ping",
+    "ACL", "SETUSER", "kernel", "resetchannels", "on", ">pw", "+eval", "+evalsha", "+script|load",
+    "+get", "+set", "+del", "+xadd", "+xtrim", "+xlen", "+xrange", "+xrevrange", "+hlen", "+hgetall",
+    "+publish", "+ping",
 )  # fmt: skip
 
 
