@@ -9,6 +9,8 @@ from typing import Any
 
 from text import prose
 
+from retinue.bus.redis import AsyncSubscriber, Filled, Gap, GroupReader, Subscriber
+from retinue.bus.redis.groups import Delivery, Lag, Poison
 from retinue.kernel import AsyncKernel, Kernel, TaskHandle
 from retinue.kernel.letters import Letters
 from retinue.kernel.testing import MemoryTransport, TestKernel
@@ -21,7 +23,7 @@ _HEAD = """\
 
 What a program uses of Retinue.
 `Kernel`, `AsyncKernel` and `TaskHandle` are in `retinue.kernel`, the test kit in `retinue.kernel.testing`;
-all else is in `retinue.plugins`.
+readers of the mirror are in `retinue.bus.redis`; all else is in `retinue.plugins`.
 Errors are in [Errors](errors.md), and read-only pictures of the state in `retinue.bus.views`.
 
 {entries}
@@ -40,6 +42,14 @@ _USED: list[Callable[..., Any]] = [
     Plugin,
     TestKernel,
     MemoryTransport,
+    Subscriber,
+    Gap,
+    Filled,
+    AsyncSubscriber,
+    GroupReader,
+    Delivery,
+    Poison,
+    Lag,
 ]
 
 
