@@ -72,7 +72,7 @@ class Journal:
         """The reader needs nothing more; raises ``NotFound``."""
         store = self._store()
         if reader not in store.readers():
-            raise NotFound(f"no reader {reader!r}: see `retinue journal readers`")
+            raise NotFound(f"no reader {reader!r}: see `retinue journal readers list`")
         store.forget_reader(reader)
 
     def _store(self) -> Cuttable:

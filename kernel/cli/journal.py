@@ -57,12 +57,9 @@ def _trim(cli: Cli) -> None:
         note(f"passed: {', '.join(done['passed'])}")
 
 
-@command.group("readers", invoke_without_command=True)
-@click.pass_context
-def _readers(context: click.Context) -> None:
+@command.group("readers")
+def _readers() -> None:
     """List, register and forget those for whom events are kept."""
-    if context.invoked_subcommand is None:
-        context.invoke(_list)
 
 
 @_readers.command("list")

@@ -72,7 +72,8 @@ def test_what_was_trimmed_away_is_told_with_its_range():
     first = book.store.first
     found = page(book.store, Wanted(after=2, limit=1))
     assert (found.missing, seqs(found)) == ((3, first - 1), [first])
-    assert page(book.store, Wanted()).missing is None
+    assert page(book.store, Wanted()).missing == (1, first - 1)
+    assert page(book.store, Wanted(limit=3)).missing is None
 
 
 @given(

@@ -10,6 +10,7 @@ from sqlite3 import connect
 import pytest
 
 EVERY = [("log",), ("why", "1"), ("audit",), ("verify",), ("dead", "list"), ("tasks", "list")]
+EVERY += [("journal", "show")]
 
 
 def objects(done):
@@ -166,3 +167,29 @@ def _tamper(daemon, statement, *values):
     """As somebody could who may write the file."""
     with closing(connect(daemon.folder / "journal.db")) as journal, journal:
         assert journal.execute(statement, values).rowcount == 1
+
+
+def test_a_daemon_keeps_events_for_a_reader_and_trims_when_it_is_told_to(start):
+    daemon = start(RETINUE_JOURNAL_MAX_EVENTS="40")
+    daemon.ready()
+    for _ in range(15):
+        task = daemon.submit("echo", text="hi")
+        daemon.see(task.run, "task.succeeded")
+    daemon.retinue("journal", "readers", "register", "export", "20")
+    assert objects(daemon.retinue("journal", "readers", "list", "--json")) == [
+        {"reader": "export", "seq": 20}
+    ]
+    [held] = objects(daemon.retinue("journal", "trim", "--json"))
+    assert held["held_by"] == ["reader export"]
+    assert "held by reader export" in daemon.retinue("status").stdout
+    daemon.retinue("journal", "readers", "forget", "export")
+    [done] = objects(daemon.retinue("journal", "trim", "--json"))
+    assert done["removed"] > 30
+    shown = objects(daemon.retinue("journal", "show", "--json"))[0]
+    assert (shown["first"], shown["readers"]) == (done["first"], {})
+    daemon.signal(signal.SIGKILL)
+    daemon.ended()
+    assert daemon.retinue("verify").returncode == 0
+    again = start(RETINUE_JOURNAL_MAX_EVENTS="40")
+    again.ready()
+    assert again.retinue("tasks", "list").returncode == 0
