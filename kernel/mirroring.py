@@ -13,7 +13,7 @@ from retinue.bus.journal import EventStore
 from retinue.bus.messages import EventBody
 from retinue.bus.views import BusView
 
-from .config import Config, DialectsConfig, ObserversConfig
+from .config import Config, ObserversConfig
 from .redis_access import access_of
 
 if TYPE_CHECKING:
@@ -87,7 +87,7 @@ def make_mirror(
         payload_bytes=observers.payload_bytes,
         max_entries=observers.stream_length,
         max_age=observers.stream_age,
-        dialects=_dialects(observers.dialects, echoes),
+        dialects=_dialects(config, server.url, echoes),
         owns=backlog.owns,
         clock=clock,
         access=access,
@@ -124,16 +124,20 @@ class _Program:
         return None
 
 
-def _dialects(config: DialectsConfig, echoes: Echoes | None) -> list[Dialect]:
+def _dialects(of: Config, url: str, echoes: Echoes | None) -> list[Dialect]:
     from retinue.bus.redis.dialects import AgentEvents, LiveLogs, OrchestratorEvents
     from retinue.bus.redis.echoes import Noted
+    from retinue.bus.redis.slots import check_slot
 
+    config = of.observers.dialects
     spoken: list[Dialect] = []
     if config.live_logs.enabled:
         logs = LiveLogs(config.live_logs.channel)
         spoken.append(logs if echoes is None else Noted(logs, echoes))
     if config.agent_events.enabled:
-        spoken.append(AgentEvents(config.agent_events.key))
+        key = config.agent_events.key
+        check_slot(url, of.name, key, "observers.dialects.agent_events.key")
+        spoken.append(AgentEvents(key))
     if config.orchestrator_events.enabled:
         spoken.append(OrchestratorEvents(config.orchestrator_events.channel))
     return spoken

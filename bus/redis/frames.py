@@ -20,7 +20,7 @@ _MOST_PARTS = 8
 
 
 class ProtocolError(Exception):
-    """What came is not RESP2 as a subscriber gets it; the connection is of no use any more."""
+    """What came is not what a subscriber gets; the connection is of no use any more."""
 
 
 class TooLarge(int):
@@ -28,11 +28,15 @@ class TooLarge(int):
 
 
 class Frames:
-    """Cuts the bytes of a connection that is subscribed to one channel. For one thread."""
+    """Cuts the bytes of a connection that is subscribed to one channel. For one thread.
+
+    Messages are arrays in RESP2 and pushes in RESP3.
+    """
 
     def __init__(self, channel: bytes, limit: int) -> None:
         """Messages over ``limit`` bytes are passed over."""
-        self._head = b"*3\r\n" + bulk(b"message") + bulk(channel) + b"$"
+        head = b"3\r\n" + bulk(b"message") + bulk(channel) + b"$"
+        self._heads = {b"*": b"*" + head, b">": b">" + head}
         self._limit = limit
         self._rest = bytearray()
         self._skip = 0
@@ -66,7 +70,10 @@ class Frames:
 
     def _next(self, place: int) -> tuple[int, bytes | list[bytes] | None] | None:
         """Where the next begins, and this one; nothing while it is not whole."""
-        rest, head = self._rest, self._head
+        rest = self._rest
+        head = self._heads.get(bytes(rest[place : place + 1]))
+        if head is None:
+            return self._answer(place)
         if not rest.startswith(head, place):
             return None if _begins(rest, head, place) else self._answer(place)
         line = self._line(place + len(head))
@@ -89,7 +96,7 @@ class Frames:
         place, said = line
         if said[:1] in (b"-", b"+", b":"):
             return place, [said]
-        if said[:1] != b"*" or not 0 <= _number(said[1:]) <= _MOST_PARTS:
+        if said[:1] not in self._heads or not 0 <= _number(said[1:]) <= _MOST_PARTS:
             raise ProtocolError(f"not an answer to a subscriber: {said[:40]!r}")
         parts = []
         for _ in range(_number(said[1:])):

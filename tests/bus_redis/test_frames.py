@@ -37,6 +37,11 @@ def test_messages_and_answers_come_in_order():
     ]
 
 
+def test_messages_and_answers_of_the_newer_protocol_are_pushes():
+    push = SUBSCRIBED.replace(b"*3", b">3") + message(b"one").replace(b"*3", b">3")
+    assert fed(push + b"+PONG\r\n") == [[b"subscribe", CHANNEL, b"1"], b"one", [b"+PONG"]]
+
+
 def test_a_message_that_is_too_large_is_passed_over_without_being_kept():
     frames = Frames(CHANNEL, LIMIT)
     assert list(frames.feed(message(b"x" * 1_000_000)[:500_000])) == []

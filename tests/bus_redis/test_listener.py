@@ -264,3 +264,11 @@ def test_it_leaves_no_descriptor_behind(server, kernel, wait_until):
         wait_until(lambda one=hearing: one.listener.listening)
         hearing.close()
     assert descriptors() == before
+
+
+def test_it_hears_over_the_newer_protocol_too(server, kernel, client, wait_until):
+    hearing = Hearing(f"{server.url}?protocol=3", kernel)
+    wait_until(lambda: hearing.listener.listening)
+    client.publish(hearing.channel, thought("pushed"))
+    wait_until(lambda: hearing.heard == ["pushed"])
+    hearing.close()
