@@ -53,6 +53,14 @@ def quick(*arguments):
                 "1,000 resident agents, the whole process",
             },
         ),
+        (
+            "observers",
+            {
+                "a bare redis-py message to another process, p99",
+                "a thought to PSUBSCRIBE, durable, p99",
+                "a thought to live-logs, in memory, p99",
+            },
+        ),
     ],
 )
 def test_a_quick_bench_prints_a_row_for_each_figure(bench, expected):
