@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
+from retinue.bus.coalescing import Coalesced
 from retinue.bus.codec import encode
 from retinue.bus.envelope import Envelope, Event
-from retinue.bus.messages import type_of
+from retinue.bus.messages import AgentText, KernelStopped, type_of
 
 SEQ = 17
 
@@ -50,3 +51,28 @@ def _value(name, type):
         dict[str, Any]: {"key": [1, None]},
     }
     return next(value for known, value in values.items() if type in (known, known | None))
+
+
+class Shape(NamedTuple):
+    """An event, the number mirrored before it, and what its reader is told of it beside its data."""
+
+    event: Event
+    after: int = SEQ - 1
+    limit: int = 1 << 20
+    count: int = 1
+    reference: tuple[str, int] = ("", 0)
+
+
+_TEXT = event_of(AgentText("a piece"))
+
+SHAPES = {
+    "bare": Shape(Event(SEQ, Envelope("e-1", "kernel.stopped", 1e9, encode(KernelStopped())))),
+    "after-others-left-out": Shape(_TEXT, after=3),
+    "by-reference": Shape(
+        _TEXT,
+        limit=10,
+        reference=(f"/v1/events/{SEQ}", len(_TEXT.envelope.body)),
+    ),
+    "coalesced": Shape(Coalesced(SEQ, _TEXT.envelope, 3), after=SEQ - 3, count=3),
+}
+"""By the name of the golden file."""

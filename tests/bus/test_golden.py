@@ -3,7 +3,7 @@
 ``TYPE.json`` and ``TYPE.msgpack`` are the first version of a type's form, ``TYPE@2.json`` the next.
 The newest is what is written now; every one of them can be read. ``SHA256SUMS`` has a line a file:
 a form that changes gets a new version, and a line, and no line is ever changed or removed.
-``RETINUE_GOLDEN=write`` adds what is missing.
+``RETINUE_GOLDEN=write`` adds what is missing. ``shapes`` has what an event may lack, or have more.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import hashlib
 import itertools
 import os
 import re
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -22,7 +23,7 @@ from retinue.bus.codec import decode
 from retinue.bus.messages import EVENTS
 from retinue.bus.wire import EventEncoder, parse
 
-from .samples import SEQ, event_of, sample_of
+from .samples import SEQ, SHAPES, event_of, sample_of
 
 GOLDEN = Path(__file__).parent / "golden"
 SUMS = GOLDEN / "SHA256SUMS"
@@ -54,8 +55,25 @@ def test_every_golden_file_is_read_as_the_event_that_it_was_then(path, later):
     assert {f: getattr(read, f) for f in fields} == {f: getattr(sample, f) for f in fields}
 
 
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("name", sorted(SHAPES))
+def test_an_event_has_the_shape_that_its_golden_file_shows(name, form):
+    shape = SHAPES[name]
+    path = GOLDEN / "shapes" / f"{name}.{form}"
+    encoded = EventEncoder("main", form, payload_bytes=shape.limit).encode(shape.event, shape.after)
+    encoded += b"\n" if form == "json" else b""
+    if os.environ.get("RETINUE_GOLDEN") == "write" and not path.exists():
+        path.write_bytes(encoded)
+        _add_lines(path)
+    assert path.read_bytes() == encoded, f"observers would read another form: {HOW}"
+    seen = parse(encoded)
+    assert (seen.seq, seen.previous, seen.coalesced) == (SEQ, shape.after, shape.count)
+    assert (seen.dataref, seen.databytes) == shape.reference
+    assert seen.data == (None if shape.reference[0] else shape.event.data)
+
+
 def test_both_forms_of_a_version_say_the_same():
-    for path in GOLDEN.glob("*.json"):
+    for path in GOLDEN.rglob("*.json"):
         other = path.with_suffix(".msgpack").read_bytes()
         assert msgspec.msgpack.decode(other) == msgspec.json.decode(path.read_bytes()), path.name
 
@@ -67,7 +85,7 @@ def test_versions_of_a_form_have_no_gap():
         for kind in EVENTS
         for number in range(1, len(_versions(kind, form)) + 1)
     }
-    assert {path.name for path in GOLDEN.iterdir()} - {SUMS.name} == expected
+    assert {path.name for path in GOLDEN.glob("*.*")} == expected
 
 
 def test_no_golden_file_was_changed_without_a_new_version():
@@ -83,8 +101,7 @@ def test_no_golden_file_was_changed_without_a_new_version():
     ],
 )
 def test_a_golden_file_that_was_changed_removed_or_slipped_in_is_named(tmp_path, spoil, says):
-    for path in GOLDEN.iterdir():
-        (tmp_path / path.name).write_bytes(path.read_bytes())
+    shutil.copytree(GOLDEN, tmp_path, dirs_exist_ok=True)
     spoil(tmp_path / "agent.text.json")
     (problem,) = _problems(tmp_path)
     assert problem.startswith("agent.text")
@@ -140,20 +157,27 @@ def _write_missing(type):
     paths = [_file(type, number, form) for form in FORMS]
     for path, form in zip(paths, FORMS, strict=True):
         path.write_bytes(_encoded(type, form))
-    lines = {_line(path) for path in paths}
-    SUMS.write_text("".join(f"{line}\n" for line in _sorted({*_lines(GOLDEN), *lines})))
+    _add_lines(*paths)
+
+
+def _add_lines(*paths):
+    lines = {*_lines(GOLDEN), *(_line(path, GOLDEN) for path in paths)}
+    SUMS.write_text(
+        "".join(f"{line}\n" for line in sorted(lines, key=lambda line: line.split()[1]))
+    )
 
 
 def _problems(folder):
     """What differs from the sums, in words."""
     named = {line.split()[1]: line for line in _lines(folder)}
-    there = {path.name: path for path in folder.iterdir() if path.name != SUMS.name}
+    files = (path for path in folder.rglob("*") if path.is_file() and path.name != SUMS.name)
+    there = {str(path.relative_to(folder)): path for path in files}
     gone = [f"{name} is gone" for name in named.keys() - there.keys()]
     new = [f"{name} has no line in {SUMS.name}: {HOW}" for name in there.keys() - named.keys()]
     changed = [
         f"{name} was changed: put it back, and give the form a new version"
         for name in named.keys() & there.keys()
-        if _line(there[name]) != named[name]
+        if _line(there[name], folder) != named[name]
     ]
     return sorted([*gone, *new, *changed])
 
@@ -162,10 +186,6 @@ def _lines(folder):
     return (folder / SUMS.name).read_text().splitlines()
 
 
-def _line(path):
+def _line(path, folder):
     """As ``sha256sum`` writes it."""
-    return f"{hashlib.sha256(path.read_bytes()).hexdigest()}  {path.name}"
-
-
-def _sorted(lines):
-    return sorted(lines, key=lambda line: line.split()[1])
+    return f"{hashlib.sha256(path.read_bytes()).hexdigest()}  {path.relative_to(folder)}"
