@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from . import agents, elements, journal, kernel, models, plugins, tasks, telemetry, tools
+from . import agents, elements, journal, kernel, models, plugins, security, tasks, telemetry, tools
 from .agents import *  # noqa: F403
 from .base import Command, Message, type_of
 from .base import Event as EventBody
@@ -18,6 +18,7 @@ from .journal import *  # noqa: F403
 from .kernel import *  # noqa: F403
 from .models import *  # noqa: F403
 from .plugins import *  # noqa: F403
+from .security import *  # noqa: F403
 from .tasks import *  # noqa: F403
 from .telemetry import *  # noqa: F403
 from .tools import *  # noqa: F403
@@ -38,6 +39,7 @@ __all__ = [  # noqa: PLE0604
     *kernel.__all__,
     *models.__all__,
     *plugins.__all__,
+    *security.__all__,
     *tasks.__all__,
     *telemetry.__all__,
     *tools.__all__,
@@ -53,7 +55,19 @@ TELEMETRY = frozenset({"telemetry.tool_called", "telemetry.tool_returned", "tele
 
 def _by_type(base: type[Message]) -> dict[str, type[Any]]:
     found: dict[str, type[Any]] = {}
-    for module in (agents, elements, journal, kernel, models, plugins, tasks, telemetry, tools):
+    modules = (
+        agents,
+        elements,
+        journal,
+        kernel,
+        models,
+        plugins,
+        security,
+        tasks,
+        telemetry,
+        tools,
+    )
+    for module in modules:
         for name in module.__all__:
             kind = getattr(module, name)
             if isinstance(kind, type) and issubclass(kind, base):

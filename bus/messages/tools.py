@@ -6,7 +6,7 @@ from msgspec import Raw
 
 from .base import Event
 
-__all__ = ["ToolCalled", "ToolProgress", "ToolRecalled", "ToolReturned"]
+__all__ = ["ToolCalled", "ToolOutput", "ToolProgress", "ToolRecalled", "ToolReturned"]
 
 
 class ToolCalled(Event, frozen=True, tag="tool.called"):
@@ -30,6 +30,14 @@ class ToolProgress(Event, frozen=True, tag="tool.progress"):
     done: float
     total: float = 0.0
     note: str = ""
+
+
+class ToolOutput(Event, frozen=True, tag="tool.output"):
+    """A piece of a call's output, before its end."""
+
+    call: str
+    tool: str
+    value: Raw
 
 
 class ToolRecalled(Event, frozen=True, tag="tool.recalled"):
