@@ -106,7 +106,7 @@ def golden():
     """``golden(type)``: the newest form of the type."""
 
     def newest(type):
-        paths = GOLDEN.glob(f"{type}*.json")
+        paths = (path for path in GOLDEN.glob("*.json") if path.stem.partition("@")[0] == type)
         return json.loads(max(paths, key=lambda path: (len(path.stem), path.stem)).read_bytes())
 
     return newest
