@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import select
 import signal
@@ -66,6 +67,7 @@ class Daemon:
             if stale:
                 logger.warning("removed {} of a daemon that was killed", " and ".join(stale))
             kernel = self._started(stack)
+            _collect_seldom()
             ready(self._about(kernel))
             notify("READY=1", self._environ)
             self._stop(kernel, self._wake.wait(None))
@@ -175,6 +177,17 @@ class _Wake:
     def close(self) -> None:
         os.close(self._read)
         os.close(self._write)
+
+
+def _collect_seldom() -> None:
+    """Have the garbage collector pass over what stays, and come after 10,000 objects, not 700.
+
+    What the kernel makes for a task is freed without it; it took a fifth of a busy kernel's time.
+    This process is the daemon's own: a program that embeds a kernel sets its collector itself.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(10_000, 20, 20)
 
 
 @contextmanager

@@ -17,7 +17,7 @@ from retinue.bus.views import TaskView
 from retinue.kernel.client import Client
 
 AGENTS = """
-import asyncio, time
+import asyncio, gc, time
 
 async def patient(ctx, seconds: float = 3600) -> str:
     ctx.thought("waiting")
@@ -33,6 +33,9 @@ async def boss(ctx) -> str:
 async def caller(ctx) -> dict:
     ctx.thought("asking the clock")
     return await ctx.call("clock.now")
+
+async def collector(ctx) -> list:
+    return [gc.get_threshold()[0], gc.get_freeze_count()]
 
 async def quitter(ctx) -> None:
     raise SystemExit(3)

@@ -212,3 +212,13 @@ def test_tail_reads_the_mirror_when_given_a_redis(start, missing):
     seqs = [json.loads(line)["seq"] for line in done.stdout.splitlines()]
     assert seqs == sorted(set(seqs))
     assert seqs[0] == 1
+
+
+def test_a_daemon_s_garbage_collector_comes_seldom_and_passes_over_what_stays(start, tmp_path):
+    daemon = start()
+    daemon.ready()
+    daemon.spawn("collector", tmp_path)
+    done = daemon.retinue("submit", "collector", "--wait")
+    threshold, frozen = json.loads(done.stdout)
+    assert threshold == 10_000
+    assert frozen > 10_000
