@@ -28,7 +28,7 @@ from .turn import KernelTurn, Services
 __all__ = ["Agent", "Retire", "TurnOver", "Working"]
 
 
-class TurnOver(msgspec.Struct, frozen=True):
+class TurnOver(msgspec.Struct, frozen=True, gc=False):
     """From an executor: the turn of ``task`` ended."""
 
     task: str
@@ -39,7 +39,7 @@ class Retire(msgspec.Struct, frozen=True):
     """The agent is stopped: end this actor once its last turn is over."""
 
 
-class Working(msgspec.Struct):
+class Working(msgspec.Struct, gc=False):
     """A turn that runs, as the watchdog and the views see it."""
 
     turn: KernelTurn

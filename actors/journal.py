@@ -82,13 +82,13 @@ class JournalActor(ThreadActor):
 
     def on_receive(self, message: Append | Cut | Vacuum | _TryAgain) -> Any:
         """Take the events into the group; commit it once nothing else waits, or it is large."""
-        if isinstance(message, Cut | Vacuum):
-            return self._tidy(message)
         if isinstance(message, Append):
             self._group.append(message)
             self._size += len(message.envelopes)
             if self._health.trouble or (self._size < MAX_GROUP and not self._inbox.empty()):
                 return None
+        elif isinstance(message, Cut | Vacuum):
+            return self._tidy(message)
         self._commit()
         return None
 

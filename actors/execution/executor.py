@@ -27,7 +27,7 @@ __all__ = [
 ]
 
 
-class Outcome(msgspec.Struct, frozen=True):
+class Outcome(msgspec.Struct, frozen=True, gc=False):
     """How a turn ended. ``kind`` is empty for success, else the name of the error's type.
 
     ``result`` is JSON. ``cause`` is one line of at most 2,000 characters. ``retry`` says
@@ -43,7 +43,7 @@ class Outcome(msgspec.Struct, frozen=True):
     traceback: str = ""
 
 
-class Turn(msgspec.Struct, frozen=True):
+class Turn(msgspec.Struct, frozen=True, gc=False):
     """One attempt at one task: the agent, what it is given, and its door to the kernel.
 
     ``input`` is JSON; ``timeout`` is in seconds from the moment the turn starts to run.
