@@ -33,7 +33,7 @@ def build(kernel: Kernel, hub: Hub, stop: Callable[[str], None], address: str) -
     """
     table = [*status.routes(stop, address), *tasks.ROUTES, *agents.ROUTES, *elements.ROUTES]
     table += [*asking.ROUTES, *events.ROUTES, *journal.ROUTES]
-    return _application(kernel, hub, table)
+    return _application(kernel, hub, table, guests=False)
 
 
 def build_for_observers(
@@ -41,10 +41,11 @@ def build_for_observers(
 ) -> Gate:
     """What can be read, and nothing that changes anything, for clients over TCP."""
     table = [status.HEALTH, *events.ROUTES]
-    return Gate(_application(kernel, hub, table), names_of(host, port), authorise)
+    inner = _application(kernel, hub, table, guests=True)
+    return Gate(inner, names_of(host, port), authorise)
 
 
-def _application(kernel: Kernel, hub: Hub, table: Sequence[Route]) -> Starlette:
+def _application(kernel: Kernel, hub: Hub, table: Sequence[Route], *, guests: bool) -> Starlette:
     made: list[Lanes] = []
 
     def lanes() -> Lanes:
@@ -52,12 +53,12 @@ def _application(kernel: Kernel, hub: Hub, table: Sequence[Route]) -> Starlette:
             made.append(Lanes())
         return made[0]
 
-    streams = EventStreams(hub)
+    streams = EventStreams(hub, guests=guests)
     return Starlette(
         routes=[
             StarletteRoute("/v1/events", streams.answer, methods=["GET"]),
             *mounted(table, kernel, kernel.config.limits.input_bytes, lanes),
-            *Sockets(hub).routes(),
+            *Sockets(hub, guests=guests).routes(),
         ],
         exception_handlers={404: _no_such_path, 405: _no_such_method},
     )

@@ -54,9 +54,10 @@ class Cursor(Query, frozen=True):
 class EventStreams:
     """Answers ``GET /v1/events``."""
 
-    def __init__(self, hub: Hub) -> None:
-        """All clients of ``hub`` share its bounds."""
+    def __init__(self, hub: Hub, *, guests: bool) -> None:
+        """All clients of ``hub`` share its bounds; ``guests`` come over TCP."""
         self._hub = hub
+        self._guests = guests
 
     async def answer(self, request: Request) -> Response:
         """The stream, or the problem that keeps it from starting."""
@@ -85,7 +86,8 @@ class EventStreams:
         if not cursor.follow:
             last = self._hub.feed.store.last
             end = last if end is None else min(end, last)
-        return Terms(waits if cursor.slow is None else cursor.slow == "wait", end, cursor.rate)
+        waits = waits if cursor.slow is None else cursor.slow == "wait"
+        return Terms(waits, end, cursor.rate, self._guests)
 
 
 def after(start: str, hub: Hub) -> int:

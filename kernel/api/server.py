@@ -16,7 +16,8 @@ from retinue.bus.errors import StartFailed
 
 from .app import build, build_for_observers
 from .gate import names_of
-from .live.hub import MAX_CLIENTS, Hub
+from .live.hub import Hub
+from .live.places import MAX_CLIENTS
 from .protocols import HttpProtocol, Seldom, SocketProtocol
 from .sockets import MAX_MESSAGE
 

@@ -55,9 +55,10 @@ class Sockets:
     leaves out is as it was. The answer is ``{"type": "subscribed", "cursor": SEQ}``, or a problem.
     """
 
-    def __init__(self, hub: Hub) -> None:
-        """All clients of ``hub`` share its bounds."""
+    def __init__(self, hub: Hub, *, guests: bool) -> None:
+        """All clients of ``hub`` share its bounds; ``guests`` come over TCP."""
         self._hub = hub
+        self._guests = guests
 
     def routes(self) -> list[WebSocketRoute]:
         """For Starlette."""
@@ -82,7 +83,7 @@ class Sockets:
     async def _serve(self, socket: WebSocket, dialect: str, run: str) -> None:
         try:
             asked = parsed_query(socket, Listen)
-            session = _Session(self._hub, socket, dialect, run, asked)
+            session = _Session(self._hub, socket, dialect, run, asked, guest=self._guests)
         except (InvalidInput, MailboxFull, KernelClosed) as error:
             await socket.send_denial_response(problem_response(error))
             return
@@ -98,8 +99,11 @@ class Sockets:
 class _Session:
     """One connection: what it is sent is up to its watch, which it may change for another."""
 
-    def __init__(self, hub: Hub, socket: WebSocket, dialect: str, run: str, asked: Listen) -> None:
+    def __init__(
+        self, hub: Hub, socket: WebSocket, dialect: str, run: str, asked: Listen, *, guest: bool
+    ) -> None:
         self._hub = hub
+        self._guest = guest
         self._socket = socket
         self._dialect = dialect
         self._run = run
@@ -134,7 +138,7 @@ class _Session:
         view: View = RunLogs(numbered=asked.seq)
         if self._dialect:
             view = Forwarded(self._dialect, asked.seq)
-        watch = Watch(self._hub, wanted, view, begin, Terms(rate=asked.rate))
+        watch = Watch(self._hub, wanted, view, begin, Terms(rate=asked.rate, guest=self._guest))
         watch.abort = self._socket.scope["state"].get("abort")
         if self._run:
             self._hub.show_run(self._run, watch)

@@ -63,7 +63,7 @@ def test_a_client_that_hangs_up_frees_its_place(served, wait_until):
 
 
 def test_one_client_too_many_is_refused(served, monkeypatch):
-    monkeypatch.setattr(served.hub, "limit", 0)
+    monkeypatch.setattr(served.hub.places, "limit", 0)
     with pytest.raises(MailboxFull, match="clients already follow"):
         next(served.client.events())
 

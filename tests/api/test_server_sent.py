@@ -12,8 +12,10 @@ import pytest
 
 from retinue.bus.errors import NotFound
 from retinue.bus.journal import MemoryStore
+from retinue.bus.redis.dialects import OrchestratorEvents
 from retinue.bus.redis.subscriber import Subscriber
 from retinue.bus.wire import ObservedEvent
+from retinue.kernel.api.live import arrivals
 from retinue.kernel.client import Client
 
 from .conftest import Sent, _Unix, serving
@@ -169,6 +171,33 @@ def test_events_that_a_filter_leaves_out_are_no_gap_to_a_reader_of_previous(serv
     assert [e.previous for e in events] == [0, *[e.seq for e in events[:-1]]]
 
 
+@pytest.mark.parametrize("fits", [0, 5])
+def test_what_did_not_fit_on_its_way_is_read_from_the_journal(
+    served, wait_until, monkeypatch, fits
+):
+    monkeypatch.setattr(arrivals, "MAX_EVENTS", fits)
+    with served.sent("/v1/events?from=now&type=agent.thought") as sent, _console(served) as console:
+        wait_until(lambda: all(client.group for client in served.hub.clients))
+        served.talk(thoughts=300)
+        served.kernel.submit("shout", {"text": "the last"}).result(timeout=30)
+        thoughts = [e.seq for e in served.events(type="agent.thought")]
+        assert [e.seq for e in itertools.islice(sent.items(), 301)] == thoughts
+        assert [json.loads(console.recv(10))["seq"] for _ in thoughts] == thoughts
+
+
+def test_a_dialect_that_fails_is_told_to_its_listeners_and_harms_no_other(served, monkeypatch):
+    def broken(*_):
+        raise RuntimeError("no such word")
+
+    monkeypatch.setattr(OrchestratorEvents, "project", broken)
+    with served.sent("/v1/events?from=now") as sent, _console(served) as console:
+        served.talk()
+        problem = json.loads(console.recv(10))
+        assert (problem["type"], problem["problem"]["status"]) == ("problem", 500)
+        assert "no such word" in problem["problem"]["detail"]
+        assert any(item.type == "run.succeeded" for item in sent.items())
+
+
 @pytest.mark.parametrize("seed", range(8))
 def test_a_connection_that_is_cut_anywhere_loses_and_repeats_nothing(served, seed):
     chance = random.Random(seed)
@@ -248,6 +277,10 @@ def test_projecting_needs_no_redis_package():
 
     check = "import sys; import retinue.kernel.api.app; sys.exit('redis' in sys.modules)"
     subprocess.run([sys.executable, "-P", "-c", check], check=True, timeout=30)
+
+
+def _console(served):
+    return served.socket("/ws/orchestrator?seq=true&type=reasoning")
 
 
 def _until(stuck, last: int) -> list[ObservedEvent | dict]:

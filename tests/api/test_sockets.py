@@ -228,21 +228,11 @@ def test_a_wrong_question_is_refused_before_the_handshake(standing, query):
 
 
 def test_one_client_too_many_is_refused(served):
-    served.hub.limit = 1
+    served.hub.places.limit = 1
     with served.socket("/events"):
         with pytest.raises(InvalidStatus) as refused, served.socket("/events"):
             pass
         assert refused.value.response.status_code == 503
-
-
-def test_a_client_that_comes_back_too_often_is_refused_for_a_while(served):
-    served.hub.openings = (0.01, 2.0)
-    for _ in range(2):
-        with served.socket("/events"):
-            pass
-    with pytest.raises(InvalidStatus) as refused, served.socket("/events"):
-        pass
-    assert "too many clients come at once" in refused.value.response.body.decode()
 
 
 def test_a_stop_is_said_to_every_client(served):

@@ -178,6 +178,37 @@ def test_a_port_in_use_is_one_line_that_says_so():
             listen_tcp(f"127.0.0.1:{port}")
 
 
+def test_guests_that_come_too_often_wait_and_the_owner_does_not(tmp_path):
+    with serving(tmp_path, tcp="127.0.0.1:0") as served:
+        served.hub.places.openings = (0.01, 2.0)
+        for _ in range(2):
+            with connect(f"ws://{served.server.address}/events"):
+                pass
+        with (
+            pytest.raises(InvalidStatus) as refused,
+            connect(f"ws://{served.server.address}/events"),
+        ):
+            pass
+        assert refused.value.response.status_code == 503
+        assert "too many clients come at once" in refused.value.response.body.decode()
+        with served.socket("/events"):
+            pass
+
+
+def test_guests_leave_places_to_the_owner(tmp_path):
+    with serving(tmp_path, tcp="127.0.0.1:0") as served:
+        served.hub.places.limit = 2
+        with connect(f"ws://{served.server.address}/events"):
+            with (
+                pytest.raises(InvalidStatus) as refused,
+                connect(f"ws://{served.server.address}/events"),
+            ):
+                pass
+            assert "clients already follow" in refused.value.response.body.decode()
+            with served.socket("/events"):
+                pass
+
+
 def test_a_connection_that_asks_nothing_is_cut(tmp_path, monkeypatch):
     monkeypatch.setattr(protocols, "FIRST_REQUEST", 0.01)
     with serving(tmp_path, tcp="127.0.0.1:0") as served:

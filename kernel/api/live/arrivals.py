@@ -24,6 +24,7 @@ class Arrivals:
         self._events: deque[Event] = deque()
         self._bytes = 0
         self._known = False
+        self._torn = False
 
     def take(self, events: Sequence[Event]) -> None:
         """Leave a commit's events; on the journal's thread. None of them: something else happened."""
@@ -32,6 +33,8 @@ class Arrivals:
             if len(self._events) < MAX_EVENTS and self._bytes < MAX_BYTES:
                 self._events.extend(events)
                 self._bytes += size
+            else:
+                self._torn = True
             wake, self._known = not self._known, True
         if wake:
             self._wake()
@@ -56,8 +59,15 @@ class Arrivals:
             self._known = bool(self._events)
             return not self._known
 
+    def mend(self) -> bool:
+        """Whether some did not fit since this was asked last."""
+        with self._lock:
+            torn, self._torn = self._torn, False
+            return torn
+
     def clear(self) -> None:
-        """Let go of all."""
+        """Let go of all; who was woken comes nevertheless."""
         with self._lock:
             self._events.clear()
             self._bytes = 0
+            self._torn = False

@@ -18,6 +18,9 @@ class Viewer(Protocol):
     def show(self, chunk: Chunk) -> None:
         """Take a state, in place of the one before."""
 
+    def fail(self, error: Exception) -> None:
+        """Say what keeps it from going on, and end."""
+
 
 class Client(Viewer, Protocol):
     """Who follows the events. Nothing here waits; all is called on the loop's thread."""

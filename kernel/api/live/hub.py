@@ -10,12 +10,12 @@ from anyio import CapacityLimiter
 
 from retinue.actors.feed import Feed
 from retinue.bus.envelope import Event
-from retinue.bus.errors import KernelClosed, MailboxFull
+from retinue.bus.errors import KernelClosed
 
 from .arrivals import Arrivals
-from .bucket import Bucket
 from .client import Client, Viewer
 from .group import Group
+from .places import Places
 from .recent import Recent
 from .run_boards import RunBoards
 from .shared import Encoders, Shared
@@ -25,10 +25,6 @@ from .wanted import Wanted
 
 __all__ = ["Hub"]
 
-MAX_CLIENTS = 1024
-"""Clients of one kernel that follow at once."""
-OPENINGS = (100.0, 512.0)
-"""Clients that may come a second, and at once."""
 STALLED_AFTER = 60.0
 """Seconds that a client may take to read what was written; then its connection is cut."""
 
@@ -50,20 +46,16 @@ class Hub:
     ``close`` belongs to the loop's thread.
     """
 
-    def __init__(
-        self, name: str, feed: Feed, limit: int = MAX_CLIENTS, stalled_after: float = STALLED_AFTER
-    ) -> None:
+    def __init__(self, name: str, feed: Feed, stalled_after: float = STALLED_AFTER) -> None:
         """Of the kernel ``name``; may be made before the loop runs. Reads nothing without clients."""
         self.feed = feed
         self.name = name
-        self.limit = limit
+        self.places = Places()
         self.stalled_after = stalled_after
         self.clients: set[Client] = set()
         self.speakers = Speakers()
         self.position = 0
         """Every event up to this ``seq`` was handed on."""
-        self.openings = OPENINGS
-        """Clients a second that may come, and how many at once."""
         self.cut = 0
         """Connections that were cut because nothing was read from them."""
         self._groups: dict[tuple[Wanted, View], Group] = {}
@@ -75,7 +67,6 @@ class Hub:
         self._leave: Callable[[], None] | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._lane: CapacityLimiter | None = None
-        self._openings: Bucket | None = None
         self._ticking: asyncio.TimerHandle | None = None
         self._stopped = False
 
@@ -92,14 +83,12 @@ class Hub:
 
     # ------------------------------------------------------------------ clients
 
-    def add(self, client: Client) -> None:
+    def add(self, client: Client, *, guest: bool) -> None:
         """Let a client in; raises ``MailboxFull`` for one too many, or too many at once."""
         if self._stopped:
             raise KernelClosed("the daemon is stopping: ask it again once it runs")
-        if len(self.clients) >= self.limit:
-            raise MailboxFull(f"{self.limit} clients already follow the events: end one first")
-        if not self._opening():
-            raise MailboxFull("too many clients come at once: try again in a second")
+        now = asyncio.get_running_loop().time()
+        self.places.check(len(self.clients), now, guest=guest)
         self.clients.add(client)
         if self._leave is None:
             self._begin()
@@ -186,11 +175,14 @@ class Hub:
 
     def _drain(self) -> None:
         if self._loop is None or self._leave is None:
+            self._arrivals.clear()
             self._arrivals.rest()
             return
         events = self._arrivals.some(*_SLICE)
         if events:
             self._hand_on(events)
+        elif self._arrivals.mend():
+            self._skip_to(self.feed.store.last)
         elif self._arrivals.rest():
             if self.ended:
                 self._wake_all()
@@ -206,16 +198,32 @@ class Hub:
         fresh = [event for event in events if event.seq > self.position]
         if not fresh:
             return
-        if fresh[0].seq != self.position + 1:  # some did not fit: the journal has them
-            self._recent.clear(fresh[0].seq - 1)
-            for client in [c for c in self.clients if c.group is not None]:
-                client.fall_back()
-        self.position = fresh[-1].seq
-        self._recent.add(fresh)
+        if fresh[0].seq != self.position + 1:  # some did not fit
+            self._skip_to(fresh[0].seq - 1)
+        try:
+            self._share_out(fresh)
+        except Exception:  # noqa: BLE001  who meets it again while it reads the journal is told
+            self._skip_to(fresh[-1].seq)
+            return
+        self._move_to(fresh[-1].seq)
+
+    def _share_out(self, fresh: list[Event]) -> None:
         batch = [Shared(event, self._encoders, self.speakers.say(event)) for event in fresh]
         for group in list(self._groups.values()):
             group.hand_on(batch)
         self._boards.hand_on(fresh)
+        self._recent.add(fresh)
+
+    def _skip_to(self, position: int) -> None:
+        """Have everyone read the journal up to there: it has what was not handed on."""
+        for client in [client for client in self.clients if client.group is not None]:
+            client.fall_back()
+        self._boards.reload(self.lane)
+        self._recent.clear(position)
+        self._move_to(position)
+
+    def _move_to(self, position: int) -> None:
+        self.position = position
         waiting, self._waiting = self._waiting, set()
         for client in waiting:
             client.wake()
@@ -230,12 +238,6 @@ class Hub:
             else:
                 client.beat(now)
         self._ticking = loop.call_later(_TICK, self._tick)
-
-    def _opening(self) -> bool:
-        now = asyncio.get_running_loop().time()
-        if self._openings is None:
-            self._openings = Bucket(*self.openings, now)
-        return self._openings.try_one(now)
 
     def _wake_all(self) -> None:
         for client in list(self.clients):

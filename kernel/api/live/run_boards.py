@@ -34,7 +34,7 @@ class RunBoards:
         show = self._shows.get(run)
         if show is None:
             show = self._shows[run] = _Show(run)
-            show.loading = asyncio.create_task(show.load(self._store, lane))
+            show.begin(self._store, lane)
         show.add(client)
 
     def leave(self, run: str, client: Viewer) -> None:
@@ -42,6 +42,11 @@ class RunBoards:
         show = self._shows.get(run)
         if show is not None and show.remove(client):
             del self._shows[run]
+
+    def reload(self, lane: CapacityLimiter) -> None:
+        """Read them all anew: events were passed over."""
+        for show in self._shows.values():
+            show.begin(self._store, lane)
 
     def hand_on(self, events: Sequence[Event]) -> None:
         """Take the next events in."""
@@ -59,11 +64,22 @@ class _Show:
         self._members: set[Viewer] = set()
         self._meanwhile: list[Event] | None = []
         self._timer: asyncio.TimerHandle | None = None
-        self.loading: asyncio.Task[None] | None = None
+        self._loading: asyncio.Task[None] | None = None
 
-    async def load(self, store: EventStore, lane: CapacityLimiter) -> None:
-        """Read what was before; what came while that was read follows."""
-        self._board = await to_thread.run_sync(_read, store, self._run, limiter=lane)
+    def begin(self, store: EventStore, lane: CapacityLimiter) -> None:
+        """Read what was before, now or anew."""
+        self._stop()
+        self._meanwhile = []
+        self._loading = asyncio.create_task(self._load(store, lane))
+
+    async def _load(self, store: EventStore, lane: CapacityLimiter) -> None:
+        """What came while that was read follows."""
+        try:
+            self._board = await to_thread.run_sync(_read, store, self._run, limiter=lane)
+        except Exception as error:  # noqa: BLE001  the clients get it
+            for member in self._members:
+                member.fail(error)
+            return
         for event in self._meanwhile or ():
             self._board.take(event)
         self._meanwhile = None
@@ -86,11 +102,15 @@ class _Show:
         self._members.discard(client)
         if self._members:
             return False
+        self._stop()
+        return True
+
+    def _stop(self) -> None:
         if self._timer is not None:
             self._timer.cancel()
-        if self.loading is not None:
-            self.loading.cancel()
-        return True
+            self._timer = None
+        if self._loading is not None:
+            self._loading.cancel()
 
     def _show(self, seen: int = -1) -> None:
         """Now, and again in a while if there was a change since."""

@@ -29,12 +29,14 @@ _NEAR = 256  # events that are encoded on the loop, and not on a reader's thread
 class Terms(msgspec.Struct, frozen=True):
     """How a client is served. ``waits``: it falls behind and misses nothing, instead of a gap.
 
-    ``end`` is the last ``seq`` that it wants, ``rate`` the events a second that it takes at most.
+    ``end`` is the last ``seq`` that it wants, ``rate`` the events a second that it takes at most,
+    ``guest`` says that it came over TCP.
     """
 
     waits: bool = False
     end: int | None = None
     rate: float | None = None
+    guest: bool = False
     max_events: int = MAX_EVENTS
 
 
@@ -62,7 +64,8 @@ class Watch:
         self._opening = view.opening()
         self._reading: asyncio.Task[Read] | None = None
         self._closed = False
-        hub.add(self)
+        self._problem = b""
+        hub.add(self, guest=terms.guest)
 
     # ------------------------------------------------------------------ what its client gets
 
@@ -71,12 +74,14 @@ class Watch:
         self._writing_since = None
         data, self._opening = self._opening, b""
         while not data:
-            if self._closed or self._is_done():
-                return None
+            if self._problem or self._closed or self._is_done():
+                data, self._problem = self._problem, b""
+                self._closed = True
+                return data or None
             try:
                 data = await self._more()
-            except Exception as error:  # noqa: BLE001  the client gets it, as the last it is sent
-                data, self._closed = self.view.problem(problem_of(error)), True
+            except Exception as error:  # noqa: BLE001  the client gets it
+                self.fail(error)
         self._last = self._writing_since = self._loop.time()
         return data
 
@@ -103,6 +108,11 @@ class Watch:
     def show(self, chunk: Chunk) -> None:
         """Take a state, in place of the one before."""
         self.backlog.put(chunk)
+        self._wake.set()
+
+    def fail(self, error: Exception) -> None:
+        """Say what keeps it from going on, as the last that it gives out."""
+        self._problem = self.view.problem(problem_of(error))
         self._wake.set()
 
     def tell(self, data: bytes) -> None:
@@ -235,7 +245,10 @@ class Watch:
     def _gap(self, first: int, last: int, reason: str, dropped: int | None) -> bytes:
         fill = f"nobody has them: the journal begins at {last + 1}"
         if reason == "slow":
-            fill = self.wanted.between(first, last)
+            wanted = self.wanted
+            if self.view.dialect:  # its types are not the kernel's
+                wanted = Wanted(wanted.run, wanted.task, wanted.agent)
+            fill = wanted.between(first, last)
         return self.view.gap(Gap(first, last, reason, dropped, fill))
 
     async def _paused(self) -> bool:
