@@ -17,7 +17,6 @@ __all__ = ["Group", "Packer"]
 
 _GROUP_EVENTS = 256
 _GROUP_BYTES = 128 * 1024
-_CHANNELS_KEPT = 4096
 
 _CHANNEL, _STREAM = bulk(b"channel"), bulk(b"stream")
 
@@ -42,22 +41,22 @@ class Packer:
         self._encode = encoder.encode
         self._dialects = tuple(dialects)
         self._first_key = first_key
-        self._channels: dict[tuple[str, str], bytes] = {}
 
     def to_publish(self, events: Sequence[Event], previous: int) -> Iterator[Group]:
         """Groups for ``scripts.PUBLISH``: ``seq``, channel and payload of each message."""
-        encode, channels, dialects = self._encode, self._channels, self._dialects
+        encode, kernel, dialects = self._encode, self._kernel, self._dialects
         packed: list[bytes] = []
         keys: list[bytes] = []
         size = messages = 0
         for event in events:
             seq, envelope = event.seq, event.envelope
             digits = b"%d" % seq
-            name = channels.get((envelope.run, envelope.type)) or self._channel(event)
+            name = channel(kernel, envelope.run, envelope.type).encode()
             payload = encode(event, previous)
             # The arguments of ``resp.bulk`` one by one, for an event in a single step.
             packed.append(
-                b"$%d\r\n%b\r\n%b$%d\r\n%b\r\n" % (len(digits), digits, name, len(payload), payload)
+                b"$%d\r\n%b\r\n$%d\r\n%b\r\n$%d\r\n%b\r\n"
+                % (len(digits), digits, len(name), name, len(payload), payload)
             )
             previous = seq
             size += len(payload)
@@ -87,14 +86,6 @@ class Packer:
                 packed, size = [], 0
         if packed:
             yield Group(previous, packed, 2 * len(packed))
-
-    def _channel(self, event: Event) -> bytes:
-        if len(self._channels) >= _CHANNELS_KEPT:
-            self._channels.clear()
-        run, kind = event.envelope.run, event.envelope.type
-        name = bulk(channel(self._kernel, run, kind).encode())
-        self._channels[run, kind] = name
-        return name
 
     def _projected(self, event: Event, keys: list[bytes]) -> Iterator[bytes]:
         for dialect in self._dialects:
