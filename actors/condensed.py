@@ -61,9 +61,11 @@ class Condensed:
         "agent.failed": "_agent_failed",
         "agent.stopped": "_agent_stopped",
         "agent.state": "_latest_of_agent",
-        "plugin.loaded": "_plugin",
+        "plugin.granted": "_granted",
+        "plugin.revoked": "_revoked",
+        "plugin.loaded": "_loaded",
         "plugin.failed": "_plugin",
-        "plugin.unloaded": "_plugin",
+        "plugin.unloaded": "_unloaded",
         "element.created": "_lasts",
         "progression.created": "_lasts",
         "progression.appended": "_lasts",
@@ -211,10 +213,41 @@ class Condensed:
             self._latest.pop((kind, event.agent), None)
 
     def _plugin(self, event: Event) -> None:
-        self._latest["plugin", decode(event.envelope.body, _Named).name] = event
+        self._latest["plugin", _name_in(event)] = event
+
+    def _granted(self, event: Event) -> None:
+        self._latest["plugin.granted", _name_in(event)] = event
+
+    def _revoked(self, event: Event) -> None:
+        """What was granted to another content of the same name since then goes on."""
+        key = ("plugin.granted", _name_in(event))
+        granted = self._latest.get(key)
+        if granted is not None and _digest_in(granted) == _digest_in(event):
+            del self._latest[key]
+
+    def _loaded(self, event: Event) -> None:
+        """Kept beside the last word: what fails to start once is tried again at the next start."""
+        self._plugin(event)
+        self._latest["plugin.loaded", _name_in(event)] = event
+
+    def _unloaded(self, event: Event) -> None:
+        self._plugin(event)
+        self._latest.pop(("plugin.loaded", _name_in(event)), None)
 
     def _lasts(self, event: Event) -> None:
         self._lasting.append(event)
+
+
+def _name_in(event: Event) -> str:
+    return decode(event.envelope.body, _Named).name
+
+
+def _digest_in(event: Event) -> str:
+    return decode(event.envelope.body, _Content).digest
+
+
+class _Content(msgspec.Struct):
+    digest: str
 
 
 class _Call(msgspec.Struct):

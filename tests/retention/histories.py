@@ -24,7 +24,10 @@ from retinue.bus.messages import (
     MessageDead,
     MessagePurged,
     MessageRedriven,
+    PluginGranted,
     PluginLoaded,
+    PluginRevoked,
+    PluginUnloaded,
     ProgressionAppended,
     ProgressionCreated,
     RunCancelled,
@@ -206,7 +209,7 @@ class History:
 
     def aside(self) -> None:
         agent = self.random.choice(AGENTS)
-        choice = self.random.randrange(9)
+        choice = self.random.randrange(11)
         if choice == 0:
             self.write(AgentSpawned("shared", reference=f"m:{self.name('a')}"), agent=agent)
         elif choice == 1:
@@ -225,10 +228,23 @@ class History:
         elif choice == 6:
             self.write(KernelStopped())
             self.write(KernelStarted("main", "1", 2))
+        elif choice in (9, 10):
+            self.plugin()
         elif choice == 7:
             self.write(AgentFailed("ImportError", "no", "not spawned again"), agent=agent)
         else:
             self.write(PluginLoaded("files", "1"))
+
+    def plugin(self) -> None:
+        """One that runs apart: granted, revoked, loaded or unloaded, in one content or another."""
+        digest = self.random.choice(["ab" * 32, "cd" * 32])
+        bodies: list[EventBody] = [
+            PluginGranted("apart", "1", digest, msgspec.Raw(b"{}")),
+            PluginRevoked("apart", digest),
+            PluginLoaded("apart", "1", digest=digest),
+            PluginUnloaded("apart", "enough"),
+        ]
+        self.write(self.random.choice(bodies))
 
 
 def history(seed: int, steps: int) -> list[Event]:
