@@ -28,7 +28,9 @@ from retinue.bus.messages import (
     ToolCalled,
     ToolReturned,
 )
+from retinue.plugins.manifest.model import Grant
 
+from . import plugin_fold
 from .effects import Effect, Effects
 from .past import Origin
 from .task_table import TaskTable
@@ -61,6 +63,10 @@ class Folded(msgspec.Struct):
     seq: int = 0
     clean: bool = True
     origins: dict[str, Origin] = {}
+    grants: dict[str, Grant] = {}
+    """By plugin: what an operator granted it last."""
+    hosted: dict[str, str] = {}
+    """The digests of the plugins that run in processes of their own, by name."""
 
 
 def fold(folded: Folded, event: Event) -> None:
@@ -275,6 +281,10 @@ STEPS: dict[str, Callable[[Folded, Envelope], None]] = {
     "agent.spawned": _spawned,
     "agent.stopped": _agent_stopped,
     "agent.state": _state,
+    "plugin.granted": plugin_fold.granted,
+    "plugin.revoked": plugin_fold.revoked,
+    "plugin.loaded": plugin_fold.loaded,
+    "plugin.unloaded": plugin_fold.unloaded,
     "element.created": _element,
     "progression.created": _progression,
     "progression.appended": _appended,

@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 
 from retinue.bus.elements import Element, Pile, Progression
+from retinue.plugins.manifest.model import Grant
 
 from .effects import Effect, Effects
 from .fold import AgentRecord, Folded
@@ -19,7 +20,7 @@ from .tasks import Run, Task
 
 __all__ = ["VERSION", "freeze", "thaw"]
 
-VERSION = 3
+VERSION = 4
 """Goes up with every change of what is folded: an older snapshot is then folded anew."""
 
 
@@ -40,6 +41,8 @@ class Snapshot(msgspec.Struct):
     pile: bytes
     progressions: list[bytes]
     origins: dict[str, Origin] = {}
+    grants: dict[str, Grant] = {}
+    hosted: dict[str, str] = {}
 
 
 def freeze(folded: Folded) -> bytes:
@@ -60,6 +63,8 @@ def freeze(folded: Folded) -> bytes:
             folded.pile.to_bytes(),
             [progression.to_bytes() for progression in folded.progressions.values()],
             folded.origins,
+            folded.grants,
+            folded.hosted,
         )
     )
 
@@ -88,4 +93,6 @@ def thaw(data: bytes, keep: int) -> Folded | None:
         snapshot.seq,
         snapshot.clean,
         snapshot.origins,
+        snapshot.grants,
+        snapshot.hosted,
     )

@@ -1,0 +1,87 @@
+"""What happens to a plugin's process, written down as events."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Callable
+
+from retinue.bus.errors import CodecError, Denied
+from retinue.bus.messages import (
+    EventBody,
+    PluginExited,
+    PluginLogged,
+    PluginQuarantined,
+    PluginStarted,
+    SecurityDenied,
+)
+from retinue.plugins.hosting.calls import CallContext
+from retinue.plugins.protocol.rules import Violation
+from retinue.plugins.sandbox.notices import Refused
+
+__all__ = ["PluginWatch", "told_denial"]
+
+_SUM_UP = 1.0
+"""Seconds for which refusals of one system call are summed up: a plugin may try for ever."""
+
+
+class PluginWatch:
+    """Writes for one plugin; called on the loop of its process."""
+
+    def __init__(self, name: str, version: str, say: Callable[[EventBody], None]) -> None:
+        """``say`` appends an event that belongs to no task; any thread may call it."""
+        self._name = name
+        self._version = version
+        self._say = say
+        self._repeated: Counter[str] = Counter()
+
+    def started(self, pid: int, level: str, layers: tuple[str, ...], seconds: float) -> None:
+        """It runs."""
+        self._say(PluginStarted(self._name, self._version, pid, level, layers, seconds))
+
+    def refused(self, call: Refused) -> None:
+        """The first refusal of a call is told at once, those of the next second in one sum."""
+        if call.name in self._repeated:
+            self._repeated[call.name] += 1
+            return
+        self._repeated[call.name] = 0
+        self._denied(call.name, 1)
+        asyncio.get_running_loop().call_later(_SUM_UP, self._sum_up, call.name)
+
+    def violated(self, error: Violation | CodecError) -> None:
+        """It broke the protocol."""
+        principal = (f"plugin:{self._name}",)
+        self._say(SecurityDenied("protocol", "protocol", principal, detail=str(error)))
+
+    def logged(self, stream: str, line: str) -> None:
+        """A line of its own."""
+        self._say(PluginLogged(self._name, stream, line))
+
+    def exited(self, reason: str, restart: float | None, seconds: float) -> None:
+        """It ended unbidden."""
+        self._say(PluginExited(self._name, reason, restart, seconds))
+        if restart is None:
+            self._say(PluginQuarantined(self._name, reason))
+
+    def _sum_up(self, call: str) -> None:
+        count = self._repeated.pop(call)
+        if count:
+            self._denied(call, count)
+
+    def _denied(self, call: str, count: int) -> None:
+        principal = (f"plugin:{self._name}",)
+        self._say(
+            SecurityDenied(f"syscall.{call}", "seccomp", principal, "system call", call, "", count)
+        )
+
+
+def told_denial(call: CallContext, method: str, error: Denied) -> SecurityDenied:
+    """The event for something that a plugin asked for and was refused."""
+    return SecurityDenied(
+        error.rule,
+        "mediation",
+        call.principals.chain,
+        method,
+        error.resource[:1000],
+        str(error)[:1000],
+    )

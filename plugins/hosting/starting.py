@@ -1,0 +1,81 @@
+"""From an admitted plugin and its grant to the plan of its process. Pure but for paths."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+from retinue.bus.errors import PluginError
+
+from ..manifest.admission import Admitted
+from ..manifest.model import Grant, Level, Manifest, Permissions
+from ..sandbox.given import Given
+from ..sandbox.levels import Plan, plan
+from .interpreter import Interpreter
+
+__all__ = ["level_for", "python_plan"]
+
+GUEST = "retinue.plugins.guest.main"
+_ORDER: tuple[Level, ...] = ("limits", "baseline", "standard", "strict")
+
+
+def level_for(manifest: Manifest, wanted: Level, minimum: Level, *, trusted: bool) -> Level:
+    """The level at which a plugin runs: what is wanted, or ``strict`` where it needs that. Pure.
+
+    Raises ``PluginError`` for less than the minimum, unless the operator marked the plugin trusted.
+    """
+    level = wanted
+    if manifest.runtime in ("exec", "mcp") or manifest.permissions.processes:
+        level = wanted if wanted == "limits" else "strict"
+    if _ORDER.index(level) < _ORDER.index(minimum) and not trusted:
+        raise PluginError(
+            f"plugin {manifest.name!r} would run at level {level!r}, below the minimum {minimum!r}: "
+            f"raise [sandbox] level, or let the operator set trusted = true for this plugin"
+        )
+    return level
+
+
+def python_plan(
+    admitted: Admitted,
+    grant: Grant,
+    level: Level,
+    given: Given,
+    interpreter: Interpreter,
+    environ: Mapping[str, str],
+) -> Plan:
+    """How a plugin of runtime ``python`` starts; the standard library comes before its own files."""
+    manifest = admitted.manifest
+    return plan(
+        level,
+        given,
+        readable=(*interpreter.readable, admitted.folder),
+        packages=interpreter.packages,
+        python_path=(*interpreter.path, admitted.folder),
+        main=GUEST,
+        arguments=(manifest.name, manifest.version, manifest.entry),
+        permissions=_within_the_view(grant.permissions),
+        limits=grant.limits,
+        environment={name: environ[name] for name in grant.permissions.env if name in environ},
+    )
+
+
+def _within_the_view(permissions: Permissions) -> Permissions:
+    """Granted paths as they really are: a link that changes later leads nowhere else."""
+    return Permissions(
+        net=permissions.net,
+        read=tuple(map(_real, permissions.read)),
+        write=tuple(map(_real, permissions.write)),
+        env=permissions.env,
+        secrets=permissions.secrets,
+        kernel=permissions.kernel,
+        tools=permissions.tools,
+        processes=permissions.processes,
+    )
+
+
+def _real(path: str) -> str:
+    real = os.path.realpath(path)
+    if Path(real) != Path(path):
+        raise PluginError(f"{path} is reached through a link: grant {real}, if that is meant")
+    return real
