@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping
 from fnmatch import fnmatchcase
 from functools import partial
 from typing import Any, Protocol
+from weakref import WeakSet
 
 import msgspec
 
@@ -93,6 +94,7 @@ class Toolbox:
         self.calls = 0
         """How many calls were begun so far."""
         self._tools: dict[str, Tool] = {}
+        self._retired: WeakSet[Tool] = WeakSet()
 
     def add(self, tools: Iterable[Tool]) -> None:
         """Take tools in; raises ``InvalidInput`` when one's name is taken by another tool."""
@@ -103,10 +105,22 @@ class Toolbox:
                     f"a tool is named {tool.name!r} already: give this one another name"
                 )
 
-    def remove(self, names: Iterable[str]) -> None:
-        """Take tools out; calls that run go on."""
-        for name in names:
-            self._tools.pop(name, None)
+    def swap(self, old: Iterable[Tool], new: Iterable[Tool]) -> None:
+        """Put new tools in the place of old ones; calls that run go on with those.
+
+        Who was given an old tool has the new one of its name from now on. Raises ``InvalidInput``,
+        and changes nothing, when a name is taken by somebody else's tool.
+        """
+        leaving, coming = list(old), list(new)
+        names = {tool.name for tool in leaving}
+        for tool in coming:
+            if tool.name in self._tools and tool.name not in names:
+                raise InvalidInput(
+                    f"a tool is named {tool.name!r} already: give this one another name"
+                )
+        self._retired.update(leaving)
+        kept = {name: tool for name, tool in self._tools.items() if name not in names}
+        self._tools = kept | {tool.name: tool for tool in coming}
 
     def names(self) -> list[str]:
         """All names, sorted."""
@@ -212,8 +226,10 @@ class Toolbox:
 
     def _find(self, caller: Caller, name: str, given: Mapping[str, Tool] | None) -> Tool:
         tool = (self._tools if given is None else given).get(name)
-        if tool is not None:
+        if tool is not None and tool not in self._retired:
             return tool
+        if tool is not None and name in self._tools:
+            return self._tools[name]
         if name in self._tools:
             raise UnknownTool(
                 f"agent {caller.agent!r} was not given the tool {name!r}: add it to its tools"
