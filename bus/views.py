@@ -93,6 +93,7 @@ class BusView(msgspec.Struct, frozen=True):
     Of those selected each is published, dropped or pending; ``refilled`` were read back from the
     journal, for the first time or again. ``url`` is where observers connect, without secrets.
     ``telemetry`` counts messages of programs outside: those taken in, and by reason those that were not.
+    ``deaf`` is why the kernel hears neither them nor requests for events, and empty while it does.
     """
 
     state: str
@@ -104,6 +105,7 @@ class BusView(msgspec.Struct, frozen=True):
     url: str = ""
     refilled: int = 0
     telemetry: dict[str, int] = {}
+    deaf: str = ""
 
 
 class JournalView(msgspec.Struct, frozen=True):

@@ -74,7 +74,8 @@ class Hearing:
         if not url:
             return []
         from retinue.actors.bygone import Bygone
-        from retinue.actors.inbound import Door, ListenerActor, TelemetryDesk
+        from retinue.actors.inbound import Door, TelemetryDesk
+        from retinue.actors.listener import ListenerActor
 
         tree, door = self._tree, Door()
         self._listener = self._make(url)
@@ -85,6 +86,11 @@ class Hearing:
         if self.echoes is None:
             return [heard]
         return [ChildSpec("telemetry", TelemetryDesk, (tree.scribe, tree.table)), heard]
+
+    @property
+    def trouble(self) -> str:
+        """Why the kernel does not hear what it is to hear; empty when it does, or is to hear nothing."""
+        return "" if self._listener is None else self._listener.trouble
 
     def counts(self) -> dict[str, int]:
         """What became of the messages of programs outside, as far as they are taken in."""

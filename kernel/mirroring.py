@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from retinue.bus.redis.mirror import Mirror
     from retinue.bus.redis.outbox import Outbox
 
+    from .hearing import Hearing
+
 __all__ = ["HOLD_BACK", "Place", "bus_view", "make_mirror", "redacted"]
 
 HOLD_BACK = 0.02
@@ -95,14 +97,15 @@ def make_mirror(
     return server, _mirror(config, to_redis, outbox, server, report, clock)
 
 
-def bus_view(mirrored: tuple[Place, Mirror | None] | None, telemetry: dict[str, int]) -> BusView:
-    """The mirror, as it is now, and what became of the messages of programs outside."""
+def bus_view(mirrored: tuple[Place, Mirror | None] | None, hearing: Hearing) -> BusView:
+    """The mirror, as it is now, and what becomes of what programs outside say."""
     if mirrored is None:
         return BusView("off", "none")
     server, mirror = mirrored
     if mirror is None:
         return BusView("off", server.describe())
-    return msgspec.structs.replace(mirror.view(), url=redacted(server), telemetry=telemetry)
+    heard = {"telemetry": hearing.counts(), "deaf": hearing.trouble}
+    return msgspec.structs.replace(mirror.view(), url=redacted(server), **heard)
 
 
 def redacted(server: Place) -> str:

@@ -168,7 +168,7 @@ class Tree:
 
     def bus_view(self) -> BusView:
         """The mirror, as it is now."""
-        return bus_view(self.mirror, self.hearing.counts())
+        return bus_view(self.mirror, self.hearing)
 
     def hurry(self) -> None:
         """Whoever waits for running tasks to end waits no longer."""

@@ -133,6 +133,11 @@ class Listener:
         return self._closing
 
     @property
+    def trouble(self) -> str:
+        """Why not everything is heard that is to be; empty when it is."""
+        return next((repr(ear.link) for ear in self._ears if ear.link.trouble), "")
+
+    @property
     def listening(self) -> bool:
         """Whether everything that is to be heard is subscribed to."""
         return all(ear.link.subscribed for ear in self._ears)
@@ -168,6 +173,14 @@ class Listener:
                 self._nudged = True
                 os.write(self._pipe[1], b"\0")
 
+    def rest(self, seconds: float) -> None:
+        """Hear nothing for so long, unless it is nudged. On the thread that steps."""
+        poll = select.poll()
+        if self._pipe is not None:
+            poll.register(self._pipe[0], select.POLLIN)
+        poll.poll(0 if self._closing else seconds * 1000)
+        self._calm()
+
     def wake(self) -> None:
         """End a step that waits, and have all later ones not wait: the listener is to be closed."""
         self._closing = True
@@ -198,11 +211,11 @@ class Listener:
         if more or self._closing or (self._fills is not None and self._fills.server.waiting):
             wait = 0.0
         ready = [number for number, _ in poll.poll(wait * 1000)]
-        self._rest()
+        self._calm()
         found = [ears[number] for number in ready if number in ears]
         return [*more, *(ear for ear in found if ear not in more)]
 
-    def _rest(self) -> None:
+    def _calm(self) -> None:
         """Take the nudge, if there was one."""
         with self._lock:
             if self._pipe is not None and self._nudged:

@@ -327,22 +327,36 @@ def test_the_kernels_last_word_is_the_last_under_a_flood(start, folder, wait_unt
     assert types.count("message.dead") == 0
 
 
-def test_a_listener_that_fails_is_started_again(monkeypatch, kernel, outside, wait_until):
-    listener = kernel._tree.hearing._listener
-    failed = threading.Event()
+def test_a_listener_that_fails_again_and_again_does_not_wear_out_the_kernel(
+    monkeypatch, kernel, outside, wait_until
+):
+    monkeypatch.setattr("retinue.actors.listener._REST", 0.001)
+    listener, faults = kernel._tree.hearing._listener, []
+    step = listener.step
 
     def fails(seconds):
-        monkeypatch.undo()
-        failed.set()
-        raise RuntimeError("a fault")
+        if len(faults) < 50:
+            faults.append(seconds)
+            raise RuntimeError("a fault")
+        step(seconds)
 
     monkeypatch.setattr(listener, "step", fails)
     outside.publish("x-7", "wakes it")
-    assert failed.wait(10)
-    wait_until(lambda: kernel._tree.hearing.listening)
+    wait_until(lambda: len(faults) == 50)
     outside.publish("x-7", "after")
     wait_until(lambda: "after" in [event.data["message"] for event in telemetry(kernel)])
-    assert "kernel.supervised" in [event.type for event in events(kernel)]
+    (told,) = [event.data for event in events(kernel) if event.type == "kernel.supervised"]
+    assert (told["actor"], told["cause"]) == ("listener", "a fault")
+    assert kernel.submit("echo", {"text": "well"}).result(timeout=10) == {"text": "well"}
+
+
+def test_a_kernel_that_does_not_hear_says_why(kernel, outside, wait_until):
+    assert kernel.status().bus.deaf == ""
+    outside.redis.execute_command("ACL", "SETUSER", "default", "resetchannels")
+    outside.redis.client_kill_filter(_type="pubsub")
+    wait_until(lambda: "permissions" in kernel.status().bus.deaf)
+    outside.redis.execute_command("ACL", "SETUSER", "default", "allchannels")
+    wait_until(lambda: kernel.status().bus.deaf == "", timeout=20)
 
 
 def test_a_run_that_others_spoke_of_is_replayed_and_forked_without_them(
