@@ -231,6 +231,7 @@ class Kernel(Reads):
     ) -> Submission:
         """``submit`` without waiting; call ``handle`` of what is returned, or ``give_up``.
 
+        ``options`` are what ``submit`` takes besides, by name.
         ``accepted`` is a future, to be awaited or waited for. Raises ``MailboxFull`` when too much
         waits to be accepted.
         """

@@ -12,6 +12,7 @@ from text import prose
 from retinue.bus.redis import AsyncSubscriber, Filled, Gap, GroupReader, Subscriber
 from retinue.bus.redis.groups import Delivery, Lag, Poison
 from retinue.kernel import AsyncKernel, Kernel, TaskHandle
+from retinue.kernel.aio import AsyncLetters
 from retinue.kernel.letters import Letters
 from retinue.kernel.testing import MemoryTransport, TestKernel
 from retinue.plugins import Context, Plugin, SyncContext, ToolContext, agent, tool
@@ -34,6 +35,7 @@ _USED: list[Callable[..., Any]] = [
     TaskHandle,
     Letters,
     AsyncKernel,
+    AsyncLetters,
     agent,
     Context,
     SyncContext,
