@@ -10,10 +10,17 @@ import msgspec
 
 from retinue.bus.codec import decode
 from retinue.bus.envelope import Envelope
-from retinue.bus.errors import RetinueError
-from retinue.bus.messages import EventBody, InvokeTool, PluginFailed, PluginLoaded
+from retinue.bus.errors import InvalidInput, NotFound, RetinueError
+from retinue.bus.messages import (
+    EventBody,
+    InvokeTool,
+    PluginFailed,
+    PluginLoaded,
+    PluginUnloaded,
+)
 from retinue.bus.views import PluginView
 from retinue.plugins import Plugin, Tool
+from retinue.plugins.hosting.plugin import HostedPlugin
 
 from .base import KernelActor
 from .runtime import Future
@@ -23,7 +30,14 @@ from .secrecy import Secrecy
 from .steps import Mirrored, Steps
 from .toolbox import Toolbox
 
-__all__ = ["AdoptPlugin", "ListPlugins", "PluginManager", "RefusedPlugin"]
+__all__ = [
+    "AdoptHosted",
+    "AdoptPlugin",
+    "DropHosted",
+    "ListPlugins",
+    "PluginManager",
+    "RefusedPlugin",
+]
 
 
 class AdoptPlugin(msgspec.Struct, frozen=True):
@@ -31,6 +45,25 @@ class AdoptPlugin(msgspec.Struct, frozen=True):
 
     plugin: Plugin
     source: str = "system"
+
+
+class AdoptHosted(msgspec.Struct, frozen=True):
+    """A plugin runs in its process: take its tools in, in the place of an older version's.
+
+    Answered with the plugin whose place it took, which is still to be stopped, or ``None``.
+    """
+
+    plugin: HostedPlugin
+    digest: str
+    runtime: str
+    source: str
+
+
+class DropHosted(msgspec.Struct, frozen=True):
+    """Take a hosted plugin's tools out; answered with it, to be stopped. Raises ``NotFound``."""
+
+    name: str
+    reason: str
 
 
 class RefusedPlugin(msgspec.Struct, frozen=True):
@@ -49,6 +82,8 @@ class PluginManager(KernelActor):
 
     handles: ClassVar = {
         AdoptPlugin: "_adopt",
+        AdoptHosted: "_adopt_hosted",
+        DropHosted: "_drop_hosted",
         RefusedPlugin: "_refused",
         ListPlugins: "_list",
         "InvokeTool": "_invoke",
@@ -61,14 +96,16 @@ class PluginManager(KernelActor):
         run: Callable[[Coroutine[Any, Any, Any]], LoopFuture[Any]],
         mirrored: Mirrored,
         plugins: dict[str, PluginView],
+        hosted: dict[str, HostedPlugin],
     ) -> None:
-        """``plugins`` holds the records, and outlives a restart of this actor."""
+        """``plugins`` holds the records, ``hosted`` those in processes; both outlive this actor."""
         super().__init__()
         self._scribe = scribe
         self._toolbox = toolbox
         self._run = run
         self._mirrored = mirrored
         self._plugins = plugins
+        self._hosted = hosted
 
     def _adopt(self, message: AdoptPlugin) -> None:
         plugin = message.plugin
@@ -82,6 +119,49 @@ class PluginManager(KernelActor):
         )
         names = tuple(tool.name for tool in plugin.tools)
         self._write(PluginLoaded(plugin.name, plugin.version, names, message.source))
+
+    def _adopt_hosted(self, message: AdoptHosted) -> HostedPlugin | None:
+        plugin, name = message.plugin, message.plugin.name
+        if name in self._plugins and name not in self._hosted and self._plugins[name].tools:
+            raise InvalidInput(f"a plugin of the kernel's own is named {name!r}: rename yours")
+        before = self._hosted.get(name)
+        self._toolbox.swap(() if before is None else before.tools, plugin.tools)
+        self._hosted[name] = plugin
+        self._plugins[name] = PluginView(
+            name,
+            plugin.version,
+            message.source,
+            "loaded",
+            {tool.name: _tool_view(tool) for tool in plugin.tools},
+            runtime=message.runtime,
+            digest=message.digest,
+        )
+        replaced = "" if before is None else before.version
+        tools = tuple(tool.name for tool in plugin.tools)
+        self._write(
+            PluginLoaded(
+                name,
+                plugin.version,
+                tools,
+                message.source,
+                message.digest,
+                message.runtime,
+                replaced,
+            )
+        )
+        return before
+
+    def _drop_hosted(self, message: DropHosted) -> HostedPlugin:
+        plugin = self._hosted.pop(message.name, None)
+        if plugin is None:
+            known = ", ".join(sorted(self._hosted)) or "none"
+            raise NotFound(
+                f"no plugin {message.name!r} was loaded into a process: there are {known}"
+            )
+        self._toolbox.swap(plugin.tools, ())
+        del self._plugins[message.name]
+        self._write(PluginUnloaded(message.name, message.reason))
+        return plugin
 
     def _refused(self, message: RefusedPlugin) -> None:
         self._plugins[message.name] = PluginView(

@@ -234,7 +234,8 @@ class Toolbox:
             raise UnknownTool(
                 f"agent {caller.agent!r} was not given the tool {name!r}: add it to its tools"
             )
-        known = ", ".join(sorted({*self._tools, *(given or ())})) or "none"
+        there = {*self._tools, *(n for n, t in (given or {}).items() if t not in self._retired)}
+        known = ", ".join(sorted(there)) or "none"
         raise UnknownTool(f"no tool is named {name!r}: there are {known}")
 
     async def _run(

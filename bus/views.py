@@ -9,6 +9,7 @@ import msgspec
 __all__ = [
     "AcceptedView",
     "AgentView",
+    "ApprovalView",
     "BusView",
     "JournalView",
     "PluginView",
@@ -77,7 +78,12 @@ class AgentView(msgspec.Struct, frozen=True):
 
 
 class PluginView(msgspec.Struct, frozen=True):
-    """One plugin and its tools; ``tools`` maps each name to description, schema and effect."""
+    """One plugin and its tools; ``tools`` maps each name to description, schema and effect.
+
+    For one in a process of its own: ``state`` is starting, running, waiting (to start again),
+    quarantined or stopped, ``level`` and ``layers`` the walls that were seen to stand around ``pid``,
+    ``permissions`` what it was granted, in words, and ``digest`` the content that this holds for.
+    """
 
     name: str
     version: str
@@ -85,6 +91,38 @@ class PluginView(msgspec.Struct, frozen=True):
     state: str
     tools: dict[str, dict[str, Any]]
     error: str = ""
+    runtime: str = "python"
+    digest: str = ""
+    level: str = ""
+    layers: tuple[str, ...] = ()
+    permissions: tuple[str, ...] = ()
+    pid: int = 0
+    calls: int = 0
+
+
+class ApprovalView(msgspec.Struct, frozen=True):
+    """A call that waits, or waited, for somebody's word. Times are seconds since the epoch.
+
+    ``state`` is requested, granted, denied, expired or used; ``who`` may answer until ``expires``,
+    ``by`` did. ``args`` are shown without their secrets.
+    """
+
+    id: str
+    state: str
+    action: str
+    resource: str
+    principals: tuple[str, ...]
+    rule: str
+    who: tuple[str, ...]
+    requested: float
+    expires: float
+    args: Any = None
+    run: str = ""
+    task: str = ""
+    agent: str = ""
+    by: str = ""
+    reason: str = ""
+    decided: float | None = None
 
 
 class BusView(msgspec.Struct, frozen=True):

@@ -22,6 +22,7 @@ __all__ = [
     "ObserversConfig",
     "OrchestratorEventsConfig",
     "RedisAccessConfig",
+    "SandboxConfig",
     "SchedulerConfig",
     "WatchdogConfig",
 ]
@@ -228,6 +229,20 @@ class EndpointConfig(_Section, frozen=True):
     api_key_env: str = "OPENAI_API_KEY"
 
 
+class SandboxConfig(_Section, frozen=True):
+    """The walls around plugins that run in processes of their own.
+
+    ``level`` is what they get, ``minimum`` the least that is accepted: ``strict`` needs bubblewrap,
+    ``baseline`` does without namespaces, ``limits`` is no security and for those in ``trusted`` alone.
+    ``bwrap`` names a bubblewrap in an unusual place.
+    """
+
+    level: Literal["strict", "standard", "baseline", "limits"] = "standard"
+    minimum: Literal["strict", "standard", "baseline", "limits"] = "standard"
+    trusted: Texts = ()
+    bwrap: str = ""
+
+
 class ModelsConfig(_Section, frozen=True):
     """Language models. ``default``: auto (OPENAI_BASE_URL if set, else local), local, or a name.
 
@@ -263,6 +278,7 @@ class Config(_Section, frozen=True):
     observers: ObserversConfig = ObserversConfig()
     watchdog: WatchdogConfig = WatchdogConfig()
     models: ModelsConfig = ModelsConfig()
+    sandbox: SandboxConfig = SandboxConfig()
     plugins: dict[str, dict[str, Any]] = {}
 
     def __repr__(self) -> str:

@@ -39,6 +39,7 @@ from .letters import Letters
 from .model_choice import factories
 from .overrides import overridden
 from .plugging import adopt, load_system_plugins
+from .plugin_commands import PluginCommands
 from .reads import Reads
 from .recovery import folded_from, open_store, resume
 from .stopping import stop
@@ -58,7 +59,7 @@ Agent = AgentSpec | Callable[..., Any]
 ModelSource = ChatModel | Callable[[], ChatModel]
 
 
-class Kernel(Reads):
+class Kernel(Reads, PluginCommands):
     """A kernel in this process. Any thread may use it; ``close`` it, or use it in a ``with``.
 
     ``redis`` is ``None``, ``"auto"`` for a server of its own, or a URL; ``state_dir`` is where a
@@ -146,6 +147,7 @@ class Kernel(Reads):
         )
         self.began = commit(tree, started)
         load_system_plugins(tree, self._plugins)
+        tree.hosted.start_again(state.hosted, tree.manager.ask)
         resume(tree, state)
         return self
 

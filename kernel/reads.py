@@ -47,7 +47,8 @@ class Reads:
 
     def plugins(self) -> list[PluginView]:
         """All plugins, those that failed to load too."""
-        return list(self._live.plugins.values())
+        tree = self._live
+        return [tree.hosted.view(record) for record in list(tree.plugins.values())]
 
     def tasks(
         self,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 import secrets
 import time
@@ -45,9 +46,11 @@ from retinue.bus.messages import TERMINAL_TASK, AgentFailed, EventBody, Supervis
 from retinue.bus.views import BusView, PluginView
 from retinue.plugins.llm.model import ChatModel
 
+from .commits import listeners
 from .config import Config
 from .dead_letters import told
 from .hearing import Hearing
+from .hosted import Hosted
 from .inflow import Inflow
 from .mirroring import HOLD_BACK, bus_view, make_mirror
 from .retaining import keepers
@@ -103,6 +106,7 @@ class Tree:
             secrecy if config.records_models else None,
         )
         self.plugins: dict[str, PluginView] = {}
+        self.hosted = Hosted(config, self.say, clock, os.environ, state.grants)
         self.turns: dict[str, Working] = {}
         self.states = state.states
         self.hurried = False
@@ -127,7 +131,7 @@ class Tree:
         self.journal: ActorRef[Any] = self.system.start(
             InlineJournalActor if isinstance(self.store, MemoryStore) else JournalActor,
             self.store,
-            self._listeners(),
+            listeners(self),
             self.health,
             self.system.after,
             name="journal",
@@ -138,13 +142,13 @@ class Tree:
         children = [self._scheduler(), self._orchestrator(), self._manager(), self._watchdog()]
         children += keepers(self)
         if self.mirror is not None and self.mirror[1] is not None:
-            children.insert(0, ChildSpec("bus", BusActor, (self.mirror[1], self.system.after)))
+            args = (self.mirror[1], self.system.after)
+            children.insert(0, ChildSpec("bus", BusActor, args, optional=True))
             children += self.hearing.children(self.mirror[0].url)
         self.supervisor = self.system.start(Supervisor, children, name="supervisor")
         self.supervisor.monitor(self._broken)
-        self.scheduler = self._child("scheduler")
-        self.orchestrator = self._child("orchestrator")
-        self.manager = self._child("plugins")
+        names = ("scheduler", "orchestrator", "plugins")
+        self.scheduler, self.orchestrator, self.manager = map(self._child, names)
 
     def say(self, body: EventBody, agent: str = "") -> None:
         """Write an event down that belongs to no task; kept in ``unsaid`` once that cannot be."""
@@ -178,6 +182,7 @@ class Tree:
     def stop_work(self, timeout: float) -> None:
         """End every turn and every model; the journal still takes what they say last."""
         self.executors.close(timeout)
+        self.hosted.close(timeout)
         self.models.close()
 
     def close(self, timeout: float) -> None:
@@ -188,18 +193,6 @@ class Tree:
         self.store.close()
         if self.mirror is not None:
             self.mirror[0].stop()
-
-    def _listeners(self) -> tuple[Callable[..., None], ...]:
-        """Who is told of each commit, in this order."""
-        told = [
-            self.completions.committed,
-            self.feed.committed,
-            self.secrecy.committed,
-            self.pasts.committed,
-        ]
-        if self.mirror is not None and self.mirror[1] is not None:
-            told.append(self.mirror[1].offer)
-        return tuple(told)
 
     def _services(self) -> Services:
         mirror = None if self.mirror is None else self.mirror[1]
@@ -246,6 +239,7 @@ class Tree:
             self.executors.shared.run,
             self.services.mirrored,
             self.plugins,
+            self.hosted.plugins,
         )
         return ChildSpec("plugins", PluginManager, args)
 

@@ -1,0 +1,242 @@
+"""Plugins in processes of their own: proposed to an operator, granted, loaded, and let go."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from retinue.actors.plugin_hosts import PluginHosts, Walls
+from retinue.actors.plugin_manager import AdoptHosted, DropHosted, RefusedPlugin
+from retinue.actors.plugin_watch import told_denial
+from retinue.bus.clock import Clock
+from retinue.bus.codec import encode_value
+from retinue.bus.errors import Denied, NotFound, PluginError, RetinueError
+from retinue.bus.messages import EventBody, PluginGranted, PluginRevoked, SecurityDenied
+from retinue.bus.views import PluginView
+from retinue.plugins.hosting.calls import CallContext
+from retinue.plugins.hosting.plugin import HostedPlugin
+from retinue.plugins.manifest import Admitted, Grant, Manifest, admit, read_admitted
+from retinue.plugins.manifest.grants import checked, describe, wider
+from retinue.plugins.manifest.model import Permissions
+from retinue.plugins.mediation.files import FileService
+from retinue.plugins.mediation.mediator import ServiceMediator
+
+from .config import Config
+
+__all__ = ["DRAIN", "Hosted", "Proposal"]
+
+DRAIN = 5.0
+"""Seconds that the calls in flight on an old version have to end."""
+
+
+Ask = Callable[[object], Any]
+Commit = Callable[[EventBody], object]
+
+
+class Proposal(msgspec.Struct, frozen=True):
+    """What a plugin asks for, in words, before an operator says yes.
+
+    ``wider`` is what it asks for beyond what it was granted before; ``granted`` tells that this very
+    content was approved already, and ``level`` how it will be walled in.
+    """
+
+    name: str
+    version: str
+    digest: str
+    runtime: str
+    description: str
+    asks: tuple[str, ...]
+    wider: tuple[str, ...]
+    granted: bool
+    level: str
+
+
+class Hosted:
+    """The kernel's hosted plugins. Its methods block; any thread may call them."""
+
+    def __init__(
+        self,
+        config: Config,
+        say: Callable[[EventBody], None],
+        clock: Clock,
+        environ: Mapping[str, str],
+        grants: dict[str, Grant],
+    ) -> None:
+        """``say`` writes an event down that belongs to no task; ``grants`` are those so far."""
+        self.plugins: dict[str, HostedPlugin] = {}
+        self.grants = grants
+        self._settings = config.plugins
+        self._say = say
+        self._clock = clock
+        self._scratch: tempfile.TemporaryDirectory[str] | None = None
+        self._state_dir = config.state_dir
+        sandbox = config.sandbox
+        walls = Walls(sandbox.level, sandbox.minimum, sandbox.bwrap, frozenset(sandbox.trusted))
+        mediator = ServiceMediator({"fs": FileService()}, self._tell)
+        self.hosts = PluginHosts(config.name, walls, mediator, say, clock, environ)
+
+    def propose(self, folder: Path) -> Proposal:
+        """Take the folder's content in, and say what it asks for. Raises ``PluginError``."""
+        admitted = self._admitted(folder)
+        return self._proposal(admitted, checked_permissions(admitted.manifest))
+
+    def load(self, folder: Path, approve: str, by: str, adopt: Ask, commit: Commit) -> Proposal:
+        """Load a plugin, granting what it asks for if ``approve`` is its digest.
+
+        ``adopt`` asks the PluginManager, ``commit`` writes an event and waits until it is durable.
+        Raises ``Denied`` when it is not approved, saying what it asks for, and ``PluginError``.
+        """
+        admitted = self._admitted(folder)
+        permissions = checked_permissions(admitted.manifest)
+        proposal = self._proposal(admitted, permissions)
+        if not proposal.granted:
+            if approve != proposal.digest:
+                raise Denied("grant.approval", proposal.name, _unapproved(proposal))
+            commit(
+                PluginGranted(
+                    proposal.name,
+                    proposal.version,
+                    proposal.digest,
+                    msgspec.Raw(msgspec.json.encode(permissions)),
+                    msgspec.Raw(msgspec.json.encode(admitted.manifest.limits)),
+                    by,
+                )
+            )
+            self.grants[proposal.name] = _grant(admitted, permissions, by, self._clock.time())
+        self._start(admitted, adopt, "operator")
+        return proposal
+
+    def unload(self, name: str, reason: str, drop: Ask, drain: float = DRAIN) -> None:
+        """Let a plugin go: no new calls, then those in flight, then its process."""
+        plugin: HostedPlugin = drop(DropHosted(name, reason))
+        self.hosts.stop(plugin, drain)
+
+    def revoke(self, name: str, reason: str, commit: Commit) -> None:
+        """Take a grant back; what the plugin asks for from now on is refused."""
+        grant = self.grants.pop(name, None)
+        if grant is not None:
+            commit(PluginRevoked(name, grant.digest, reason))
+
+    def start_again(self, hosted: Mapping[str, str], adopt: Ask) -> None:
+        """Start those that ran when the kernel ended; one that cannot is recorded, not fatal."""
+        for name, digest in hosted.items():
+            try:
+                self._start(read_admitted(self._store(), digest), adopt, "operator")
+            except (RetinueError, OSError) as error:
+                adopt(RefusedPlugin(name, str(error)))
+
+    def release(self, name: str) -> None:
+        """Start a plugin in quarantine once more. Raises ``NotFound``, ``PluginError``."""
+        plugin = self.plugins.get(name)
+        if plugin is None:
+            raise NotFound(f"no plugin {name!r} runs in a process of its own")
+        self.hosts.run(plugin.release(), 2 * plugin.grant.limits.start_seconds + 1.0)
+
+    def view(self, record: PluginView) -> PluginView:
+        """A record, with what the plugin's process is doing now if it has one."""
+        plugin = self.plugins.get(record.name)
+        return record if plugin is None else _with(record, plugin, self.grants.get(record.name))
+
+    def close(self, timeout: float) -> None:
+        """End all processes, and remove what was kept for a kernel without a folder."""
+        self.hosts.close(timeout)
+        if self._scratch is not None:
+            for folder in Path(self._scratch.name).rglob("*"):
+                if folder.is_dir():
+                    folder.chmod(0o700)
+            self._scratch.cleanup()
+
+    def _start(self, admitted: Admitted, adopt: Ask, source: str) -> None:
+        name = admitted.manifest.name
+        grant = self.grants.get(name)
+        if grant is None or grant.digest != admitted.digest:
+            raise Denied("grant.digest", name, f"plugin {name!r}: its content was not approved")
+        settings = {**admitted.manifest.settings, **self._settings.get(name, {})}
+        body = encode_value(settings, f"the settings of {name}")
+        plugin = self.hosts.start(admitted, grant, body)
+        try:
+            message = AdoptHosted(plugin, admitted.digest, admitted.manifest.runtime, source)
+            before: HostedPlugin | None = adopt(message)
+        except BaseException:
+            self.hosts.stop(plugin, 0.0)
+            raise
+        if before is not None:
+            self.hosts.stop(before, DRAIN)
+
+    def _proposal(self, admitted: Admitted, permissions: Permissions) -> Proposal:
+        manifest = admitted.manifest
+        before = self.grants.get(manifest.name)
+        known = Permissions() if before is None else before.permissions
+        return Proposal(
+            manifest.name,
+            manifest.version,
+            admitted.digest,
+            manifest.runtime,
+            manifest.description,
+            tuple(describe(permissions)),
+            tuple(wider(permissions, known)),
+            before is not None and before.digest == admitted.digest,
+            self.hosts.level_of(admitted),
+        )
+
+    def _admitted(self, folder: Path) -> Admitted:
+        try:
+            return admit(folder, self._store())
+        except PluginError as error:
+            self._say(SecurityDenied("admission", "admission", (), "load", str(folder), str(error)))
+            raise
+
+    def _store(self) -> Path:
+        if self._state_dir:
+            return Path(self._state_dir) / "plugins"
+        if self._scratch is None:
+            self._scratch = tempfile.TemporaryDirectory(prefix="retinue-plugins-")
+        return Path(self._scratch.name)
+
+    def _tell(self, call: CallContext, method: str, error: Denied) -> None:
+        self._say(told_denial(call, method, error))
+
+
+def checked_permissions(manifest: Manifest) -> Permissions:
+    """What a manifest asks for, in its one spelling; raises ``PluginError``."""
+    return checked(manifest.permissions, manifest.name)
+
+
+def _with(view: PluginView, plugin: HostedPlugin, grant: Grant | None) -> PluginView:
+    process = plugin.process
+    confined = None if process is None else process.confined
+    return msgspec.structs.replace(
+        view,
+        state=plugin.state,
+        error=plugin.last_error,
+        level="" if confined is None else confined.level,
+        layers=() if confined is None else confined.layers,
+        pid=0 if process is None or process.reason else process.confined.pid,
+        calls=0 if process is None else process.calls,
+        permissions=() if grant is None else tuple(describe(grant.permissions)),
+    )
+
+
+def _grant(admitted: Admitted, permissions: Permissions, by: str, now: float) -> Grant:
+    manifest = admitted.manifest
+    return Grant(
+        name=manifest.name,
+        version=manifest.version,
+        digest=admitted.digest,
+        permissions=permissions,
+        limits=manifest.limits,
+        approved_by=by,
+        time=now,
+    )
+
+
+def _unapproved(proposal: Proposal) -> str:
+    asks = "; ".join(proposal.asks) or "nothing beyond computing"
+    return (
+        f"plugin {proposal.name!r} {proposal.version} is not approved. It asks to: {asks}. "
+        f"Approve exactly this content: {proposal.digest}"
+    )
