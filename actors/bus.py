@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
+from retinue.bus.errors import ActorDead
 from retinue.bus.redis.mirror import Mirror
 
 from .runtime import Future, ThreadActor
@@ -58,7 +60,8 @@ class BusActor(ThreadActor):
         self._mirror.close(self._flush)
 
     def _wake(self) -> None:
-        self.actor_ref.tell(_STEP)
+        with suppress(ActorDead):  # its restart begins with a step, and the outbox is bounded
+            self.actor_ref.tell(_STEP)
 
 
 def hold_back(mirror: Mirror, sleep: Sleep, limit: float) -> Callable[[int], Future[Any] | None]:

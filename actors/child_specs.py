@@ -25,6 +25,9 @@ class ChildSpec(msgspec.Struct, frozen=True):
     ``start`` is an actor class, called with ``args`` and ``kwargs``; ``name`` becomes the actor's
     name; ``options`` may hold ``mailbox`` and ``dispatcher``. A ``permanent`` child always comes
     back, a ``transient`` one after a failure, a ``temporary`` one never.
+
+    What others can do without is ``optional``: it is restarted ever later, on an account of its own,
+    and never takes its supervisor along.
     """
 
     name: str
@@ -34,6 +37,7 @@ class ChildSpec(msgspec.Struct, frozen=True):
     restart: Restarting = "permanent"
     shutdown: float = 5.0
     options: dict[str, Any] = {}
+    optional: bool = False
 
 
 def validate_children(children: Iterable[ChildSpec]) -> tuple[ChildSpec, ...]:

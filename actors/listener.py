@@ -70,7 +70,9 @@ class ListenerActor(ThreadActor):
             intake = self._listener.intake
             if intake is not None:
                 self._hand_on(intake)
+            self._listener.failure = ""
         except Exception as error:  # noqa: BLE001 - said above
+            self._listener.failure = f"{type(error).__name__}: {error}"
             self._tell_of(error)
             self._listener.rest(_REST)
         if not self._listener.closing:

@@ -121,8 +121,13 @@ class Keeper(ThreadActor):
             next(steps)
         except StopIteration as end:
             self._done(end.value)
-        except RetinueError as error:
+        except Exception as error:
+            ours = not isinstance(error, RetinueError)
+            if ours:
+                self._waiting, self._asking = self._waiting + self._asking, []
             self._gave_up(error)  # the events are still there, and so is the next look
+            if ours:
+                raise
         else:
             self.actor_ref.tell(_Step())
 
@@ -138,7 +143,7 @@ class Keeper(ThreadActor):
 
     def _gave_up(self, error: Exception) -> None:
         self._under_way = None
-        self._record.trouble = str(error)
+        self._record.trouble = str(error) or type(error).__name__
         for reply in self._replies():
             reply.fail(error)
         if self._asking:

@@ -47,6 +47,11 @@ class Backoff(msgspec.Struct, frozen=True):
         return plain * (1.0 + self.jitter * (2.0 * chance - 1.0))
 
 
+_APART = Backoff(first=0.1)
+_APART_PERIOD = 300.0
+"""Seconds for which a failure of an optional child counts: it comes back every 30 s at worst."""
+
+
 class Failures(msgspec.Struct, frozen=True):
     """When restarts happened, oldest first, within one period."""
 
@@ -119,6 +124,7 @@ class SupervisorState(msgspec.Struct, frozen=True):
     intensity: Intensity = Intensity()
     backoff: Backoff = Backoff()
     failures: Failures = Failures()
+    apart: dict[str, Failures] = {}
 
     def names(self) -> tuple[str, ...]:
         """The children's names, in starting order."""
@@ -137,13 +143,16 @@ def decide(
 
     A permanent child always comes back, a transient one only after a failure, a temporary one
     never. Siblings that the strategy takes along are paused right to left and restarted left to
-    right. One restart more than the intensity allows escalates.
+    right. One restart more than the intensity allows escalates. An optional child never does: its
+    restarts count for itself alone, and come ever later.
     """
     spec = next((child for child in state.children if child.name == end.child), None)
     if spec is None:
         return state, []
     if not _comes_back(spec.restart, failed=end.failed):
         return state.without(end.child), [Remove(end.child, end.reason)]
+    if spec.optional:
+        return _restart_apart(state, end.child, now, chance)
     failures = state.failures.add(now, state.intensity.period)
     state = msgspec.structs.replace(state, failures=failures)
     if len(failures.times) > state.intensity.restarts:
@@ -161,6 +170,14 @@ def _too_many(intensity: Intensity, end: Exit) -> str:
         f"more than {intensity.restarts} restarts in {intensity.period:g} s; "
         f"the last was {end.child}: {end.reason}"
     )
+
+
+def _restart_apart(
+    state: SupervisorState, child: str, now: float, chance: float
+) -> tuple[SupervisorState, list[Action]]:
+    failures = state.apart.get(child, Failures()).add(now, _APART_PERIOD)
+    state = msgspec.structs.replace(state, apart={**state.apart, child: failures})
+    return state, [RestartGroup((child,), _APART.delay(len(failures.times), chance))]
 
 
 def _restart_group(

@@ -106,7 +106,7 @@ class Supervisor(LightActor):
         """Start the children, left to right; when one does not start, none stays."""
         try:
             for spec in self._state.children:
-                await self._start_child(spec)
+                await self._start_first(spec)
         except RetinueError:
             await self.on_stop()
             raise
@@ -168,6 +168,14 @@ class Supervisor(LightActor):
             case Escalate(reason):
                 raise RestartsExhausted(f"{self.actor_ref.name} gives up: {reason}")
 
+    async def _start_first(self, spec: ChildSpec) -> None:
+        try:
+            await self._start_child(spec)
+        except StartFailed as error:
+            if not spec.optional:
+                raise
+            self._not_started(spec, error)
+
     async def _start_child(self, spec: ChildSpec) -> ActorRef[Any]:
         options: dict[str, Any] = {**spec.options, "name": spec.name}
         starting = self._system.start_with(
@@ -198,7 +206,11 @@ class Supervisor(LightActor):
         try:
             await self._start_child(spec)
         except StartFailed as error:
-            self.actor_ref.tell(_NotStarted(spec.name, shown(error)), control=True)
+            self._not_started(spec, error)
+
+    def _not_started(self, spec: ChildSpec, error: StartFailed) -> None:
+        self._system.report(self.actor_ref, error, None)
+        self.actor_ref.tell(_NotStarted(spec.name, shown(error)), control=True)
 
     async def _pause(self, name: str) -> None:
         spec = next(spec for spec in self._state.children if spec.name == name)

@@ -82,10 +82,11 @@ class Hearing:
         bygone = Bygone(tree.store, tree.table, tree.ids.boot)
         self._shut = door.close
         args = (self._listener, self._desk, tree.scribe, door, bygone)
-        heard = ChildSpec("listener", ListenerActor, args)
+        heard = ChildSpec("listener", ListenerActor, args, optional=True)
         if self.echoes is None:
             return [heard]
-        return [ChildSpec("telemetry", TelemetryDesk, (tree.scribe, tree.table)), heard]
+        desk = ChildSpec("telemetry", TelemetryDesk, (tree.scribe, tree.table), optional=True)
+        return [desk, heard]
 
     @property
     def trouble(self) -> str:

@@ -80,7 +80,7 @@ def keepers(parts: Parts) -> list[ChildSpec]:
         parts.retention,
         parts.system.after,
     )
-    return [ChildSpec("retention", Keeper, args)]
+    return [ChildSpec("retention", Keeper, args, optional=True)]
 
 
 def bounds_of(journal: JournalConfig) -> Retention:

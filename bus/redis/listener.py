@@ -121,6 +121,8 @@ class Listener:
         self._pipe: tuple[int, int] | None = None
         self._nudged = False
         self._closing = False
+        self.failure = ""
+        """What went wrong in the last step; empty when nothing did."""
 
     @property
     def intake(self) -> Intake | None:
@@ -135,7 +137,8 @@ class Listener:
     @property
     def trouble(self) -> str:
         """Why not everything is heard that is to be; empty when it is."""
-        return next((repr(ear.link) for ear in self._ears if ear.link.trouble), "")
+        links = (repr(ear.link) for ear in self._ears if ear.link.trouble)
+        return self.failure or next(links, "")
 
     @property
     def listening(self) -> bool:

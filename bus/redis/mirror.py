@@ -142,11 +142,15 @@ class Mirror:
         try:
             if self._settle(now):
                 self._carry(now)
-        except RetinueError as error:
-            if isinstance(error, Behind):
+        except Exception as error:
+            ours = not isinstance(error, RetinueError)
+            if ours or isinstance(error, Behind):
                 self._settled, self._filling = self._outbox.backlog is None, None
                 self._floor = 0
-            return self._failed(str(error))
+            delay = self._failed(f"{type(error).__name__}: {error}" if ours else str(error))
+            if ours:
+                raise  # a fault in here: observers do without until the supervisor has us back
+            return delay
         self._succeeded()
         return self._pause(now)
 

@@ -3,6 +3,7 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from retinue.actors.child_specs import ChildSpec, validate_children, validate_strategy
 from retinue.actors.runtime import LightActor
@@ -136,6 +137,28 @@ def test_no_window_of_a_period_ever_holds_more_restarts_than_allowed(times, rest
             break
         done.append(now)
         assert len([t for t in done if now - t < period]) <= restarts
+
+
+@given(st.lists(st.floats(0.0, 1e5), max_size=60), st.floats(0.0, 1.0, exclude_max=True))
+def test_an_optional_child_never_escalates_and_spares_its_siblings_account(times, chance):
+    (needed, spare) = children("a", "b")
+    spare = replace(spare, optional=True)
+    state = SupervisorState((needed, spare), intensity=Intensity(0, 1e9))
+    for now in sorted(times):
+        state, [action] = decide(state, failed("b"), now, chance)
+        assert action.children == ("b",)
+        assert 0.09 <= action.delay <= 33.0
+    assert state.failures == Failures()
+
+
+def test_an_optional_child_comes_back_ever_later_and_soon_again_after_a_quiet_time():
+    state = SupervisorState(tuple(replace(child, optional=True) for child in children("a")))
+    delays = []
+    for now in [*range(12), 1_000]:
+        state, [action] = decide(state, failed("a"), float(now), 0.5)
+        delays.append(action.delay)
+    assert delays[:4] == [0.1, 0.2, 0.4, 0.8]
+    assert (delays[11], delays[12]) == (30.0, 0.1)
 
 
 def test_alone_an_actor_is_restarted_within_its_intensity():

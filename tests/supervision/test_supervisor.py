@@ -176,3 +176,25 @@ def test_closing_the_system_stops_a_tree_in_its_order_and_restarts_nothing(syste
     supervise("abc", cls=Own)
     system.close()
     assert log == ["stop c", "stop b", "stop a"]
+
+
+def test_an_optional_child_that_does_not_start_is_tried_again_and_keeps_nobody_waiting(
+    system, clock, failures, log, wait_until
+):
+    broken = [True]
+
+    class Shy(Light):
+        def on_start(self):
+            if broken[0]:
+                raise ValueError("not yet")
+            super().on_start()
+
+    specs = [ChildSpec("a", Light, (log, "a")), ChildSpec("b", Shy, (log, "b"), optional=True)]
+    top = system.start(Supervisor, [*specs, ChildSpec("c", Light, (log, "c"))])
+    assert log == ["start a", "start c"]
+    assert failures == [("Supervisor-1", "StartFailed")]
+    broken[0] = False
+    assert len(top.ask(ListChildren())) == 2  # so its restart is due by now
+    clock.advance(1.0)
+    wait_until(lambda: len(top.ask(ListChildren())) == 3)
+    assert log == ["start a", "start c", "start b"]
