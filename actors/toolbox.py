@@ -23,7 +23,14 @@ from retinue.bus.errors import (
     ToolError,
     UnknownTool,
 )
-from retinue.bus.messages import EventBody, ToolCalled, ToolProgress, ToolRecalled, ToolReturned
+from retinue.bus.messages import (
+    EventBody,
+    ToolCalled,
+    ToolOutput,
+    ToolProgress,
+    ToolRecalled,
+    ToolReturned,
+)
 from retinue.plugins import Tool
 from retinue.plugins.tools import ToolContext
 
@@ -248,12 +255,20 @@ class Toolbox:
         def progress(done: float, total: float, note: str) -> None:
             caller.emit(ToolProgress(call, tool.name, done, total, note))
 
+        def stream(value: Any) -> None:
+            piece = encode_value(value, f"a piece of the output of {tool.name}")
+            caller.emit(ToolOutput(call, tool.name, msgspec.Raw(piece)))
+
         context = ToolContext(
             progress,
             lambda: over.is_set() or caller.cancelled,
             caller.deadline,
             self._clock,
             effect,
+            stream,
+            run=caller.run,
+            task=caller.task,
+            agent=caller.agent,
         )
         work: Awaitable[Any]
         if tool.is_async:
