@@ -1,78 +1,29 @@
-"""Calling a tool: looked up, checked, written down, run within its deadline, written down again."""
+"""All tools by name, and the calls that are made of them."""
 
 from __future__ import annotations
 
-import asyncio
-import threading
-from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from fnmatch import fnmatchcase
-from functools import partial
-from typing import Any, Protocol
+from typing import Any
 from weakref import WeakSet
 
 import msgspec
 
 from retinue.bus.clock import Clock
 from retinue.bus.codec import encode_value
-from retinue.bus.errors import (
-    DeadlineExceeded,
-    InvalidInput,
-    OutcomeUnknown,
-    ResultTooLarge,
-    RetinueError,
-    ToolError,
-    UnknownTool,
-)
-from retinue.bus.messages import (
-    EventBody,
-    ToolCalled,
-    ToolOutput,
-    ToolProgress,
-    ToolRecalled,
-    ToolReturned,
-)
+from retinue.bus.errors import InvalidInput, OutcomeUnknown, UnknownTool
+from retinue.bus.messages import ToolRecalled
 from retinue.plugins import Tool
-from retinue.plugins.tools import ToolContext
 
-from .answers import raised, value_of
-from .bounds import NO_BOUND, check_result
+from .bounds import NO_BOUND
 from .effects import Effect, Effects
+from .pipeline import Caller, Invocation, Pipeline, Stage
+from .pipeline.executing import Execute
+from .pipeline.tracing import Record, Trace
 from .resumption import unknown_ending
 from .secrecy import Secrecy
-from .tool_threads import ToolThreads, line_of
 
 __all__ = ["Caller", "Toolbox"]
-
-_UNKNOWN = (asyncio.CancelledError, DeadlineExceeded, GeneratorExit, ResultTooLarge)
-"""After these a call may have had its effect, and there is no result to give in its place."""
-
-DEFAULT_TIMEOUT = 120.0
-"""Seconds that a call may take when neither the tool nor the turn says less."""
-
-
-class Caller(Protocol):
-    """On whose behalf a tool is called."""
-
-    run: str
-    task: str
-    agent: str
-    deadline: float | None
-
-    def effect_id(self, tool: str, args: bytes) -> str:
-        """The id of the effect that this call has, whichever attempt makes it; or nothing."""
-
-    def answered(self, tool: str, args: bytes) -> ToolReturned | None:
-        """The recorded answer that stands for this call; ``None``: it has to be made."""
-
-    @property
-    def cancelled(self) -> bool:
-        """Whether nobody waits for the result any more."""
-
-    def emit(self, body: EventBody) -> None:
-        """Write a step down."""
-
-    async def told(self, body: EventBody) -> None:
-        """Write a step down, and wait until it is committed and observers were told."""
 
 
 class Toolbox:
@@ -86,22 +37,28 @@ class Toolbox:
         secrecy: Secrecy,
         clock: Clock | None = None,
         result_bytes: int = NO_BOUND,
+        stages: Iterable[Stage] = (),
+        execute: Execute | None = None,
     ) -> None:
         """``make_id`` makes the ids that join a call to its return; ``clock`` is for the tools.
 
-        ``result_bytes`` bounds what a call gives back, as JSON.
+        ``result_bytes`` bounds what a call gives back, as JSON. ``stages`` are what a call passes
+        before it is written down; ``execute`` does it.
         """
         self._effects = effects
-        self._make_id = make_id
-        self._monotonic = monotonic
         self._secrecy = secrecy
-        self._clock = clock
-        self._result_bytes = result_bytes
-        self.threads = ToolThreads()
-        self.calls = 0
-        """How many calls were begun so far."""
+        self._execute = execute or Execute(monotonic, clock)
+        self.threads = self._execute.threads
+        record = Record(monotonic, effects, secrecy, result_bytes)
+        self.pipeline = Pipeline([*stages, Trace(make_id, effects), record, self._execute])
+        """What each call passes."""
         self._tools: dict[str, Tool] = {}
         self._retired: WeakSet[Tool] = WeakSet()
+
+    @property
+    def calls(self) -> int:
+        """How many calls were begun so far."""
+        return self._execute.calls
 
     def add(self, tools: Iterable[Tool]) -> None:
         """Take tools in; raises ``InvalidInput`` when one's name is taken by another tool."""
@@ -126,6 +83,7 @@ class Toolbox:
                     f"a tool is named {tool.name!r} already: give this one another name"
                 )
         self._retired.update(leaving)
+        self.pipeline.forget(leaving)
         kept = {name: tool for name, tool in self._tools.items() if name not in names}
         self._tools = kept | {tool.name: tool for tool in coming}
 
@@ -168,23 +126,19 @@ class Toolbox:
     async def _called(
         self, caller: Caller, tool: Tool, args: Mapping[str, Any], checked: Mapping[str, Any]
     ) -> Any:
-        """Write the call down, unless its effect took place in an earlier attempt, and make it."""
+        """Send a checked call on its way, unless its effect took place in an earlier attempt."""
         name = tool.name
         body = encode_value(dict(args), f"the arguments of {name}")
-        once = tool.effect == "once"
-        public = self._secrecy.value(body)
-        effect = caller.effect_id(name, public) if once else ""
-        if effect:
-            known = self._effects.find(caller.run, effect)
+        call = Invocation(caller, tool, checked, body, self._secrecy.value(body))
+        if tool.effect == "once":
+            call.effect = caller.effect_id(name, call.public)
+            known = self._effects.find(caller.run, call.effect) if call.effect else None
             if known is not None and known.known != "failed":
                 return self._recall(caller, known)
-        call = self._make_id("c")
-        await caller.told(ToolCalled(call, name, msgspec.Raw(body), tool.effect, effect))
-        if effect:
-            self._effects.note(caller.run, Effect(effect, caller.task, name, "begun"))
-        told = caller.answered(name, public)
-        work = self._run(caller, tool, checked, call, effect) if told is None else _again(told)
-        return await self._perform(caller, name, work, call, effect)
+        call.answer = caller.answered(name, call.public)
+        pipeline = self.pipeline
+        way = pipeline.way(tool) if call.answer is None else pipeline.recorded(tool)
+        return await way(call)
 
     def _recall(self, caller: Caller, known: Effect) -> Any:
         """An earlier attempt made this very call: its result is given, and nothing is repeated."""
@@ -192,44 +146,6 @@ class Toolbox:
             raise OutcomeUnknown(unknown_ending(known).reason)
         caller.emit(ToolRecalled(known.tool, known.id))
         return msgspec.json.decode(known.result)
-
-    async def _perform(
-        self, caller: Caller, name: str, work: Coroutine[Any, Any, Any], call: str, effect: str
-    ) -> Any:
-        """Do the work of the call and write down how it went."""
-        started = self._monotonic()
-        try:
-            result = await work
-            encoded = encode_value(result, f"the result of {name}")
-            check_result(encoded, self._result_bytes, f"tool {name!r}")
-        except BaseException as error:
-            seconds = self._monotonic() - started
-            unknown = bool(effect) and isinstance(error, _UNKNOWN)
-            if effect and not unknown:
-                self._effects.note(caller.run, Effect(effect, caller.task, name, "failed"))
-            told = self._line(error)
-            caller.emit(
-                ToolReturned(call, name, ok=False, seconds=seconds, error=told, unknown=unknown)
-            )
-            raise _for_agent(name, error, told) from error
-        if effect:
-            self._effects.note(caller.run, Effect(effect, caller.task, name, "returned", encoded))
-        given = msgspec.json.decode(encoded)
-        caller.emit(
-            ToolReturned(
-                call,
-                name,
-                ok=True,
-                seconds=self._monotonic() - started,
-                result=msgspec.Raw(encoded),
-                summary=_summary(given),
-            )
-        )
-        return given
-
-    def _line(self, error: BaseException) -> str:
-        """The error on one line. Secrets go first: a cut would leave the half of one."""
-        return line_of(error, self._secrecy.text)
 
     def _find(self, caller: Caller, name: str, given: Mapping[str, Tool] | None) -> Tool:
         tool = (self._tools if given is None else given).get(name)
@@ -244,67 +160,3 @@ class Toolbox:
         there = {*self._tools, *(n for n, t in (given or {}).items() if t not in self._retired)}
         known = ", ".join(sorted(there)) or "none"
         raise UnknownTool(f"no tool is named {name!r}: there are {known}")
-
-    async def _run(
-        self, caller: Caller, tool: Tool, checked: Mapping[str, Any], call: str, effect: str
-    ) -> Any:
-        self.calls += 1
-        seconds = tool.timeout or DEFAULT_TIMEOUT
-        over = threading.Event()
-
-        def progress(done: float, total: float, note: str) -> None:
-            caller.emit(ToolProgress(call, tool.name, done, total, note))
-
-        def stream(value: Any) -> None:
-            piece = encode_value(value, f"a piece of the output of {tool.name}")
-            caller.emit(ToolOutput(call, tool.name, msgspec.Raw(piece)))
-
-        context = ToolContext(
-            progress,
-            lambda: over.is_set() or caller.cancelled,
-            caller.deadline,
-            self._clock,
-            effect,
-            stream,
-            run=caller.run,
-            task=caller.task,
-            agent=caller.agent,
-        )
-        work: Awaitable[Any]
-        if tool.is_async:
-            work = tool.call(checked, context)
-        else:
-            work = self.threads.call(partial(tool.call, checked, context), f"tool {tool.name}")
-        limit = asyncio.timeout(seconds)
-        try:
-            async with limit:
-                return await work
-        except TimeoutError:
-            if not limit.expired():
-                raise
-            raise DeadlineExceeded(f"{tool.name} did not return within {seconds:g} s") from None
-        finally:
-            over.set()
-
-
-async def _again(told: ToolReturned) -> Any:
-    """What a call was answered before."""
-    if not told.ok:
-        raise raised(told)
-    return value_of(told)
-
-
-def _for_agent(name: str, error: BaseException, told: str) -> BaseException:
-    """What the agent gets: errors of ours and cancellation as they are, all others as one kind."""
-    if isinstance(error, (RetinueError, asyncio.CancelledError)):
-        return error
-    return ToolError(f"{name}: {told}")
-
-
-def _summary(result: Any) -> str:
-    """How much came back, for people."""
-    if isinstance(result, list):
-        return f"{len(result)} item{'s' if len(result) != 1 else ''}"
-    if isinstance(result, str):
-        return f"{len(result)} characters"
-    return ""

@@ -12,6 +12,7 @@ __all__ = [
     "ApprovalView",
     "BusView",
     "JournalView",
+    "PluginProposal",
     "PluginView",
     "RunView",
     "StatusView",
@@ -98,6 +99,25 @@ class PluginView(msgspec.Struct, frozen=True):
     permissions: tuple[str, ...] = ()
     pid: int = 0
     calls: int = 0
+
+
+class PluginProposal(msgspec.Struct, frozen=True):
+    """What a plugin asks for, in words, before an operator says yes.
+
+    ``wider`` is what it asks for beyond what it was granted before, as ``before`` (its version then);
+    ``granted`` tells that this very content was approved already, and ``level`` how it is walled in.
+    """
+
+    name: str
+    version: str
+    digest: str
+    runtime: str
+    description: str
+    asks: tuple[str, ...]
+    wider: tuple[str, ...]
+    granted: bool
+    level: str
+    before: str = ""
 
 
 class ApprovalView(msgspec.Struct, frozen=True):

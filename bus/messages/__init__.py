@@ -9,8 +9,21 @@ from __future__ import annotations
 
 from typing import Any
 
-from . import agents, elements, journal, kernel, models, plugins, security, tasks, telemetry, tools
+from . import (
+    agents,
+    approvals,
+    elements,
+    journal,
+    kernel,
+    models,
+    plugins,
+    security,
+    tasks,
+    telemetry,
+    tools,
+)
 from .agents import *  # noqa: F403
+from .approvals import *  # noqa: F403
 from .base import Command, Message, type_of
 from .base import Event as EventBody
 from .elements import *  # noqa: F403
@@ -34,6 +47,7 @@ __all__ = [  # noqa: PLE0604
     "Message",
     "type_of",
     *agents.__all__,
+    *approvals.__all__,
     *elements.__all__,
     *journal.__all__,
     *kernel.__all__,
@@ -57,6 +71,7 @@ def _by_type(base: type[Message]) -> dict[str, type[Any]]:
     found: dict[str, type[Any]] = {}
     modules = (
         agents,
+        approvals,
         elements,
         journal,
         kernel,

@@ -13,6 +13,7 @@ class ToolCalled(Event, frozen=True, tag="tool.called"):
     """A call begins; ``call`` joins it to its ``tool.returned``. ``effect``: none|idempotent|once.
 
     ``effect_id`` names the effect of a ``once`` call: the same in every attempt at its task.
+    ``rule`` is the operator's rule that decided on it, where there is a policy.
     """
 
     call: str
@@ -20,6 +21,7 @@ class ToolCalled(Event, frozen=True, tag="tool.called"):
     args: Raw
     effect: str = "none"
     effect_id: str = ""
+    rule: str = ""
 
 
 class ToolProgress(Event, frozen=True, tag="tool.progress"):

@@ -115,6 +115,8 @@ class ReplayScribe(Scribe):
             own = dict(changes)
             if event.type == draft.type and draft.type in _OPENING:
                 own["call"] = _call_of(event)
+            if event.type == draft.type == "tool.called":
+                own["rule"] = event.data.get("rule", "")  # the operator's policy is not replayed
             if event.type == draft.type == "llm.called" and "prompt" not in event.data:
                 own["prompt"] = ""  # recorded before there were digests
             if event.type == draft.type and draft.type in _CLOSING:

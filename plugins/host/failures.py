@@ -7,15 +7,23 @@ import traceback
 
 import msgspec
 
-from retinue.bus.errors import InvalidInput, ResultTooLarge, TaskCancelled, UnknownTool
+from retinue.bus.errors import Denied, InvalidInput, ResultTooLarge, TaskCancelled, UnknownTool
 
-__all__ = ["MAX_CAUSE", "MAX_TRACEBACK", "Failure", "describe", "message_of", "one_line"]
+__all__ = [
+    "MAX_CAUSE",
+    "MAX_TRACEBACK",
+    "Failure",
+    "describe",
+    "message_of",
+    "one_line",
+    "retry_after",
+]
 
 MAX_CAUSE = 2_000
 MAX_TRACEBACK = 4_000
 MAX_RETRY_AFTER = 3_600.0
 _FRAMES = 6
-_HOPELESS = (InvalidInput, ResultTooLarge, TaskCancelled, UnknownTool)
+_HOPELESS = (Denied, InvalidInput, ResultTooLarge, TaskCancelled, UnknownTool)
 
 
 class Failure(msgspec.Struct, frozen=True):
@@ -37,7 +45,7 @@ def describe(error: BaseException) -> Failure:
         kind=type(error).__name__,
         cause=one_line(message_of(error)),
         retry=not isinstance(error, _HOPELESS),
-        retry_after=_retry_after(error),
+        retry_after=retry_after(error),
         traceback=_last_frames(error),
     )
 
@@ -58,7 +66,7 @@ def message_of(error: BaseException) -> str:
         return f"(its message cannot be shown: __str__ raised {type(worse).__name__})"
 
 
-def _retry_after(error: BaseException) -> float | None:
+def retry_after(error: BaseException) -> float | None:
     """What the error's own ``retry_after`` says, when that is a sensible number of seconds."""
     try:
         seconds = float(getattr(error, "retry_after", None))  # type: ignore[arg-type]
