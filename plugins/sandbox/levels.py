@@ -25,6 +25,8 @@ LAYERS: dict[Level, tuple[str, ...]] = {
 
 _READABLE = ("/usr/lib", "/usr/lib64", "/lib", "/lib64", "/etc/ld.so.cache", "/usr/share/zoneinfo")
 _DEVICES = ("/dev/null", "/dev/zero", "/dev/urandom", "/dev/random")
+_ENDLESS = "/dev/zero"
+"""Shared mappings of it are memory that RLIMIT_DATA does not count."""
 LAUNCHER = Path(__file__).resolve().with_name("launcher.py")
 _SPARE = 16
 """Descriptors that the launcher and the interpreter need beside the plugin's own."""
@@ -88,7 +90,8 @@ def plan(
         "layers": layers,
         "namespaces": _namespaces(level, given),
         "view": _view(level, read, permissions, limits),
-        "limits": _bounds(limits, permissions),
+        "scratch": limits.tmp_bytes if level == "strict" else 0,
+        "limits": _bounds(level, given, limits, execute),
         "confine": confine,
         "landlock": _files(level, read, permissions, execute) if confine else None,
         "seccomp": [bool(execute), permissions.processes] if confine else None,
@@ -103,7 +106,7 @@ def plan(
         level=level,
         layers=layers,
         launcher=launcher,
-        bwrap=_bwrap(given, [*read, str(LAUNCHER.parent)], permissions, limits)
+        bwrap=_bwrap(given, [*read, str(LAUNCHER.parent)], permissions)
         if level == "strict"
         else (),
         drops_uid=given.root and confine,
@@ -165,7 +168,8 @@ def _files(
     runs = bool(execute) or permissions.processes
     files = [(path, False, runs) for path in read]
     files += [(path, True, False) for path in permissions.write]
-    files += [(path, path == "/dev/null", False) for path in _DEVICES]
+    devices = [path for path in _DEVICES if not (execute and path == _ENDLESS)]
+    files += [(path, path == "/dev/null", False) for path in devices]
     files += [(path, False, True) for path in execute[:1]]
     if permissions.processes:
         files += [("/usr/bin", False, True), ("/bin", False, True)]
@@ -174,32 +178,38 @@ def _files(
     return files
 
 
-def _bounds(limits: Limits, permissions: Permissions) -> dict[str, int]:
+def _bounds(level: Level, given: Given, limits: Limits, execute: Sequence[str]) -> dict[str, int]:
+    """A command may be a runtime that reserves far more addresses than it ever fills, as node does.
+
+    Linux counts threads for each uid of a user namespace: they are bounded where that is its own.
+    """
     bounds = {
-        "memory_bytes": limits.memory_bytes,
+        "data_bytes" if execute else "memory_bytes": limits.memory_bytes,
         "descriptors": limits.descriptors + _SPARE,
         "file_bytes": limits.file_bytes,
         "core_bytes": 0,
         "queue_bytes": 0,
         "locked_bytes": 0,
     }
-    return {**bounds, "pids": limits.pids} if permissions.processes else bounds
+    own_uid = level in ("strict", "standard") or (given.root and level == "baseline")
+    return {**bounds, "pids": limits.pids} if own_uid else bounds
 
 
-def _bwrap(
-    given: Given, read: Sequence[str], permissions: Permissions, limits: Limits
-) -> tuple[str, ...]:
-    """bubblewrap's command line. Root keeps what it takes to give up being root inside."""
+def _bwrap(given: Given, read: Sequence[str], permissions: Permissions) -> tuple[str, ...]:
+    """bubblewrap's command line. What it leaves to the launcher, that one gives up.
+
+    It takes CAP_SYS_ADMIN to bound the files in ``/tmp``: bubblewrap bounds their bytes alone.
+    """
     walls = ["--as-pid-1", "--unshare-pid", "--unshare-net", "--unshare-ipc", "--unshare-uts"]
     if given.root:
-        keeps = ("CAP_SETUID", "CAP_SETGID", "CAP_SETPCAP")
-        walls += ["--unshare-cgroup-try", "--cap-drop", "ALL"]
-        walls += [word for capability in keeps for word in ("--cap-add", capability)]
+        keeps = ("CAP_SYS_ADMIN", "CAP_SETUID", "CAP_SETGID", "CAP_SETPCAP")
     else:
-        walls += ["--unshare-user", "--disable-userns", "--unshare-cgroup-try", "--cap-drop", "ALL"]
+        keeps = ("CAP_SYS_ADMIN",)  # in a user namespace of its own
+        walls += ["--unshare-user", "--disable-userns"]
+    walls += ["--unshare-cgroup-try", "--cap-drop", "ALL"]
+    walls += [word for capability in keeps for word in ("--cap-add", capability)]
     words = [given.bwrap_path, *walls, "--die-with-parent", "--new-session", "--clearenv"]
-    words += ["--proc", "/proc", "--dev", "/dev", "--size", str(limits.tmp_bytes)]
-    words += ["--perms", "1777", "--tmpfs", "/tmp"]  # noqa: S108
+    words += ["--proc", "/proc", "--dev", "/dev", "--dir", "/tmp"]  # noqa: S108
     # bubblewrap keeps the folders that it makes itself to root, unless it is told to make them.
     for folder in _parents([*read, *permissions.write]):
         words += ["--perms", "0755", "--dir", folder]

@@ -9,6 +9,7 @@ __all__ = ["apply"]
 
 _NAMES = {
     "memory_bytes": resource.RLIMIT_AS,
+    "data_bytes": resource.RLIMIT_DATA,
     "descriptors": resource.RLIMIT_NOFILE,
     "file_bytes": resource.RLIMIT_FSIZE,
     "pids": resource.RLIMIT_NPROC,

@@ -28,13 +28,21 @@ _THREAD = 0x00010000
 _NAMESPACES = 0x7E020000
 _ALL = (1 << 64) - 1
 _INT = (1 << 32) - 1
-_QUIET = {"clone3": _ENOSYS, "io_uring_setup": _ENOSYS, "get_mempolicy": _EPERM}
+_QUIET = {
+    "clone3": _ENOSYS,
+    "io_uring_setup": _ENOSYS,
+    "get_mempolicy": _EPERM,
+    "pkey_alloc": _ENOSYS,
+}
 """Asked for by libraries that get along without: refused, and not worth a word."""
-_QUIET_NUMBERS = {"x86_64": {"io_uring_setup": 425, "get_mempolicy": 239}}
-_QUIET_NUMBERS["aarch64"] = {"io_uring_setup": 425, "get_mempolicy": 236}
+_QUIET_NUMBERS = {
+    "x86_64": {"io_uring_setup": 425, "get_mempolicy": 239, "pkey_alloc": 330},
+    "aarch64": {"io_uring_setup": 425, "get_mempolicy": 236, "pkey_alloc": 289},
+}
 _FCNTL = (0, 1, 2, 3, 4, 5, 6, 7, 36, 37, 38, 1030, 1032, 1034)
 _IOCTL = (0x5401, 0x5413, 0x541B, 0x5421, 0x5450, 0x5451)
 _PRCTL = (3, 15, 16, 23, 0x53564D41)
+_MAP_SHARED, _MAP_ANONYMOUS = 0x01, 0x20
 _PR_SET_NO_NEW_PRIVS, _SET_FILTER, _NEW_LISTENER = 38, 1, 8
 _SECCOMP = {"x86_64": 317, "aarch64": 277}
 _SENDMSG = {"x86_64": 46, "aarch64": 211}
@@ -58,6 +66,9 @@ class Profile(NamedTuple):
     forks: bool = False
     """Whether it may have children; only behind walls that hold those too."""
 
+
+_PRIVATE_OR_FILE = [[Test(3, 0, _MAP_SHARED)], [Test(3, 0, _MAP_ANONYMOUS)]]
+"""A command's memory is bounded by RLIMIT_DATA, which shared memory without a file would pass by."""
 
 Rules = dict[int, Sequence[Sequence[Test]]]
 """By number: a call is allowed when all tests of one alternative hold; no alternative: never."""
@@ -116,6 +127,7 @@ def _special(profile: Profile) -> dict[str, Sequence[Sequence[Test]]]:
         "setsid": always if profile.forks else never,
         "setpgid": always if profile.forks else never,
         "execve": always if profile.executes or profile.forks else never,
+        "mmap": _PRIVATE_OR_FILE if profile.executes else always,
         "kill": always if profile.forks else own,
         "tgkill": always if profile.forks else own,
         "prlimit64": [[Test(0, pid, _INT), Test(2, 0)] for pid in (0, profile.pid)],

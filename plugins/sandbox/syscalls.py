@@ -16,7 +16,6 @@ _COLUMN = {"x86_64": 0, "aarch64": 1}
 _GROUPS: dict[str, dict[str, tuple[int | None, int | None]]] = {
     "memory": {
         "brk": (12, 214),
-        "mmap": (9, 222),
         "munmap": (11, 215),
         "mprotect": (10, 226),
         "mremap": (25, 216),
@@ -175,6 +174,7 @@ _GROUPS: dict[str, dict[str, tuple[int | None, int | None]]] = {
         "getsockopt": (55, 209),
     },
     "special": {
+        "mmap": (9, 222),
         "ioctl": (16, 29),
         "fcntl": (72, 25),
         "prctl": (157, 167),
