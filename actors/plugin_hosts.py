@@ -33,6 +33,8 @@ __all__ = ["PluginHosts", "Walls"]
 
 T = TypeVar("T")
 _STOP_SECONDS = 10.0
+_OVERDUE = 1.0
+"""Seconds after a call's deadline by which it certainly is over."""
 
 
 class Walls(msgspec.Struct, frozen=True):
@@ -90,7 +92,7 @@ class PluginHosts:
     def start(self, admitted: Admitted, grant: Grant, settings: bytes) -> HostedPlugin:
         """Start a plugin and learn its tools. Raises ``PluginError``, or what its code raised."""
         level = self.level_of(admitted)
-        if admitted.manifest.runtime != "python":
+        if admitted.manifest.runtime not in ("python", "wasm"):
             raise PluginError(
                 f"plugin {grant.name!r}: runtime {admitted.manifest.runtime!r} is not known here"
             )
@@ -127,6 +129,17 @@ class PluginHosts:
         """Let the calls in flight end, for ``drain`` seconds at most, and end the process."""
         self._running.pop(id(plugin), None)
         self.run(plugin.stop(drain), drain + _STOP_SECONDS)
+
+    def retire(self, plugin: HostedPlugin) -> None:
+        """Let the calls in flight end, each within its own deadline, and then the process; no wait."""
+        assert self._thread is not None  # noqa: S101 - it was started here
+        loop = self._thread.loop
+
+        async def ended() -> None:
+            await plugin.stop(plugin.grant.limits.call_seconds + _OVERDUE)
+            self._running.pop(id(plugin), None)
+
+        asyncio.run_coroutine_threadsafe(ended(), loop)
 
     def run(self, work: Coroutine[Any, Any, T], seconds: float) -> T:
         """Run a coroutine on the plugins' loop, and wait; raises ``DeadlineExceeded``."""

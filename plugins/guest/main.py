@@ -39,7 +39,9 @@ from .calls import ToolCall
 from .channel import Channel
 from .host import Host
 
-__all__ = ["Guest", "main", "plugin_of"]
+__all__ = ["Guest", "main", "plugin_of", "serve"]
+
+Settings = dict[str, Any]
 
 _THREADS = 8
 _STACK = 1 << 20
@@ -49,13 +51,16 @@ _STACK = 1 << 20
 class Guest:
     """Serves the calls of one plugin until the host is gone. On the loop's thread."""
 
-    def __init__(self, sock: socket.socket, name: str, version: str, entry: str) -> None:
+    def __init__(
+        self, sock: socket.socket, name: str, version: str, make: Callable[[Settings], Plugin]
+    ) -> None:
+        """``make`` runs the plugin's own code; it is called once, when the host says so."""
         self._channel = Channel(sock, self._take)
         self._host = Host(self._channel)
         self._pool = ThreadPoolExecutor(_THREADS, thread_name_prefix="tool")
         self._calls: dict[int, ToolCall] = {}
         self._tools: dict[str, Tool] = {}
-        self._named = (name, version, entry)
+        self._name, self._version, self._make = name, version, make
         self._methods: dict[str, Callable[[Call, bytes], None]] = {
             "load": self._load,
             "tool.call": self._start,
@@ -91,15 +96,16 @@ class Guest:
 
     def _load(self, call: Call, params: bytes) -> None:
         """Import the plugin's code, at last, and say what it offers."""
-        name, version, entry = self._named
+        name, version = self._name, self._version
         try:
-            plugin = plugin_of(entry, name, version, msgspec.json.decode(params))
+            plugin = self._make(msgspec.json.decode(params))
+            tools = {tool.name.removeprefix(f"{name}."): tool for tool in plugin.tools}
+            offers = tuple(_offer(bare, tool) for bare, tool in tools.items())
         except BaseException as error:  # noqa: BLE001 - the plugin's own code ran
             self._channel.send(Hello(PROTOCOL, name, version))
             self._fail(call, error)
             return
-        self._tools = {tool.name.removeprefix(f"{name}."): tool for tool in plugin.tools}
-        offers = tuple(_offer(bare, tool) for bare, tool in self._tools.items())
+        self._tools = tools
         self._channel.send(Hello(PROTOCOL, plugin.name, plugin.version, offers))
         self._channel.send(Reply(call.id, b"null"))
 
@@ -145,15 +151,20 @@ def _offer(name: str, tool: Tool) -> Offer:
     return Offer(name, schema, tool.description, tool.effect, tool.timeout)
 
 
-def main(arguments: list[str]) -> None:
-    """Serve the channel that was inherited."""
-    descriptor, name, version, entry = arguments
+def serve(channel: int, name: str, version: str, make: Callable[[Settings], Plugin]) -> None:
+    """Serve the channel that was inherited, until the kernel is gone; does not return."""
     threading.stack_size(_STACK)
     loop = asyncio.new_event_loop()
     asyncio.set_event_loop(loop)
     with contextlib.suppress(OSError):  # the kernel is gone
-        Guest(socket.socket(fileno=int(descriptor)), name, version, entry).serve(loop)
+        Guest(socket.socket(fileno=channel), name, version, make).serve(loop)
     os._exit(0)
+
+
+def main(arguments: list[str]) -> None:
+    """Serve the plugin at a Python entry."""
+    channel, name, version, entry = arguments
+    serve(int(channel), name, version, lambda given: plugin_of(entry, name, version, given))
 
 
 if __name__ == "__main__":

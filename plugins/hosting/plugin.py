@@ -72,6 +72,8 @@ class HostedPlugin:
         """What it offers; fixed by its first start."""
         self.last_error = ""
         """Why it ended last, for people."""
+        self.successor: HostedPlugin | None = None
+        """The version that took its place: a call that has not reached this one's process goes there."""
         self._spawn = spawn
         self._mediator = mediator
         self._watch = watch
@@ -124,6 +126,8 @@ class HostedPlugin:
         return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(work, self._loop))
 
     async def _call(self, tool: str, args: Mapping[str, Any], ctx: ToolContext) -> Any:
+        if self.successor is not None:
+            return await self.successor.call(tool, args, ctx)
         seconds = self.grant.limits.call_seconds
         if (left := ctx.remaining) is not None:
             seconds = min(seconds, left)

@@ -41,6 +41,8 @@ __all__ = ["CANCEL_GRACE", "HostedProcess"]
 
 CANCEL_GRACE = 0.25
 """Seconds that a plugin has to end a call it was told to end, before its process is killed."""
+LINGER = 0.1
+"""Seconds without a call after which a process that is to stop has had its last one."""
 
 
 class HostedProcess:
@@ -166,11 +168,22 @@ class HostedProcess:
             self._pings.pop(number, None)
 
     async def stop(self, seconds: float) -> None:
-        """Let open calls end, for ``seconds`` at most, then end the process."""
-        waiting = [call.answer for call in self._calls.values()]
-        if waiting and not self.reason:
-            await asyncio.wait(waiting, timeout=seconds)
+        """Let open calls end, for ``seconds`` at most, then end the process.
+
+        Those count too that are on their way: whoever stops it gives no new ones out by then.
+        """
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._drained()
         self.kill("it was stopped")
+
+    async def _drained(self) -> None:
+        made = -1
+        while not self.reason and (self._calls or made != self.calls):
+            made = self.calls
+            if self._calls:
+                await asyncio.wait([call.answer for call in self._calls.values()])
+            await asyncio.sleep(LINGER)
 
     def kill(self, reason: str) -> None:
         """End it at once; every open call fails with the reason. Safe to repeat."""

@@ -6,17 +6,23 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
+import msgspec
+
 from retinue.bus.errors import PluginError
 
 from ..manifest.admission import Admitted
 from ..manifest.model import Grant, Level, Manifest, Permissions
 from ..sandbox.given import Given
 from ..sandbox.levels import Plan, plan
+from ..wasm.module import wasmtime
 from .interpreter import Interpreter
 
 __all__ = ["level_for", "python_plan"]
 
 GUEST = "retinue.plugins.guest.main"
+WASM_GUEST = "retinue.plugins.wasm.guest"
+WASM_ADDRESS_SPACE = 1 << 30
+"""Bytes that the engine lays out and does not use; each instance's memory has a bound of its own."""
 _ORDER: tuple[Level, ...] = ("limits", "baseline", "standard", "strict")
 
 
@@ -44,8 +50,14 @@ def python_plan(
     interpreter: Interpreter,
     environ: Mapping[str, str],
 ) -> Plan:
-    """How a plugin of runtime ``python`` starts; the standard library comes before its own files."""
+    """How a plugin of runtime ``python`` or ``wasm`` starts: an interpreter that serves our frames.
+
+    The standard library comes before the plugin's own files. Raises ``Unavailable`` when the extra
+    ``wasm`` is asked for and not there.
+    """
     manifest = admitted.manifest
+    if manifest.runtime == "wasm":
+        return _wasm_plan(admitted, grant, level, given, interpreter)
     return plan(
         level,
         given,
@@ -57,6 +69,31 @@ def python_plan(
         permissions=_within_the_view(grant.permissions),
         limits=grant.limits,
         environment={name: environ[name] for name in grant.permissions.env if name in environ},
+    )
+
+
+def _wasm_plan(
+    admitted: Admitted, grant: Grant, level: Level, given: Given, interpreter: Interpreter
+) -> Plan:
+    manifest = admitted.manifest
+    engine = str(Path(wasmtime().__file__).resolve().parent)
+    specs = msgspec.json.encode(manifest.tools).decode()
+    bound = max(grant.limits.memory_bytes, WASM_ADDRESS_SPACE)
+    return plan(
+        level,
+        given,
+        readable=(*interpreter.readable, admitted.folder),
+        packages={**interpreter.packages, "wasmtime": engine},
+        python_path=interpreter.path,
+        main=WASM_GUEST,
+        arguments=(
+            manifest.name,
+            manifest.version,
+            str(Path(admitted.folder, manifest.entry)),
+            specs,
+        ),
+        permissions=_within_the_view(grant.permissions),
+        limits=msgspec.structs.replace(grant.limits, memory_bytes=bound),
     )
 
 

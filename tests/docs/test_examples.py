@@ -31,6 +31,7 @@ def test_the_examples_of_a_page_print_what_it_says(page, folder, started):
     steps = blocks(page, ROOT)
     for block, following in zip(steps, [*steps[1:], None], strict=True):
         if block.file:
+            (folder / block.file).parent.mkdir(parents=True, exist_ok=True)
             (folder / block.file).write_text(block.text)
         if "daemon" in block.marks:
             started(block)
