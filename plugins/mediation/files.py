@@ -67,6 +67,8 @@ class FileService:
         kind, work, writes = self._methods[method]
         asked = parameters(params, kind, method)
         root, inner = root_of(asked.path, call.grant.permissions, writes=writes)
+        if isinstance(asked, _Write):
+            _check_size(asked, call.grant.limits.file_bytes)
         return await asyncio.to_thread(_done, root, inner, asked, work)
 
 
@@ -84,6 +86,15 @@ def root_of(path: str, permissions: Permissions, *, writes: bool) -> tuple[str, 
             return root, str(asked.relative_to(root))
     verb = "write" if writes else "read"
     raise Denied(f"fs.{verb}", path, f"it may not {verb} {path!r}")
+
+
+def _check_size(asked: _Write, most: int) -> None:
+    """What Linux keeps to for the plugin's own writes holds for those that it asks for, too."""
+    end = (asked.offset or 0) + len(asked.data) * 3 // 4
+    if (asked.offset or 0) < 0 or end > most:
+        raise Denied(
+            "fs.size", asked.path, f"a file may have {most:,} bytes: raise limits.file_bytes"
+        )
 
 
 def _done(root: str, inner: str, asked: Any, work: Callable[[int, str, Any], Any]) -> Any:

@@ -69,7 +69,7 @@ class Handshake:
             uid=self._uid,
             inside=self._inside,
             host=namespaces_of(os.getpid()),
-            namespaces=("mnt", "net", "ipc", "uts") if "namespaces" in self._plan.layers else (),
+            namespaces=_namespaces(self._plan),
         )
         if wrong:
             raise PluginError(f"the plugin's process is not confined: {'; '.join(wrong)}")
@@ -125,6 +125,14 @@ class Handshake:
         text = os.read(self._confined.stderr, 4096).decode(errors="replace") if ready else ""
         last = text.strip().splitlines()[-1:] or ["it said nothing"]
         return f": {last[0]}"
+
+
+def _namespaces(plan: Plan) -> tuple[str, ...]:
+    """The kinds that have to differ from the host's."""
+    own: tuple[str, ...] = ()
+    if "namespaces" in plan.layers:
+        own = ("mnt", "net", "ipc", "uts", *(() if plan.drops_uid else ("user",)))
+    return (*own, "pid") if "bwrap" in plan.layers else own
 
 
 def _receive_some(sock: socket.socket) -> tuple[bytes, list[int]]:

@@ -90,7 +90,7 @@ def plan(
         "layers": layers,
         "namespaces": _namespaces(level, given),
         "view": _view(level, read, permissions, limits),
-        "scratch": limits.tmp_bytes if level == "strict" else 0,
+        "scratch": _scratch(level, [*read, str(LAUNCHER.parent)], permissions, limits),
         "limits": _bounds(level, given, limits, execute),
         "confine": confine,
         "landlock": _files(level, read, permissions, execute) if confine else None,
@@ -157,8 +157,21 @@ def _view(
 ) -> dict[str, Any] | None:
     if level != "standard":
         return None
-    binds = [(path, False) for path in read] + [(path, True) for path in permissions.write]
-    return {"binds": binds, "tmp_bytes": limits.tmp_bytes}
+    return {"binds": _binds(read, permissions), "tmp_bytes": limits.tmp_bytes}
+
+
+def _scratch(
+    level: Level, read: Sequence[str], permissions: Permissions, limits: Limits
+) -> dict[str, Any] | None:
+    """At ``strict``: bubblewrap bounds the bytes in ``/tmp``, and not how many files there are."""
+    if level != "strict":
+        return None
+    beneath = [bind for bind in _binds(read, permissions) if bind[0].startswith("/tmp/")]  # noqa: S108
+    return {"binds": beneath, "tmp_bytes": limits.tmp_bytes}
+
+
+def _binds(read: Sequence[str], permissions: Permissions) -> list[tuple[str, bool]]:
+    return [(path, False) for path in read] + [(path, True) for path in permissions.write]
 
 
 def _files(

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-__all__ = ["FLAGS", "Bind", "View", "enter", "unshare"]
+__all__ = ["FLAGS", "Bind", "View", "enter", "make_scratch", "unshare"]
 
 FLAGS = {
     "mnt": 0x00020000,
@@ -72,14 +72,28 @@ def enter(view: View) -> None:
     _mount("tmpfs", _BASE, "tmpfs", _NOSUID | _NODEV, size)
     scratch = _BASE + "/tmp"  # noqa: S108 - the view's own
     Path(scratch).mkdir(exist_ok=True)
-    size = f"size={view.tmp_bytes},nr_inodes={_INODES},mode=1777"
-    _mount("tmpfs", scratch, "tmpfs", _NOSUID | _NODEV | _NOEXEC, size)
+    _mount("tmpfs", scratch, "tmpfs", _NOSUID | _NODEV | _NOEXEC, _sized(view.tmp_bytes))
     for bind, source in opened:
         if source is not None:
-            _bind(bind, source)
+            _bind(bind, source, _BASE + bind.path)
     Path(_BASE, ".walls").write_text("Readable for nobody: Landlock says so.", encoding="ascii")
     _set_attributes(_BASE, _ATTR_RDONLY, 0)
     _pivot(_BASE)
+
+
+def make_scratch(view: View) -> None:
+    """Cover ``/tmp`` with an empty one, where only these binds are seen; raises ``OSError``."""
+    unshare(["mnt"])
+    opened = [(bind, _open(bind.path)) for bind in _outer_first(view.binds)]
+    _mount("tmpfs", _BASE, "tmpfs", _NOSUID | _NODEV | _NOEXEC, _sized(view.tmp_bytes))
+    for bind, source in opened:
+        if source is not None:
+            _bind(bind, source, bind.path)
+    os.chdir(_BASE)
+
+
+def _sized(size: int) -> str:
+    return f"size={size},nr_inodes={_INODES},mode=1777"
 
 
 def _outer_first(binds: Iterable[Bind]) -> list[Bind]:
@@ -99,8 +113,7 @@ def _open(path: str) -> int | None:
         return None
 
 
-def _bind(bind: Bind, source: int) -> None:
-    target = _BASE + bind.path
+def _bind(bind: Bind, source: int, target: str) -> None:
     if stat.S_ISDIR(os.fstat(source).st_mode):
         Path(target).mkdir(parents=True, exist_ok=True)
     elif not Path(target).exists():

@@ -7,7 +7,7 @@ import fcntl
 import struct
 from typing import NamedTuple
 
-from .syscalls import numbers
+from .names import name_of
 
 __all__ = ["Refused", "answer", "receive", "refuse"]
 
@@ -39,7 +39,7 @@ def receive(listener: int, machine: str) -> Refused | None:
             return None
         raise
     notice, pid, _flags, number, _arch, _address, *arguments = _NOTICE.unpack(buffer)
-    return Refused(notice, pid, _name(number, machine), tuple(arguments))
+    return Refused(notice, pid, name_of(number, machine), tuple(arguments))
 
 
 def answer(refused: Refused, error: int = errno.EPERM) -> bytes:
@@ -54,51 +54,3 @@ def refuse(listener: int, refused: Refused) -> None:
     except OSError as error:
         if error.errno != errno.ENOENT:
             raise
-
-
-def _name(number: int, machine: str) -> str:
-    for name, known in numbers(machine).items():
-        if known == number:
-            return name
-    return _NOTORIOUS.get(machine, {}).get(number, f"call {number}")
-
-
-_NOTORIOUS: dict[str, dict[int, str]] = {
-    "x86_64": {
-        41: "socket",
-        42: "connect",
-        47: "recvmsg",
-        49: "bind",
-        90: "chmod",
-        91: "fchmod",
-        86: "link",
-        88: "symlink",
-        92: "chown",
-        101: "ptrace",
-        132: "utime",
-        141: "setpriority",
-        161: "chroot",
-        165: "mount",
-        188: "setxattr",
-        203: "sched_setaffinity",
-        248: "add_key",
-        250: "keyctl",
-        266: "symlinkat",
-        265: "linkat",
-        268: "fchmodat",
-        272: "unshare",
-        280: "utimensat",
-        298: "perf_event_open",
-        308: "setns",
-        310: "process_vm_readv",
-        311: "process_vm_writev",
-        319: "memfd_create",
-        321: "bpf",
-        322: "execveat",
-        323: "userfaultfd",
-        424: "pidfd_send_signal",
-        434: "pidfd_open",
-        438: "pidfd_getfd",
-    },
-}
-"""Calls that attacks are made of, by name, for the reader of an event."""

@@ -40,12 +40,17 @@ def unproven(
     wrong = []
     if confined and status.get("NoNewPrivs") != "1":
         wrong.append("it may gain privileges (NoNewPrivs is not 1)")
-    if confined and int(status.get("CapEff", "1"), 16):
-        wrong.append(f"it has capabilities (CapEff {status.get('CapEff')})")
+    wrong += [
+        f"it has capabilities ({kind} {status.get(kind)})"
+        for kind in ("CapEff", "CapPrm", "CapInh", "CapAmb")
+        if confined and int(status.get(kind, "1"), 16)
+    ]
     if seccomp and status.get("Seccomp") != "2":
         wrong.append("it has no system call filter (Seccomp is not 2)")
     if uid and set(status.get("Uid", "").split()) != {str(uid)}:
         wrong.append(f"it is not uid {uid} alone (Uid {status.get('Uid')})")
+    if uid and (set(status.get("Gid", "").split()) != {str(uid)} or status.get("Groups")):
+        wrong.append(f"it is in other groups (Gid {status.get('Gid')}, {status.get('Groups')})")
     wrong += [
         f"it is in the host's {kind} namespace"
         for kind in namespaces

@@ -25,7 +25,7 @@ __all__ = ["FIRST_UID", "Spawner"]
 
 FIRST_UID = 0x70000000
 """Above every uid that distributions hand out; each process of a kernel that is root has its own."""
-_UIDS = 1 << 20
+_UIDS = 1 << 27
 
 
 class Spawner:
@@ -38,7 +38,8 @@ class Spawner:
         """``first_uid`` begins the uids that processes get where the kernel is root."""
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="retinue-spawner")
         self._clock = clock or SystemClock()
-        self._uids = (first_uid + n % _UIDS for n in itertools.count(os.getpid() % _UIDS))
+        # Kernels beside each other begin far from each other; a pid has 22 bits at most.
+        self._uids = (first_uid + n % _UIDS for n in itertools.count(os.getpid() << 5))
 
     def start(self, plan: Plan) -> Confined:
         """Start what the plan says, and return it before any code of a plugin has run.
