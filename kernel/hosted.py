@@ -16,7 +16,7 @@ from retinue.bus.clock import Clock
 from retinue.bus.codec import encode_value
 from retinue.bus.errors import Denied, NotFound, PluginError, RetinueError
 from retinue.bus.messages import EventBody, PluginGranted, PluginRevoked, SecurityDenied
-from retinue.bus.views import PluginView
+from retinue.bus.views import PluginProposal, PluginView
 from retinue.plugins.hosting.calls import CallContext
 from retinue.plugins.hosting.plugin import HostedPlugin
 from retinue.plugins.manifest import Admitted, Grant, Manifest, admit, read_admitted
@@ -27,32 +27,10 @@ from retinue.plugins.mediation.mediator import ServiceMediator
 
 from .config import Config
 
-__all__ = ["DRAIN", "Hosted", "Proposal"]
-
-DRAIN = 5.0
-"""Seconds that the calls in flight on an old version have to end."""
-
+__all__ = ["Hosted"]
 
 Ask = Callable[[object], Any]
 Commit = Callable[[EventBody], object]
-
-
-class Proposal(msgspec.Struct, frozen=True):
-    """What a plugin asks for, in words, before an operator says yes.
-
-    ``wider`` is what it asks for beyond what it was granted before; ``granted`` tells that this very
-    content was approved already, and ``level`` how it will be walled in.
-    """
-
-    name: str
-    version: str
-    digest: str
-    runtime: str
-    description: str
-    asks: tuple[str, ...]
-    wider: tuple[str, ...]
-    granted: bool
-    level: str
 
 
 class Hosted:
@@ -79,12 +57,14 @@ class Hosted:
         mediator = ServiceMediator({"fs": FileService()}, self._tell)
         self.hosts = PluginHosts(config.name, walls, mediator, say, clock, environ)
 
-    def propose(self, folder: Path) -> Proposal:
+    def propose(self, folder: Path) -> PluginProposal:
         """Take the folder's content in, and say what it asks for. Raises ``PluginError``."""
         admitted = self._admitted(folder)
         return self._proposal(admitted, checked_permissions(admitted.manifest))
 
-    def load(self, folder: Path, approve: str, by: str, adopt: Ask, commit: Commit) -> Proposal:
+    def load(
+        self, folder: Path, approve: str, by: str, adopt: Ask, commit: Commit
+    ) -> PluginProposal:
         """Load a plugin, granting what it asks for if ``approve`` is its digest.
 
         ``adopt`` asks the PluginManager, ``commit`` writes an event and waits until it is durable.
@@ -110,16 +90,22 @@ class Hosted:
         self._start(admitted, adopt, "operator")
         return proposal
 
-    def unload(self, name: str, reason: str, drop: Ask, drain: float = DRAIN) -> None:
-        """Let a plugin go: no new calls, then those in flight, then its process."""
-        plugin: HostedPlugin = drop(DropHosted(name, reason))
-        self.hosts.stop(plugin, drain)
+    def unload(self, name: str, reason: str, drop: Ask, drain: float | None = None) -> None:
+        """Let a plugin go: no new calls, then those in flight, then its process.
 
-    def revoke(self, name: str, reason: str, commit: Commit) -> None:
-        """Take a grant back; what the plugin asks for from now on is refused."""
+        ``drain`` is how many seconds they have; as many as a call may take by default.
+        """
+        plugin: HostedPlugin = drop(DropHosted(name, reason))
+        self.hosts.stop(plugin, plugin.grant.limits.call_seconds if drain is None else drain)
+
+    def revoke(self, name: str, reason: str, drop: Ask, commit: Commit) -> None:
+        """Take a grant back, and end what runs by it at once. Raises ``NotFound``."""
         grant = self.grants.pop(name, None)
-        if grant is not None:
-            commit(PluginRevoked(name, grant.digest, reason))
+        if grant is None:
+            raise NotFound(f"nothing was granted to a plugin {name!r}")
+        commit(PluginRevoked(name, grant.digest, reason))
+        if name in self.plugins:  # its walls would go on to let through what they did
+            self.unload(name, f"its grant was revoked: {reason}".rstrip(": "), drop, 0.0)
 
     def start_again(self, hosted: Mapping[str, str], adopt: Ask) -> None:
         """Start those that ran when the kernel ended; one that cannot is recorded, not fatal."""
@@ -165,13 +151,14 @@ class Hosted:
             self.hosts.stop(plugin, 0.0)
             raise
         if before is not None:
-            self.hosts.stop(before, DRAIN)
+            before.successor = plugin
+            self.hosts.retire(before)
 
-    def _proposal(self, admitted: Admitted, permissions: Permissions) -> Proposal:
+    def _proposal(self, admitted: Admitted, permissions: Permissions) -> PluginProposal:
         manifest = admitted.manifest
         before = self.grants.get(manifest.name)
         known = Permissions() if before is None else before.permissions
-        return Proposal(
+        return PluginProposal(
             manifest.name,
             manifest.version,
             admitted.digest,
@@ -181,6 +168,7 @@ class Hosted:
             tuple(wider(permissions, known)),
             before is not None and before.digest == admitted.digest,
             self.hosts.level_of(admitted),
+            "" if before is None else before.version,
         )
 
     def _admitted(self, folder: Path) -> Admitted:
@@ -234,7 +222,7 @@ def _grant(admitted: Admitted, permissions: Permissions, by: str, now: float) ->
     )
 
 
-def _unapproved(proposal: Proposal) -> str:
+def _unapproved(proposal: PluginProposal) -> str:
     asks = "; ".join(proposal.asks) or "nothing beyond computing"
     return (
         f"plugin {proposal.name!r} {proposal.version} is not approved. It asks to: {asks}. "

@@ -5,10 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from retinue.bus.messages import EventBody
-from retinue.bus.views import PluginView
+from retinue.bus.views import PluginProposal, PluginView
 
 from .elements import commit
-from .hosted import DRAIN, Proposal
 from .tree import Tree
 
 __all__ = ["PluginCommands"]
@@ -23,11 +22,11 @@ class PluginCommands:
     def _live(self) -> Tree:
         raise NotImplementedError
 
-    def propose_plugin(self, folder: str | Path) -> Proposal:
+    def propose_plugin(self, folder: str | Path) -> PluginProposal:
         """What the plugin in ``folder`` asks for, before anything of it runs. Raises ``PluginError``."""
         return self._live.hosted.propose(Path(folder))
 
-    def load_plugin(self, folder: str | Path, approve: str = "", by: str = "") -> Proposal:
+    def load_plugin(self, folder: str | Path, approve: str = "", by: str = "") -> PluginProposal:
         """Load a plugin into a process of its own, or replace the version that runs.
 
         ``approve`` is the digest of what ``propose_plugin`` showed: it grants exactly that content
@@ -44,19 +43,28 @@ class PluginCommands:
         )
 
     def unload_plugin(
-        self, name: str, reason: str = "unloaded by its program", drain: float = DRAIN
+        self, name: str, reason: str = "unloaded by its program", drain: float | None = None
     ) -> None:
         """Take a plugin's tools away, let calls in flight end within ``drain`` seconds, and end it.
 
-        Raises ``NotFound`` for a plugin that does not run in a process of its own.
+        By default they have as long as a call may take. Raises ``NotFound`` for a plugin that does
+        not run in a process of its own.
         """
         tree = self._live
         tree.hosted.unload(name, reason, lambda m: tree.manager.ask(m, timeout=_TIMEOUT), drain)
 
     def revoke_plugin(self, name: str, reason: str = "") -> None:
-        """Take back what a plugin was granted; it runs on, and may do nothing but compute."""
+        """Take back what a plugin was granted, and end it at once; its calls in flight fail.
+
+        It is asked about again before it can be loaded. Raises ``NotFound`` without a grant.
+        """
         tree = self._live
-        tree.hosted.revoke(name, reason, lambda body: commit(tree, body))
+        tree.hosted.revoke(
+            name,
+            reason,
+            lambda m: tree.manager.ask(m, timeout=_TIMEOUT),
+            lambda body: commit(tree, body),
+        )
 
     def release_plugin(self, name: str) -> PluginView:
         """Start a plugin in quarantine once more. Raises ``NotFound``, ``PluginError``."""

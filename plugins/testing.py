@@ -16,6 +16,7 @@ from retinue.bus.messages import AgentText, EventBody, type_of
 
 from .agents import AgentSpec
 from .context import Context, SyncContext
+from .folders import PluginFolder
 from .plugin import Plugin
 from .recording import RecordingPort, World, copied
 from .runner import Runner
@@ -24,7 +25,7 @@ from .tools import Tool
 if TYPE_CHECKING:
     from .llm.model import ChatModel
 
-__all__ = ["PluginHarness", "TestTurn"]
+__all__ = ["PluginFolder", "PluginHarness", "TestTurn"]
 
 T = TypeVar("T")
 PATIENCE = 30.0

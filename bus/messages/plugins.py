@@ -43,7 +43,7 @@ class PluginGranted(Event, frozen=True, tag="plugin.granted"):
 
 
 class PluginRevoked(Event, frozen=True, tag="plugin.revoked"):
-    """What was granted to a plugin holds no more; calls that run meanwhile are refused what they ask."""
+    """What was granted to a plugin holds no more; one that runs by it is ended at once."""
 
     name: str
     digest: str

@@ -1,20 +1,18 @@
-"""Agents and plugins: who is there, and what they can do."""
+"""Agents: who is there, and what they do."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Annotated, Any
+from typing import Any
 
-from msgspec import Meta
-
-from retinue.bus.errors import InvalidInput, NotFound
-from retinue.bus.views import AgentView, PluginView
+from retinue.bus.errors import InvalidInput
+from retinue.bus.views import AgentView
 from retinue.plugins import AgentSpec
 from retinue.plugins.references import find
 
 from .router import Answer, Body, Call, Query, Route
 
-__all__ = ["ROUTES"]
+__all__ = ["ROUTES", "Because"]
 
 
 class Spawn(Body, frozen=True):
@@ -31,13 +29,6 @@ class Because(Query, frozen=True):
     """Why, in words."""
 
     reason: str = "asked for by an operator"
-
-
-class Invoke(Body, frozen=True):
-    """Arguments of a tool, and the seconds that it may take."""
-
-    args: dict[str, Any] = {}
-    timeout: Annotated[float, Meta(gt=0, le=600)] = 30.0
 
 
 def list_agents(call: Call) -> list[AgentView]:
@@ -67,29 +58,6 @@ def stop_agent(call: Call) -> dict[str, Any]:
     """Stop an agent; its waiting tasks fail with the reason."""
     call.kernel.stop_agent(call.params["name"], call.query.reason)
     return {"name": call.params["name"], "stopped": True}
-
-
-def list_plugins(call: Call) -> list[PluginView]:
-    """All plugins, by name."""
-    return call.kernel.plugins()
-
-
-def show_plugin(call: Call) -> PluginView:
-    """One plugin."""
-    name = call.params["name"]
-    found = {view.name: view for view in call.kernel.plugins()}
-    if name not in found:
-        raise NotFound(f"there is no plugin '{name}': it is one of {', '.join(sorted(found))}")
-    return found[name]
-
-
-def invoke(call: Call) -> dict[str, Any]:
-    """Call a tool as an operator, outside any task."""
-    tool = call.params["tool"]
-    return {
-        "tool": tool,
-        "result": call.kernel.invoke(tool, call.body.args, timeout=call.body.timeout),
-    }
 
 
 def _found(reference: str) -> AgentSpec | Callable[..., Any]:
@@ -122,7 +90,4 @@ ROUTES = (
     Route("POST", "/v1/agents", spawn, body=Spawn),
     Route("GET", "/v1/agents/{name}", show_agent),
     Route("DELETE", "/v1/agents/{name}", stop_agent, Because),
-    Route("GET", "/v1/plugins", list_plugins),
-    Route("GET", "/v1/plugins/{name}", show_plugin),
-    Route("POST", "/v1/tools/{tool}/invoke", invoke, body=Invoke, lane="wait"),
 )

@@ -8,11 +8,13 @@ import msgspec
 
 from retinue.bus.errors import (
     DeadlineExceeded,
+    Denied,
     InvalidInput,
     KernelClosed,
     MailboxFull,
     ModelError,
     NotFound,
+    PluginError,
     ResultTooLarge,
     RetinueError,
     ToolError,
@@ -25,7 +27,9 @@ MEDIA_TYPE = "application/problem+json"
 
 _STATUS: tuple[tuple[type[BaseException], int], ...] = (
     (InvalidInput, 400),
+    (Denied, 403),
     (NotFound, 404),
+    (PluginError, 422),
     (ToolError, 502),
     (ResultTooLarge, 502),
     (ModelError, 502),

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import io
 import os
 import socket
 import sys
@@ -154,6 +155,10 @@ def _offer(name: str, tool: Tool) -> Offer:
 def serve(channel: int, name: str, version: str, make: Callable[[Settings], Plugin]) -> None:
     """Serve the channel that was inherited, until the kernel is gone; does not return."""
     threading.stack_size(_STACK)
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(
+            line_buffering=True
+        )  # a pipe's buffer would be lost with the process
     loop = asyncio.new_event_loop()
     asyncio.set_event_loop(loop)
     with contextlib.suppress(OSError):  # the kernel is gone
