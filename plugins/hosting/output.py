@@ -5,11 +5,38 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 
-__all__ = ["Drain", "escaped"]
+__all__ = ["Budget", "Drain", "escaped"]
 
 _READ = 16 * 1024
 _LONGEST = 2_000
 _MINUTE = 60.0
+
+
+class Budget:
+    """Bytes that may be written in each minute."""
+
+    def __init__(self, bytes_a_minute: int, monotonic: Callable[[], float]) -> None:
+        self._allowed = bytes_a_minute
+        self._monotonic = monotonic
+        self._began = monotonic()
+        self._taken = 0
+        self.dropped = 0
+        """Bytes that were over the bound."""
+
+    @property
+    def spent(self) -> bool:
+        """Whether this minute's bytes are used up."""
+        return self._taken >= self._allowed
+
+    def take(self, size: int) -> int:
+        """How many of so many bytes are within the bound."""
+        now = self._monotonic()
+        if now - self._began >= _MINUTE:
+            self._began, self._taken = now, 0
+        left = max(0, self._allowed - self._taken)
+        self._taken += size
+        self.dropped += max(0, size - left)
+        return min(size, left)
 
 
 class Drain:
@@ -24,14 +51,10 @@ class Drain:
     ) -> None:
         os.set_blocking(descriptor, False)
         self._descriptor = descriptor
-        self._allowed = bytes_a_minute
+        self.budget = Budget(bytes_a_minute, monotonic)
+        """What it may write, and how much was over that."""
         self._write = write
-        self._monotonic = monotonic
-        self._began = monotonic()
-        self._taken = 0
         self._line = b""
-        self.dropped = 0
-        """Bytes that were over the bound."""
 
     def read(self) -> bool:
         """Take what is there; false once the pipe has ended."""
@@ -45,22 +68,14 @@ class Drain:
             self._flush(self._line)
             self._line = b""
             return False
-        *lines, self._line = (self._line + self._within(data)).split(b"\n")
+        within = data[: self.budget.take(len(data))]
+        *lines, self._line = (self._line + within).split(b"\n")
         for line in lines:
             self._flush(line)
         if len(self._line) > _LONGEST:
             self._flush(self._line)
             self._line = b""
         return True
-
-    def _within(self, data: bytes) -> bytes:
-        now = self._monotonic()
-        if now - self._began >= _MINUTE:
-            self._began, self._taken = now, 0
-        left = max(0, self._allowed - self._taken)
-        self._taken += len(data)
-        self.dropped += max(0, len(data) - left)
-        return data[:left]
 
     def _flush(self, line: bytes) -> None:
         if line.strip():

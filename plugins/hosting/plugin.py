@@ -147,7 +147,12 @@ class HostedPlugin:
             on_progress=ctx.progress,
             on_stream=ctx.stream,
         )
-        return msgspec.json.decode(value)
+        try:
+            return msgspec.json.decode(value)
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+            raise PluginError(
+                f"plugin {self.name!r} answered {tool} with no JSON: {error}"
+            ) from error
 
     async def _ready(self, seconds: float) -> HostedProcess:
         if self.state == "quarantined":
@@ -165,7 +170,12 @@ class HostedPlugin:
     async def _begin(self) -> HostedProcess:
         began = self._clock.monotonic()
         loop = asyncio.get_running_loop()
-        confined = await loop.run_in_executor(None, self._spawn)
+        spawning = loop.run_in_executor(None, self._spawn)
+        try:
+            confined = await asyncio.shield(spawning)
+        except asyncio.CancelledError:
+            spawning.add_done_callback(_discarded)
+            raise
         limits = self.grant.limits
         rules = Rules(self.name, self.version, limits.output_bytes, limits.in_flight)
         process = HostedProcess(
@@ -249,6 +259,14 @@ class _Ends:
 
     def ended(self, reason: str, seconds: float) -> None:
         self._plugin.ended(reason, seconds)
+
+
+def _discarded(spawning: asyncio.Future[Confined]) -> None:
+    """It was started for somebody who has gone: a process that nobody knows would stay for ever."""
+    if not spawning.cancelled() and spawning.exception() is None:
+        confined = spawning.result()
+        confined.strike()
+        asyncio.get_running_loop().run_in_executor(None, confined.kill)
 
 
 def _seen(task: asyncio.Task[Any]) -> None:

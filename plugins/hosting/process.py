@@ -13,7 +13,7 @@ from retinue.bus.clock import Clock
 from retinue.bus.errors import DeadlineExceeded, PluginError, RetinueError
 
 from ..host.faults import Fault as Known
-from ..host.faults import pack, unpack
+from ..host.faults import unpack
 from ..manifest.model import Limits
 from ..protocol.frames import (
     Ask,
@@ -33,14 +33,21 @@ from ..protocol.frames import (
 from ..protocol.rules import Rules
 from ..protocol.wire import encode, in_parts
 from ..sandbox.confined import Confined
+from .asks import Asks
 from .calls import CallContext, Mediator, OpenCall
 from .link import Link, Witness
-from .output import escaped
+from .output import Budget, escaped
+from .pace import Allowance
 
 __all__ = ["CANCEL_GRACE", "HostedProcess"]
 
 CANCEL_GRACE = 0.25
 """Seconds that a plugin has to end a call it was told to end, before its process is killed."""
+_PROGRESS = 100.0
+"""Reports of progress a second that are passed on, and at once."""
+_RAISED = {"InvalidInput", "NotFound", "UnknownTool", "Unavailable", "ToolError", "PluginError"}
+_RAISED |= {"DeadlineExceeded", "Denied", "ResultTooLarge", "OutcomeUnknown", "ModelRefused"}
+"""Errors that a plugin may raise as such; any other might be taken for the kernel's own."""
 LINGER = 0.1
 """Seconds without a call after which a process that is to stop has had its last one."""
 
@@ -61,18 +68,22 @@ class HostedProcess:
         """Takes over a confined process before it may go; ``number`` gives random call ids."""
         self._confined = confined
         self._rules = rules
-        self._mediator = mediator
         self._witness = witness
         self._number = number
         self._loop = asyncio.get_running_loop()
         self._calls: dict[int, OpenCall] = {}
-        self._asks: dict[int, asyncio.Task[None]] = {}
+        self._asks = Asks(mediator, self._context_of, self._answer, clock)
         self._pings: dict[int, asyncio.Future[None]] = {}
         self._hello: asyncio.Future[Hello] = self._loop.create_future()
         self.reason = ""
         """Why it ended; empty while it lives."""
         self.calls = 0
         """How many calls were made."""
+        self.gone: asyncio.Future[None] = self._loop.create_future()
+        """Done once nothing of it is left."""
+        self._log = Budget(limits.log_bytes, clock.monotonic)
+        self._progress = Allowance(_PROGRESS, _PROGRESS)
+        self._monotonic = clock.monotonic
         self._link = Link(confined, rules, limits.log_bytes, witness, clock, self._take, self.kill)
         self._takers: dict[type[FromGuest], Callable[[Any], None]] = {
             Hello: self._greeted,
@@ -80,8 +91,8 @@ class HostedProcess:
             Part: self._part,
             Stream: self._streamed,
             Event: self._progressed,
-            Ask: self._asked,
-            Cancel: self._taken_back,
+            Ask: self._asks.take,
+            Cancel: lambda cancel: self._asks.take_back(cancel.id),
             Log: self._logged,
             Pong: self._ponged,
         }
@@ -176,6 +187,7 @@ class HostedProcess:
             async with asyncio.timeout(seconds):
                 await self._drained()
         self.kill("it was stopped")
+        await asyncio.shield(self.gone)
 
     async def _drained(self) -> None:
         made = -1
@@ -191,9 +203,9 @@ class HostedProcess:
             return
         self.reason = reason
         self._link.close()
+        self._confined.strike()  # at once: the threads that see to its end may all be busy
         self._loop.run_in_executor(None, self._confined.kill).add_done_callback(self._gone)
-        for task in list(self._asks.values()):
-            task.cancel()
+        self._asks.close()
         error = PluginError(f"the plugin's process has ended: {reason}")
         waiting: list[asyncio.Future[Any]] = [self._hello, *self._pings.values()]
         waiting += [call.answer for call in self._calls.values()]
@@ -208,6 +220,7 @@ class HostedProcess:
         error = done.exception()
         reason = self.reason if error is None else f"{self.reason}; {error}"
         self._witness.ended(reason, 0.0 if error else done.result())
+        self.gone.set_result(None)
 
     def _cancel(self, number: int, opened: OpenCall, reason: str) -> None:
         if self.reason:
@@ -244,51 +257,34 @@ class HostedProcess:
             self._calls[stream.id].on_stream(msgspec.json.decode(stream.value))
 
     def _progressed(self, event: Event) -> None:
-        self._calls[event.id].on_progress(event.done, event.total, escaped(event.note))
-
-    def _asked(self, ask: Ask) -> None:
-        self._asks[ask.id] = self._loop.create_task(self._mediate(ask))
-
-    def _taken_back(self, cancel: Cancel) -> None:
-        if (task := self._asks.get(cancel.id)) is not None:
-            task.cancel()
+        """More of it than anybody can follow is passed over, but for the last of a call."""
+        last = 0 < event.total <= event.done
+        if not self._progress.delay(self._monotonic()) or last:
+            self._calls[event.id].on_progress(event.done, event.total, escaped(event.note))
 
     def _logged(self, log: Log) -> None:
-        self._witness.logged(escaped(log.level), escaped(log.text))
+        if self._log.take(len(log.text) + 1) > len(log.text):
+            self._witness.logged(escaped(log.level), escaped(log.text))
 
     def _ponged(self, pong: Pong) -> None:
         ping = self._pings.get(pong.id)
         if ping is not None and not ping.done():
             ping.set_result(None)
 
-    async def _mediate(self, ask: Ask) -> None:
-        """Have the mediator decide and do, and send what came of it."""
-        try:
-            opened = self._calls.get(ask.during)
-            if opened is None or opened.context is None:
-                raise PluginError(f"{escaped(ask.method)} was asked for outside an open call")
-            value = await self._mediator.handle(opened.context, ask.method, ask.params)
-        except asyncio.CancelledError:
-            fault = Fault("CancelledError", "it was taken back")
-            self._answer(ask.id, encode(Reply(ask.id, fault=fault, asked=True)))
-        except RetinueError as error:
-            told = pack(error)
-            fault = Fault(told.kind, told.message, msgspec.json.encode(told.fields))
-            self._answer(ask.id, encode(Reply(ask.id, fault=fault, asked=True)))
-        else:
-            parts, rest = in_parts(ask.id, value, asked=True)
-            last = encode(Reply(ask.id, rest, asked=True))
-            self._answer(ask.id, b"".join([*parts, last]))
-        finally:
-            self._asks.pop(ask.id, None)
+    def _context_of(self, number: int) -> CallContext | None:
+        opened = self._calls.get(number)
+        return None if opened is None else opened.context
 
     def _answer(self, id: int, data: bytes) -> None:
-        self._rules.answered(id)
-        self._link.write(data)
+        if not self.reason:
+            self._rules.answered(id)
+            self._link.write(data)
 
 
 def _raised(fault: Fault) -> BaseException:
     try:
+        if fault.kind not in _RAISED:
+            return RetinueError(f"{escaped(fault.kind)}: {escaped(fault.message)}")
         fields = msgspec.json.decode(fault.fields, type=dict[str, Any])
         return unpack(Known(fault.kind, escaped(fault.message), fields))
     except (msgspec.DecodeError, KeyError, TypeError, RecursionError):

@@ -36,6 +36,9 @@ PROTOCOL = 1
 Id = Annotated[int, Meta(ge=0)]
 Word = Annotated[str, Meta(max_length=256)]
 Text = Annotated[str, Meta(max_length=64 * 1024)]
+Amount = Annotated[float, Meta(ge=0, le=1e15)]
+"""Neither negative nor NaN nor endless: it goes into events, which are JSON."""
+Seconds = Annotated[float, Meta(gt=0, le=3600)]
 
 
 class _Frame(msgspec.Struct, frozen=True, array_like=True, tag=True, forbid_unknown_fields=True):
@@ -57,7 +60,7 @@ class Offer(msgspec.Struct, frozen=True, array_like=True):
     schema: bytes
     description: Text = ""
     effect: Word = "none"
-    timeout: float | None = None
+    timeout: Seconds | None = None
 
 
 class Call(_Frame, frozen=True):
@@ -108,8 +111,8 @@ class Event(_Frame, frozen=True):
     """To the host: how far a call is; ``total`` 0 says that nobody knows."""
 
     id: Id
-    done: float
-    total: float = 0.0
+    done: Amount
+    total: Amount = 0.0
     note: Text = ""
 
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import msgspec
 
 from retinue.bus.errors import PluginError
@@ -23,6 +26,8 @@ from .frames import (
 __all__ = ["Rules", "Violation"]
 
 _MAX_TOOLS = 256
+_FRAME_COST = 256
+"""Bytes that a frame counts besides what it carries: empty ones cost the host as much."""
 
 
 class Violation(PluginError):
@@ -47,7 +52,19 @@ class Rules:
         self._calls: dict[int, _Open] = {}
         self._asks: set[int] = set()
         self._last_ask = -1
+        self._asked = self._taken_back = 0
         self._pings: set[int] = set()
+        self._checks: dict[type[FromGuest], Callable[[Any], None]] = {
+            Hello: self._hello,
+            Reply: self._reply,
+            Part: self._part,
+            Stream: self._stream,
+            Event: self._event,
+            Ask: self._ask,
+            Cancel: self._take_back,
+            Log: self._log,
+            Pong: self._pong,
+        }
 
     def called(self, id: int) -> None:
         """The host made a call."""
@@ -67,27 +84,27 @@ class Rules:
 
     def check(self, frame: FromGuest) -> None:
         """Raise ``Violation`` unless the guest may send this now; note that it did."""
-        if isinstance(frame, Hello):
-            self._hello(frame)
-        elif not self._greeted:
+        if not self._greeted and not isinstance(frame, Hello):
             raise Violation(f"{self._name}: it sent a {type(frame).__name__} before its Hello")
-        elif isinstance(frame, Reply):
-            self._count(frame.id, len(frame.value), "Reply")
-            del self._calls[frame.id]
-        elif isinstance(frame, Part):
-            if frame.asked:
-                raise Violation(f"{self._name}: it asked in parts: what it asks fits one frame")
-            self._count(frame.id, len(frame.data), "Part")
-        elif isinstance(frame, Stream):
-            self._count(frame.id, len(frame.value), "Stream")
-        elif isinstance(frame, Event):
-            self._count(frame.id, len(frame.note) + 32, "Event")
-        elif isinstance(frame, Ask):
-            self._ask(frame)
-        elif isinstance(frame, Pong):
-            self._pong(frame)
-        else:
-            assert isinstance(frame, Cancel | Log)  # noqa: S101 - no other kind is decoded
+        self._checks[type(frame)](frame)
+
+    def _reply(self, reply: Reply) -> None:
+        self._count(reply.id, len(reply.value), "Reply")
+        del self._calls[reply.id]
+
+    def _part(self, part: Part) -> None:
+        if part.asked:
+            raise Violation(f"{self._name}: it asked in parts: what it asks fits one frame")
+        self._count(part.id, len(part.data), "Part")
+
+    def _stream(self, stream: Stream) -> None:
+        self._count(stream.id, len(stream.value), "Stream")
+
+    def _event(self, event: Event) -> None:
+        self._count(event.id, len(event.note), "Event")
+
+    def _log(self, log: Log) -> None:
+        """Any, at any time; what is written of it is bounded elsewhere."""
 
     def _hello(self, hello: Hello) -> None:
         if self._greeted:
@@ -111,7 +128,7 @@ class Rules:
         call = self._calls.get(id)
         if call is None:
             raise Violation(f"{self._name}: a {kind} for a call that is not open")
-        call.received += size
+        call.received += size + _FRAME_COST
         if call.received > self._output_bytes:
             raise Violation(
                 f"{self._name}: a call sent back more than {self._output_bytes:,} bytes; "
@@ -122,9 +139,16 @@ class Rules:
         if ask.id <= self._last_ask:
             raise Violation(f"{self._name}: it used the id {ask.id} again")
         self._last_ask = ask.id
+        self._asked += 1
         self._asks.add(ask.id)
         if len(self._asks) > self._in_flight:
             raise Violation(f"{self._name}: over {self._in_flight} requests of its own at once")
+
+    def _take_back(self, cancel: Cancel) -> None:
+        """One for each ask at most; the answer may have been on its way."""
+        self._taken_back += 1
+        if cancel.id > self._last_ask or self._taken_back > self._asked:
+            raise Violation(f"{self._name}: it took back what it had not asked for")
 
     def _pong(self, pong: Pong) -> None:
         if pong.id not in self._pings:

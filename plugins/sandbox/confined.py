@@ -58,6 +58,24 @@ class Confined:
         self.sock.setblocking(True)
         self.sock.sendall(b"G")
 
+    def terminate(self) -> None:
+        """Ask it to end, with SIGTERM; whether it does is its own affair."""
+        pidfd = self._inner if self._inner >= 0 else self._pidfd
+        if pidfd >= 0:
+            with suppress(ProcessLookupError):
+                signal.pidfd_send_signal(pidfd, signal.SIGTERM)
+
+    @property
+    def pidfd(self) -> int:
+        """Readable once it has ended; -1 after ``kill``."""
+        return self._pidfd
+
+    def strike(self) -> None:
+        """Send it its SIGKILL, and do not wait; ``kill`` has to follow. Does not block."""
+        for pidfd in (self._inner, self._pidfd if self._inner < 0 else -1):
+            if pidfd >= 0:
+                _strike(pidfd)
+
     def kill(self) -> float:
         """End it and everything beneath it, at once; returns the seconds until all were gone.
 
@@ -67,8 +85,8 @@ class Confined:
         started = time.monotonic()
         if self._pidfd < 0:
             return 0.0
+        self.strike()
         if self._inner >= 0:  # bubblewrap ends by itself then, and takes the body away
-            _strike(self._inner)
             _ended(self._pidfd, _WALL_GRACE)
         _strike(self._pidfd)
         self._await(started + _GRACE)

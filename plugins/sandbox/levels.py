@@ -215,9 +215,9 @@ def _bwrap(given: Given, read: Sequence[str], permissions: Permissions) -> tuple
     """
     walls = ["--as-pid-1", "--unshare-pid", "--unshare-net", "--unshare-ipc", "--unshare-uts"]
     if given.root:
-        keeps = ("CAP_SYS_ADMIN", "CAP_SETUID", "CAP_SETGID", "CAP_SETPCAP")
+        keeps = ["CAP_SYS_ADMIN", "CAP_SETUID", "CAP_SETGID", "CAP_SETPCAP"]
     else:
-        keeps = ("CAP_SYS_ADMIN",)  # in a user namespace of its own
+        keeps = ["CAP_SYS_ADMIN"]  # in a user namespace of its own
         walls += ["--unshare-user", "--disable-userns"]
     walls += ["--unshare-cgroup-try", "--cap-drop", "ALL"]
     walls += [word for capability in keeps for word in ("--cap-add", capability)]
