@@ -75,8 +75,8 @@ class PluginWatch:
         )
 
 
-def told_denial(call: CallContext, method: str, error: Denied) -> SecurityDenied:
-    """The event for something that a plugin asked for and was refused."""
+def told_denial(call: CallContext, method: str, error: Denied, count: int = 1) -> SecurityDenied:
+    """The event for something that a plugin asked for and was refused, so many times."""
     return SecurityDenied(
         error.rule,
         "mediation",
@@ -84,4 +84,5 @@ def told_denial(call: CallContext, method: str, error: Denied) -> SecurityDenied
         method,
         error.resource[:1000],
         str(error)[:1000],
+        count,
     )

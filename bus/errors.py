@@ -12,11 +12,13 @@ __all__ = [
     "ActorDead",
     "AgentHung",
     "BlockingCallInActor",
+    "CircuitOpen",
     "CodecError",
     "ConfigError",
     "DeadlineExceeded",
     "DeadlockDetected",
     "Denied",
+    "FetchFailed",
     "InvalidInput",
     "JournalError",
     "KernelClosed",
@@ -25,6 +27,7 @@ __all__ = [
     "NotFound",
     "OutcomeUnknown",
     "PluginError",
+    "RateLimited",
     "ResultTooLarge",
     "RetinueError",
     "StartFailed",
@@ -117,6 +120,10 @@ class ModelError(RetinueError):
     """A language model's endpoint refused, broke off or answered out of form."""
 
 
+class FetchFailed(RetinueError):
+    """A fetch got no answer, or one that is not HTTP. Not raised for a status such as 404."""
+
+
 class PluginError(RetinueError):
     """A plugin's manifest or code cannot be loaded; names the plugin, file and line."""
 
@@ -165,6 +172,17 @@ class KernelClosed(RetinueError):
 
 class Unavailable(RetinueError):
     """Something optional is not here (an extra, a server, a model); says how to get it."""
+
+
+class RateLimited(Unavailable):
+    """A call found no place in its token bucket within the time that it may wait.
+
+    Not raised while there is a place to wait for: then it waits.
+    """
+
+
+class CircuitOpen(Unavailable):
+    """A tool failed too often and is left alone for a while. Not raised for the trials after that."""
 
 
 class AgentHung(RetinueError):

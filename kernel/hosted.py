@@ -185,8 +185,8 @@ class Hosted:
             self._scratch = tempfile.TemporaryDirectory(prefix="retinue-plugins-")
         return Path(self._scratch.name)
 
-    def _tell(self, call: CallContext, method: str, error: Denied) -> None:
-        self._say(told_denial(call, method, error))
+    def _tell(self, call: CallContext, method: str, error: Denied, count: int) -> None:
+        self._say(told_denial(call, method, error, count))
 
 
 def checked_permissions(manifest: Manifest) -> Permissions:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from .octets import BytesRedactor
 from .redactor import Redactor, is_withheld
 from .secrets import Held, Secrets
 from .stream import StreamRedactor
 
-__all__ = ["Held", "Redactor", "Secrets", "StreamRedactor", "is_withheld"]
+__all__ = ["BytesRedactor", "Held", "Redactor", "Secrets", "StreamRedactor", "is_withheld"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from .redactor import ranges_in
 from .secrets import Secrets, StreamIndex
 
-__all__ = ["StreamRedactor"]
+__all__ = ["StreamRedactor", "possible_start"]
 
 
 class StreamRedactor:
@@ -27,7 +27,7 @@ class StreamRedactor:
         if not self.held and not self._secrets.any:
             return piece
         data = self.held + piece.encode("utf-8", "surrogatepass")
-        return self._give(data, _possible_start(data, self._secrets.stream_index()))
+        return self._give(data, possible_start(data, self._secrets.stream_index()))
 
     def flush(self) -> str:
         """The text is over: the rest of it."""
@@ -47,7 +47,7 @@ class StreamRedactor:
         return b"".join(parts).decode("utf-8", "replace")
 
 
-def _possible_start(data: bytes, index: StreamIndex) -> int:
+def possible_start(data: bytes, index: StreamIndex) -> int:
     """Where the first form begins that the data breaks off in the middle of; its end if none does."""
     size = len(data)
     for at in range(size):

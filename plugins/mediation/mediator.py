@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
 import msgspec
 
+from retinue.bus.clock import Clock, SystemClock
 from retinue.bus.errors import Denied, InvalidInput, RetinueError
 
 from ..hosting.calls import CallContext
+from .denials import Denials, Tell
+from .pace import Pace
 
 __all__ = ["Service", "ServiceMediator", "parameters"]
 
-Tell = Callable[[CallContext, str, Denied], None]
+Holds = Callable[[CallContext], bool]
 
 
 class Service(Protocol):
@@ -24,20 +28,33 @@ class Service(Protocol):
 
 
 class ServiceMediator:
-    """Passes requests on by what stands before the dot. Any number at once, on one loop."""
+    """Passes requests on by what stands before the dot. Any number at once, on any loop."""
 
-    def __init__(self, services: Mapping[str, Service], tell: Tell) -> None:
-        """``tell`` hears of every refusal, before the plugin does."""
+    def __init__(
+        self,
+        services: Mapping[str, Service],
+        tell: Tell,
+        holds: Holds = lambda _: True,
+        clock: Clock | None = None,
+    ) -> None:
+        """``tell`` hears of every refusal, before the plugin does.
+
+        ``holds`` says at each request whether the call's grant was not revoked meanwhile.
+        """
         self._services = dict(services)
-        self._tell = tell
+        self._denials = Denials(tell)
+        self._holds = holds
+        self._clock = clock or SystemClock()
+        self._paces: dict[str, Pace] = {}
 
     async def handle(self, call: CallContext, method: str, params: bytes) -> bytes:
         """JSON in, JSON out; what is not a ``RetinueError`` is told to the plugin without its text."""
+        await self._paced(call)
         try:
-            service = self._service(method)
+            service = self._service(call, method)
             value = await service.handle(call, method, params)
         except Denied as error:
-            self._tell(call, method, error)
+            self._denials.add(call, method, error)
             raise
         except RetinueError:
             raise
@@ -45,7 +62,19 @@ class ServiceMediator:
             raise RetinueError(f"{method}: {type(error).__name__}") from error
         return msgspec.json.encode(value)
 
-    def _service(self, method: str) -> Service:
+    async def _paced(self, call: CallContext) -> None:
+        """Whoever floods waits: the loop belongs to all plugins."""
+        name, now = call.principals.plugin, self._clock.monotonic()
+        pace = self._paces.get(name)
+        if pace is None:
+            pace = self._paces[name] = Pace(now)
+        if seconds := pace.wait(now):
+            await asyncio.sleep(seconds)
+
+    def _service(self, call: CallContext, method: str) -> Service:
+        if not self._holds(call):
+            name = call.principals.plugin
+            raise Denied("grant.revoked", name, f"what was granted to {name!r} was taken back")
         service = self._services.get(method.partition(".")[0])
         if service is None:
             raise Denied("host.unknown_method", method, f"there is no {method!r} to ask for")

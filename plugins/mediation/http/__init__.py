@@ -1,0 +1,1 @@
+"""``http.*``: fetches that the host makes for plugins, which have no socket of their own."""
