@@ -21,8 +21,10 @@ from ..sandbox.confined import Confined
 from ..tools import Effect, Tool, ToolContext
 from .calls import CallContext, Mediator, Principals
 from .process import HostedProcess
+from .processes import MakeProcess, PluginProcess
 from .restarts import Crashes, crashed
 from .tools import RemoteTool
+from .wire import Witness
 
 __all__ = ["HostedPlugin", "PluginWatch", "State"]
 
@@ -40,13 +42,17 @@ class PluginWatch(Protocol):
         """A system call of its was refused."""
 
     def violated(self, error: Violation | CodecError) -> None:
-        """It broke the protocol."""
+        """It broke the protocol, or asked for what it was not granted."""
 
     def logged(self, stream: str, line: str) -> None:
         """A line that it wrote."""
 
     def exited(self, reason: str, restart: float | None, seconds: float) -> None:
         """Its process ended unbidden; it starts again in ``restart`` seconds, or never by itself."""
+
+
+class Changed(PluginError):
+    """A plugin offers something else than was approved."""
 
 
 class HostedPlugin:
@@ -60,11 +66,17 @@ class HostedPlugin:
         watch: PluginWatch,
         *,
         settings: bytes = b"{}",
+        pinned: str = "",
+        process: MakeProcess | None = None,
         clock: Clock,
         number: Callable[[], int],
         chance: Callable[[], float],
     ) -> None:
-        """``spawn`` blocks and gives a confined process; it is called on a thread of the loop's."""
+        """``spawn`` blocks and gives a confined process; it is called on a thread of the loop's.
+
+        ``pinned`` is the ``offered`` that was approved, where one was. ``process`` makes the host's
+        side of a runtime that does not speak our frames.
+        """
         self.grant = grant
         self.name, self.version = grant.name, grant.version
         self.state: State = "new"
@@ -82,16 +94,18 @@ class HostedPlugin:
         self._number = number
         self._chance = chance
         self._crashes = Crashes()
-        self._process: HostedProcess | None = None
-        self._starting: asyncio.Task[HostedProcess] | None = None
-        self._offered = ""
+        self._make = process or self._framed
+        self._process: PluginProcess | None = None
+        self._starting: asyncio.Task[PluginProcess] | None = None
+        self.offered = pinned
+        """The SHA-256 of what it offers, descriptions and schemas included; it may not change."""
         self._loop: asyncio.AbstractEventLoop | None = None
 
     def __repr__(self) -> str:
         return f"<HostedPlugin {self.name} {self.version} {self.state}>"
 
     @property
-    def process(self) -> HostedProcess | None:
+    def process(self) -> PluginProcess | None:
         """The process that runs now, if one does."""
         return self._process
 
@@ -154,7 +168,7 @@ class HostedPlugin:
                 f"plugin {self.name!r} answered {tool} with no JSON: {error}"
             ) from error
 
-    async def _ready(self, seconds: float) -> HostedProcess:
+    async def _ready(self, seconds: float) -> PluginProcess:
         if self.state == "quarantined":
             raise PluginError(
                 f"plugin {self.name!r} is in quarantine, {self.last_error}: "
@@ -167,7 +181,7 @@ class HostedPlugin:
         async with asyncio.timeout(seconds):
             return await asyncio.shield(self._starting)
 
-    async def _begin(self) -> HostedProcess:
+    async def _begin(self) -> PluginProcess:
         began = self._clock.monotonic()
         loop = asyncio.get_running_loop()
         spawning = loop.run_in_executor(None, self._spawn)
@@ -176,14 +190,10 @@ class HostedPlugin:
         except asyncio.CancelledError:
             spawning.add_done_callback(_discarded)
             raise
-        limits = self.grant.limits
-        rules = Rules(self.name, self.version, limits.output_bytes, limits.in_flight)
-        process = HostedProcess(
-            confined, rules, limits, self._mediator, _Ends(self), self._clock, self._number
-        )
+        process = self._make(confined, _Ends(self))
         self._process = process
         try:
-            self._adopt(await process.load(self._settings, limits.start_seconds))
+            self._adopt(await process.load(self._settings, self.grant.limits.start_seconds))
         except BaseException as error:
             self._process = None
             process.kill(str(error) or type(error).__name__)
@@ -196,12 +206,22 @@ class HostedPlugin:
         self._watch.started(confined.pid, confined.level, confined.layers, seconds)
         return process
 
+    def _framed(self, confined: Confined, witness: Witness) -> PluginProcess:
+        limits = self.grant.limits
+        rules = Rules(self.name, self.version, limits.output_bytes, limits.in_flight)
+        return HostedProcess(
+            confined, rules, limits, self._mediator, witness, self._clock, self._number
+        )
+
     def _adopt(self, hello: Hello) -> None:
         """What it offers at a restart has to be what it offered when it was approved."""
         offered = hashlib.sha256(msgspec.json.encode(hello.tools)).hexdigest()
-        if self._offered and offered != self._offered:
-            raise PluginError(f"plugin {self.name!r} offers other tools than when it was loaded")
-        self._offered = offered
+        if self.offered and offered != self.offered:
+            raise Changed(
+                f"plugin {self.name!r} offers other tools, or describes them otherwise, than when "
+                "they were approved: load it again to approve them"
+            )
+        self.offered = offered
         if not self.tools:
             self.tools = tuple(self._tool(offer) for offer in hello.tools)
 
@@ -224,13 +244,15 @@ class HostedPlugin:
             timeout=offer.timeout,
         )
 
-    def ended(self, process_reason: str, seconds: float) -> None:
+    def ended(self, process_reason: str, seconds: float, *, for_good: bool = False) -> None:
         """Its process is gone: start it again after a while, or not. On the loop."""
         if self.state != "running":
             return
         self.last_error = process_reason
         now = self._clock.monotonic()
         self._crashes, delay = crashed(self._crashes, now, self._chance())
+        if for_good:
+            delay = None
         self._watch.exited(process_reason, delay, seconds)
         if delay is None:
             self.state = "quarantined"
@@ -239,13 +261,14 @@ class HostedPlugin:
         self._starting = asyncio.get_running_loop().create_task(self._again(delay))
         self._starting.add_done_callback(_seen)
 
-    async def _again(self, delay: float) -> HostedProcess:
+    async def _again(self, delay: float) -> PluginProcess:
         await asyncio.sleep(delay)
         try:
             return await self._begin()
         except Exception as error:
             self.state = "running"  # so that this counts as one more crash
-            self.ended(f"it could not start again: {error}", 0.0)
+            for_good = isinstance(error, Changed)
+            self.ended(f"it could not start again: {error}", 0.0, for_good=for_good)
             raise
 
 
@@ -258,7 +281,8 @@ class _Ends:
         self.refused, self.violated, self.logged = watch.refused, watch.violated, watch.logged
 
     def ended(self, reason: str, seconds: float) -> None:
-        self._plugin.ended(reason, seconds)
+        process = self._plugin.process
+        self._plugin.ended(reason, seconds, for_good=process is not None and process.for_good)
 
 
 def _discarded(spawning: asyncio.Future[Confined]) -> None:

@@ -77,6 +77,8 @@ class HostedProcess:
         self._hello: asyncio.Future[Hello] = self._loop.create_future()
         self.reason = ""
         """Why it ended; empty while it lives."""
+        self.for_good = False
+        """Whether starting it again would not help: that is for the host to find out."""
         self.calls = 0
         """How many calls were made."""
         self.gone: asyncio.Future[None] = self._loop.create_future()

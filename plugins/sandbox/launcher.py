@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import os
 import runpy
+import signal
 import socket
 import sys
 from collections.abc import Sequence
@@ -89,16 +90,27 @@ def _close_all_but(*kept: int) -> None:
 
 def _run(plan: dict[str, Any], channel: int) -> None:
     if plan["execute"]:
-        os.dup2(plan["stdio"], 0)
-        os.dup2(plan["stdio"], 1)
-        os.closerange(3, 1 << 10)
-        os.execve(plan["execute"][0], plan["execute"], plan["environment"])  # noqa: S606
+        _execute(plan)
     os.environ.clear()
     os.environ.update(plan["environment"])
     sys.path[:] = plan["path"]
     sys.meta_path.append(_Packages(plan["packages"]))
     sys.argv[:] = [plan["main"], str(channel), *plan["arguments"]]
     runpy.run_module(plan["main"], run_name="__main__", alter_sys=False)
+
+
+def _execute(plan: dict[str, Any]) -> None:
+    """Become the command; what this interpreter ignores, another program need not."""
+    for ignored in (signal.SIGPIPE, signal.SIGXFSZ):
+        signal.signal(ignored, signal.SIG_DFL)
+    os.dup2(plan["stdio"], 0)
+    os.dup2(plan["stdio"], 1)
+    os.closerange(3, 1 << 10)
+    try:
+        os.execve(plan["execute"][0], plan["execute"], plan["environment"])  # noqa: S606
+    except OSError as error:
+        os.write(2, f"{plan['execute'][0]} cannot be run: {error.strerror}\n".encode())
+        os._exit(127)
 
 
 def _ask(channel: socket.socket, report: dict[str, Any], listener: list[int] | None = None) -> None:

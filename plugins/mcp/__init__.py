@@ -1,0 +1,1 @@
+"""The Model Context Protocol over stdio: its messages, both of its sides, and servers as plugins."""
