@@ -73,6 +73,10 @@ class Asks:
             answer = _fault(
                 ask.id, Fault(told.kind, told.message, msgspec.json.encode(told.fields))
             )
+        except Exception as error:  # noqa: BLE001 - a bug of a service is told, and no plugin waits
+            answer = _fault(ask.id, Fault("RetinueError", f"{escaped(ask.method)} failed"))
+            about = {"message": f"a plugin asked for {escaped(ask.method)}", "exception": error}
+            asyncio.get_running_loop().call_exception_handler(about)
         finally:
             self._tasks.pop(ask.id, None)
         self._answer(ask.id, answer)
