@@ -54,9 +54,9 @@ class Client:
         data = msgspec.json.encode({} if body is None else body)
         return _decoded(self._asked("POST", path, data, query, self._timeout + wait), kind)
 
-    def delete(self, path: str, kind: type[T], query: Query | None = None) -> T:
-        """Ask for the end of what is at ``path``."""
-        return _decoded(self._asked("DELETE", path, None, query, self._timeout), kind)
+    def delete(self, path: str, kind: type[T], query: Query | None = None, wait: float = 0.0) -> T:
+        """Ask for the end of what is at ``path``; ``wait`` seconds are granted on top."""
+        return _decoded(self._asked("DELETE", path, None, query, self._timeout + wait), kind)
 
     def lines(self, path: str, query: Query | None = None) -> Iterator[bytes]:
         """The lines of a stream as they come, until the daemon ends it. Empty lines are left out.
@@ -194,5 +194,7 @@ def _problem(status: int, body: bytes) -> RetinueError:
         errors.DeadlockDetected,
     ):
         kind = RetinueError
+    if kind is errors.Denied:
+        return errors.Denied("", "", said.detail)
     raised: RetinueError = (kind or RetinueError)(said.detail or f"the daemon answered {status}")
     return raised

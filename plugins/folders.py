@@ -19,7 +19,7 @@ import msgspec
 
 from retinue.bus.clock import SystemClock
 from retinue.bus.codec import encode_value
-from retinue.bus.errors import CodecError, Denied, RetinueError, UnknownTool
+from retinue.bus.errors import CodecError, Denied, InvalidInput, RetinueError, UnknownTool
 
 from .guest.main import plugin_of
 from .host.faults import pack, unpack
@@ -62,6 +62,10 @@ class PluginFolder:
         """
         self.folder = Path(folder).absolute()
         self.manifest: Manifest = read_manifest(self.folder / "plugin.toml")
+        if self.manifest.runtime not in ("python", "wasm"):
+            raise InvalidInput(
+                f"plugin {self.manifest.name!r} is a command: start it in its test, and speak to it"
+            )
         self.permissions = checked(self.manifest.permissions, self.manifest.name)
         self.asked: list[tuple[str, dict[str, Any]]] = []
         """What it asked its host for, and with which parameters."""
@@ -146,6 +150,11 @@ class PluginFolder:
 
     def _imported(self) -> tuple[Tool, ...]:
         manifest = self.manifest
+        if manifest.runtime == "wasm":
+            from .wasm.guest import plugin_of as wasm_plugin_of
+
+            module = self.folder / manifest.entry
+            return wasm_plugin_of(module, manifest.name, manifest.version, manifest.tools).tools
         return plugin_of(manifest.entry, manifest.name, manifest.version, self._settings).tools
 
     def _walled(self, level: Level, stack: ExitStack) -> tuple[Tool, ...]:

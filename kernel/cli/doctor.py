@@ -26,7 +26,7 @@ from .journal import kept, view_of
 from .options import Cli, common
 from .output import json_line
 
-__all__ = ["Finding", "command"]
+__all__ = ["Finding", "command", "show_finding"]
 
 LARGE = 1 << 30
 """Bytes from which a journal without a bound is worth a word."""
@@ -60,11 +60,12 @@ def command(cli: Cli) -> int:
         if cli.as_json:
             json_line(finding)
         else:
-            _print(finding, color=cli.color)
+            show_finding(finding, color=cli.color)
     return Exit.FAILED if any(f.state == "fail" for f in findings) else Exit.OK
 
 
-def _print(finding: Finding, *, color: bool) -> None:
+def show_finding(finding: Finding, *, color: bool) -> None:
+    """A finding and, below it, its remedy."""
     state = painted(f"{finding.state:<5}", _STYLES[finding.state], color=color)
     click.echo(f"{state} {finding.check:<14} {one_line(finding.found)}")
     if finding.remedy:

@@ -30,7 +30,7 @@ _COMMANDS = {
     "tasks": "List, show, cancel and retry tasks.",
     "runs": "List, show and cancel runs.",
     "agents": "List, spawn, show and stop agents.",
-    "plugins": "List and show plugins, and call their tools.",
+    "plugins": "Make, check, load and show plugins, and call their tools.",
     "tail": "Follow the events.",
     "log": "List the journal's events.",
     "why": "Explain why a task, a run or an event is as it is.",

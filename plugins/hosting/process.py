@@ -80,7 +80,7 @@ class HostedProcess:
         self.for_good = False
         """Whether starting it again would not help: that is for the host to find out."""
         self.calls = 0
-        """How many calls were made."""
+        """How many calls of its tools were made."""
         self.gone: asyncio.Future[None] = self._loop.create_future()
         """Done once nothing of it is left."""
         self._log = Budget(limits.log_bytes, clock.monotonic)
@@ -148,7 +148,7 @@ class HostedProcess:
         opened = OpenCall(context, on_progress, on_stream)
         self._calls[number] = opened
         self._rules.called(number)
-        self.calls += 1
+        self.calls += context is not None
         parts, rest = in_parts(number, params, asked=False)
         self._link.write(b"".join([*parts, encode(Call(number, method, rest, seconds, effect))]))
         limit = asyncio.timeout(seconds)
