@@ -13,14 +13,15 @@ from typing import Any, TypeVar
 import msgspec
 
 from retinue.bus.clock import Clock
-from retinue.bus.errors import DeadlineExceeded, KernelClosed, PluginError
+from retinue.bus.errors import DeadlineExceeded, KernelClosed
 from retinue.bus.messages import EventBody, PluginFailed, SecurityDegraded
 from retinue.plugins.hosting.calls import Mediator
 from retinue.plugins.hosting.interpreter import this_interpreter
 from retinue.plugins.hosting.plugin import HostedPlugin
-from retinue.plugins.hosting.starting import level_for, python_plan
+from retinue.plugins.hosting.starting import level_for, plan_for
 from retinue.plugins.manifest.admission import Admitted
 from retinue.plugins.manifest.model import Grant, Level
+from retinue.plugins.runtimes import process_for
 from retinue.plugins.sandbox.confined import Confined
 from retinue.plugins.sandbox.given import Given
 from retinue.plugins.sandbox.probe import probe
@@ -92,11 +93,7 @@ class PluginHosts:
     def start(self, admitted: Admitted, grant: Grant, settings: bytes) -> HostedPlugin:
         """Start a plugin and learn its tools. Raises ``PluginError``, or what its code raised."""
         level = self.level_of(admitted)
-        if admitted.manifest.runtime not in ("python", "wasm"):
-            raise PluginError(
-                f"plugin {grant.name!r}: runtime {admitted.manifest.runtime!r} is not known here"
-            )
-        plan = python_plan(admitted, grant, level, self.given(), this_interpreter(), self._environ)
+        plan = plan_for(admitted, grant, level, self.given(), this_interpreter(), self._environ)
         spawner = self._ready()
 
         def spawn() -> Confined:
@@ -108,8 +105,9 @@ class PluginHosts:
             self._mediator,
             PluginWatch(grant.name, grant.version, self._say),
             settings=settings,
+            process=process_for(admitted.manifest, grant, self._clock, _number),
             clock=self._clock,
-            number=lambda: secrets.randbits(63),
+            number=_number,
             chance=random.SystemRandom().random,
         )
         if level in ("limits", "baseline"):
@@ -178,3 +176,7 @@ class PluginHosts:
     def _escaped(self, error: BaseException) -> None:
         """A callback of ours raised what asyncio lets through; the loop goes on."""
         self._say(PluginFailed("", f"on the plugins' loop: {type(error).__name__}: {error}"))
+
+
+def _number() -> int:
+    return secrets.randbits(63)

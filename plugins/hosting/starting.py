@@ -15,9 +15,10 @@ from ..manifest.model import Grant, Level, Manifest, Permissions
 from ..sandbox.given import Given
 from ..sandbox.levels import Plan, plan
 from ..wasm.module import wasmtime
+from .commands import command_of
 from .interpreter import Interpreter
 
-__all__ = ["level_for", "python_plan"]
+__all__ = ["command_plan", "level_for", "plan_for", "python_plan"]
 
 GUEST = "retinue.plugins.guest.main"
 WASM_GUEST = "retinue.plugins.wasm.guest"
@@ -40,6 +41,50 @@ def level_for(manifest: Manifest, wanted: Level, minimum: Level, *, trusted: boo
             f"raise [sandbox] level, or let the operator set trusted = true for this plugin"
         )
     return level
+
+
+def plan_for(
+    admitted: Admitted,
+    grant: Grant,
+    level: Level,
+    given: Given,
+    interpreter: Interpreter,
+    environ: Mapping[str, str],
+) -> Plan:
+    """How a plugin starts, whatever its runtime. Raises ``PluginError`` and ``Unavailable``."""
+    commanded = admitted.manifest.runtime in ("exec", "mcp")
+    make = command_plan if commanded else python_plan
+    return make(admitted, grant, level, given, interpreter, environ)
+
+
+def command_plan(
+    admitted: Admitted,
+    grant: Grant,
+    level: Level,
+    given: Given,
+    interpreter: Interpreter,
+    environ: Mapping[str, str],
+) -> Plan:
+    """How a plugin of runtime ``exec`` or ``mcp`` starts: its command, on its own stdin and stdout.
+
+    The interpreter is only the launcher's, which is gone by then.
+    """
+    permissions = _within_the_view(grant.permissions)
+    granted = (*permissions.read, *permissions.write)
+    folder = admitted.folder
+    command = command_of(admitted.manifest.command, folder, granted, grant.name)
+    return plan(
+        level,
+        given,
+        readable=(*interpreter.readable, folder, *command.readable),
+        packages={},
+        python_path=(),
+        main="",
+        execute=command.arguments,
+        permissions=permissions,
+        limits=grant.limits,
+        environment=_granted(grant, environ),
+    )
 
 
 def python_plan(
@@ -68,7 +113,7 @@ def python_plan(
         arguments=(manifest.name, manifest.version, manifest.entry),
         permissions=_within_the_view(grant.permissions),
         limits=grant.limits,
-        environment={name: environ[name] for name in grant.permissions.env if name in environ},
+        environment=_granted(grant, environ),
     )
 
 
@@ -95,6 +140,10 @@ def _wasm_plan(
         permissions=_within_the_view(grant.permissions),
         limits=msgspec.structs.replace(grant.limits, memory_bytes=bound),
     )
+
+
+def _granted(grant: Grant, environ: Mapping[str, str]) -> dict[str, str]:
+    return {name: environ[name] for name in grant.permissions.env if name in environ}
 
 
 def _within_the_view(permissions: Permissions) -> Permissions:

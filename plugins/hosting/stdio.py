@@ -175,7 +175,7 @@ class StdioProcess(ABC, Generic[M]):
     def _take(self, message: M) -> None:
         """One message of its own; raises ``Violation``."""
 
-    def _fail(self, error: PluginError) -> None:
+    def _fail(self, error: Exception) -> None:
         """Nobody will get an answer any more."""
         for call in self._calls.values():
             _settle(call.answer, error)

@@ -243,7 +243,7 @@ class McpProcess(StdioProcess[Line]):
         if now != self._offered:
             self.kill(f"it changed its tools: {_changes(self._offered, now)}", for_good=True)
 
-    def _fail(self, error: PluginError) -> None:
+    def _fail(self, error: Exception) -> None:
         super()._fail(error)
         for answer in self._asked.values():
             if not answer.done():
