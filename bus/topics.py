@@ -22,6 +22,7 @@ __all__ = [
     "fill_key",
     "heartbeat_key",
     "journal_key",
+    "journal_of",
     "numbered_rule",
     "readers_key",
     "stream",
@@ -55,8 +56,18 @@ def stream(kernel: str) -> str:
 
 
 def journal_key(kernel: str) -> str:
-    """The key that says whose journal the stream follows: two kernels cannot share a name."""
+    """The key that says whose journal the stream follows: two kernels cannot share a name.
+
+    It holds ``JOURNAL/START``. The first part stays for as long as the numbers go on; the second is
+    another at each start of the kernel, and empty once the kernel has ended.
+    """
     return f"retinue:{{{kernel}}}:journal"
+
+
+def journal_of(origin: bytes | str | None) -> str:
+    """The first part of what that key holds; empty where nobody can tell."""
+    text = origin.decode(errors="replace") if isinstance(origin, bytes) else origin or ""
+    return text.partition("/")[0]
 
 
 def heartbeat_key(kernel: str) -> str:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Protocol
 import msgspec
 
 from retinue.bus.clock import Clock
-from retinue.bus.journal import EventStore
+from retinue.bus.journal import EventStore, identity_of
 from retinue.bus.messages import EventBody
 from retinue.bus.views import BusView
 
@@ -48,7 +48,7 @@ class Place(Protocol):
 
 def make_mirror(
     config: Config,
-    journal: str,
+    start: str,
     report: Callable[[EventBody], None],
     clock: Clock,
     store: EventStore,
@@ -57,7 +57,7 @@ def make_mirror(
 ) -> tuple[Place, Mirror | None] | None:
     """The server, started, and the mirror to it; ``None`` when none is asked for.
 
-    ``journal`` names this start of the kernel. From ``store`` comes what Redis lacks, so make the
+    ``start`` names this start of the kernel. From ``store`` comes what Redis lacks, so make the
     mirror before the first event that it is told of. A server that cannot be had gives no mirror,
     and says why in ``describe``. A ``publisher`` of the program's own takes the place of Redis.
     ``echoes`` is told of what goes to a channel that the kernel also listens to.
@@ -84,7 +84,8 @@ def make_mirror(
     to_redis = Publisher(
         server.url,
         config.name,
-        journal,
+        identity_of(store),
+        start=start,
         form=observers.form,
         payload_bytes=observers.payload_bytes,
         max_entries=observers.stream_length,

@@ -3,6 +3,6 @@
 from __future__ import annotations
 
 from .memory import MemoryStore
-from .store import Commit, EventStore, Filter
+from .store import Commit, EventStore, Filter, identity_of
 
-__all__ = ["Commit", "EventStore", "Filter", "MemoryStore"]
+__all__ = ["Commit", "EventStore", "Filter", "MemoryStore", "identity_of"]

@@ -9,7 +9,7 @@ from typing import Any
 
 from ..envelope import Envelope, Event
 from ..errors import KernelClosed
-from .store import Filter
+from .store import Filter, new_identity
 
 __all__ = ["MemoryStore"]
 
@@ -25,12 +25,15 @@ class MemoryStore:
     so a reader goes on with the pages that it had.
     """
 
-    def __init__(self, max_events: int = 1_000_000, max_bytes: int = 256 << 20) -> None:
+    def __init__(
+        self, max_events: int = 1_000_000, max_bytes: int = 256 << 20, identity: str = ""
+    ) -> None:
         """Bounds are per store; both must be at least 1."""
         if max_events < 1 or max_bytes < 1:
             raise ValueError("max_events and max_bytes must be at least 1")
         self._max_events = max_events
         self._max_bytes = max_bytes
+        self.identity = identity or new_identity()
         self._bytes = 0
         self._pages = _Pages(1, 1)
         self._newest: dict[str, int] = {}

@@ -17,6 +17,7 @@ __all__ = [
     "MIGRATIONS",
     "SELECT",
     "VERSION",
+    "identity",
     "migrate",
     "refuse_future",
     "version_of",
@@ -78,6 +79,15 @@ def migrate(connection: sqlite3.Connection, path: Path) -> None:
     refuse_future(version, path)
     for number in range(version, VERSION):
         _step(connection, MIGRATIONS[number], number + 1)
+
+
+def identity(connection: sqlite3.Connection, new: Callable[[], str]) -> str:
+    """What the journal is known by; chosen now for one that has nothing of the kind."""
+    found = connection.execute("SELECT value FROM meta WHERE key = 'identity'").fetchone()
+    if found is None:
+        found = (new(),)
+        connection.execute("INSERT INTO meta VALUES ('identity', ?)", found)
+    return str(found[0])
 
 
 def _step(

@@ -18,7 +18,7 @@ from .files import BUSY, Synchronous, WriterLock, make_private, open_writer
 from .reader import JournalReader
 from .retention import Facts, Hold, Pages, Retention, TrimReport, decide, wanted_cut
 from .rows import insert_rows
-from .store import Filter
+from .store import Filter, new_identity
 
 __all__ = ["SqliteStore"]
 
@@ -259,6 +259,7 @@ class SqliteStore:
         try:
             with self._translated():
                 schema.migrate(self._writer, self.path)
+                self.identity = schema.identity(self._writer, new_identity)
                 self._load()
             self.reader = JournalReader(self.path)
         except BaseException:

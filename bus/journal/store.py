@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Callable, Iterator, Sequence
 from fnmatch import fnmatchcase
 from typing import Protocol
@@ -10,7 +11,7 @@ import msgspec
 
 from ..envelope import Envelope, Event
 
-__all__ = ["Commit", "EventStore", "Filter"]
+__all__ = ["Commit", "EventStore", "Filter", "identity_of", "new_identity"]
 
 Commit = Callable[[Sequence[Event]], None]
 
@@ -33,11 +34,24 @@ class Filter(msgspec.Struct, frozen=True):
         )
 
 
+def new_identity() -> str:
+    """For a store that is made now."""
+    return secrets.token_hex(8)
+
+
+def identity_of(store: EventStore) -> str:
+    """What the store is known by; empty where it has nothing of the kind."""
+    return str(getattr(store, "identity", ""))
+
+
 class EventStore(Protocol):
     """An append-only sequence of events. One thread appends; any thread reads.
 
     Appending assigns ``seq`` from ``last + 1`` upwards without a gap. Once ``append``
     returned, the events are as durable as the store promises to make them.
+
+    A store may have an ``identity: str``, chosen when it was made and kept for as long as its numbers
+    go on. By that observers know a kernel that was started again from a journal that counts anew.
     """
 
     @property

@@ -45,7 +45,7 @@ class Mirrors(Protocol):
     def standing(self, next_seq: int) -> int:
         """The newest ``seq`` of the stream."""
 
-    def beat(self, seq: int) -> None:
+    def beat(self, seq: int, last: int = 0) -> None:
         """Tell that the kernel is there."""
 
     def trim(self, report: Callable[[BusReaderPassed], None]) -> None:
@@ -80,7 +80,7 @@ class Adapted:
         """It has all that there was."""
         return next_seq - 1
 
-    def beat(self, seq: int) -> None:
+    def beat(self, seq: int, last: int = 0) -> None:
         """Ask whether it is there."""
         self._publisher.ping()
 

@@ -30,7 +30,7 @@ class AsyncGap(Gap):
     async def fill(self, timeout: float = 5.0) -> Filled:  # type: ignore[override]  # noqa: ASYNC109
         """Ask the kernel for the events; see ``Gap.fill``."""
         source: Any = self._source()
-        filled: Filled = await source.fill(self.first, self.last, timeout)
+        filled: Filled = await source.fill(self.first, self.last, timeout, self.journal)
         return filled
 
 
@@ -49,6 +49,7 @@ class AsyncSubscriber:
         types: Iterable[str] | None = None,
         *,
         name: str = "",
+        journal: str = "",
         access: Access | None = None,
         clock: Clock | None = None,
     ) -> None:
@@ -58,7 +59,7 @@ class AsyncSubscriber:
         self._access = access
         self._clock = clock or SystemClock()
         wanted = Wanted(run, types)
-        self._following = Following(kernel, start, wanted, name, self._clock)
+        self._following = Following(kernel, start, wanted, name, self._clock, journal)
         self._place = stream(kernel)
         self._line = self._new_line()
         self._client = FillClient(url, kernel, wanted, access, self._clock)
@@ -82,6 +83,14 @@ class AsyncSubscriber:
     def cursor(self) -> int | None:
         """The ``seq`` seen last, to begin after it another time; ``None`` before the first."""
         return self._following.cursor
+
+    @property
+    def journal(self) -> str:
+        """What the journal that the cursor is of is known by: keep it with the cursor.
+
+        Empty before the first look, and where nobody can tell.
+        """
+        return self._following.journal
 
     @property
     def live(self) -> bool:
@@ -137,9 +146,15 @@ class AsyncSubscriber:
             if left <= 0 and not self._following.has_items:
                 return
 
-    async def fill(self, first: int, last: int, timeout: float) -> Filled:  # noqa: ASYNC109
+    async def fill(
+        self,
+        first: int,
+        last: int,
+        timeout: float,  # noqa: ASYNC109
+        journal: str = "",
+    ) -> Filled:
         """The events of a range, from the kernel; see ``Gap.fill``."""
-        return await self._ask(self._client.asking(first, last, timeout))
+        return await self._ask(self._client.asking(first, last, timeout, journal))
 
     async def whole(self, event: ObservedEvent, timeout: float = 5.0) -> ObservedEvent:  # noqa: ASYNC109
         """The event with its body, where that was too large; see ``Subscriber.whole``."""
@@ -169,5 +184,7 @@ class AsyncSubscriber:
         return AsyncLine(self._url, timeout, slot=stream(self.kernel), access=self._access)
 
     def _bound(self, item: ObservedEvent | Gap) -> ObservedEvent | AsyncGap:
+        if not isinstance(item, Gap):
+            return item
         filler: Any = self
-        return AsyncGap(item.first, item.last, filler) if isinstance(item, Gap) else item
+        return AsyncGap(item.first, item.last, filler, item.anew, item.journal)

@@ -18,6 +18,10 @@ _CLOCK_IDS = 1_000_000_000_000
 """Ids from here on are milliseconds since 2001: Redis chose them, so the kernel did not write the entry."""
 
 
+_LATER = 1.0
+"""Seconds: events are numbered in the order in which they are committed, about as they happened."""
+
+
 class Cursor:
     """A reader's place: ``seq`` is the last that it was given, or told of in a gap.
 
@@ -60,11 +64,18 @@ class Cursor:
         """Give what a message of a channel comes to.
 
         A channel carries only some of the events, so ``previous`` says what may be missing only
-        where the line was broken since the last message.
+        where the line was broken since the last message. An event that is later than the last one
+        and has a lower number is of another journal: what comes twice is not later.
         """
         if event is None or not event.previous < event.seq:
             self.skipped += 1
-        elif self.seq is None or event.seq > self.seq:
+            return
+        if self.seq is not None and self._is_anew(event):
+            ended = self.seq
+            self.restart()
+            unbroken = False
+            yield Gap(1, 0, anew=ended)
+        if self.seq is None or event.seq > self.seq:
             if not unbroken:
                 yield from self._gap(missed(self.seq, event.previous))
             yield from self._event(event)
@@ -80,6 +91,10 @@ class Cursor:
     def told(self, gap: Gap) -> None:
         """Note that the reader is told of a gap, and stands behind it."""
         self.seq = gap.last
+
+    def _is_anew(self, event: ObservedEvent) -> bool:
+        last = self.last
+        return last is not None and event.seq <= last.seq and event.time > last.time + _LATER
 
     def _passed_over(self, seq: int, part: int) -> Iterator[Gap]:
         self.skipped += 1

@@ -44,19 +44,26 @@ class FillClient:
         self._access = access
         self._clock = clock
 
-    def fill(self, first: int, last: int, timeout: float) -> Filled:
+    def fill(self, first: int, last: int, timeout: float, journal: str = "") -> Filled:
         """The events of a range; see ``Gap.fill``."""
-        return self._run(self.asking(first, last, timeout))
+        return self._run(self.asking(first, last, timeout, journal))
 
     def whole(self, event: ObservedEvent, timeout: float) -> ObservedEvent:
         """The event with its body; see ``Subscriber.whole``."""
         return self._run(asking_whole(self.kernel, event, timeout, self._clock))
 
-    def asking(self, first: int, last: int, timeout: float) -> Steps[Filled]:
+    def asking(self, first: int, last: int, timeout: float, journal: str = "") -> Steps[Filled]:
         """The same as steps, for an event loop."""
         trusting = parse_url(self._url).kind != "cluster"
         return asking(
-            self.kernel, first, last, timeout, self._clock, self._wanted, counted=trusting
+            self.kernel,
+            first,
+            last,
+            timeout,
+            self._clock,
+            self._wanted,
+            counted=trusting,
+            journal=journal,
         )
 
     def _run(self, steps: Steps[T]) -> T:
@@ -86,18 +93,20 @@ def asking(
     wanted: Callable[[ObservedEvent], bool],
     *,
     counted: bool = True,
+    journal: str = "",
 ) -> Steps[Filled]:
     """Ask for page after page until the range is through; raises ``Unavailable``.
 
-    ``counted`` tells whether Redis can say that nobody listens; a node of a cluster cannot.
+    A kernel that has another ``journal`` meanwhile has none of them. ``counted`` tells whether Redis
+    can say that nobody listens; a node of a cluster cannot.
     """
     deadline = clock.monotonic() + timeout
     run = wanted.run if isinstance(wanted, Wanted) else ""
     events: list[ObservedEvent] = []
     lost: list[tuple[int, int]] = []
-    start: int | None = first
+    start: int | None = first if first <= last else None
     while start is not None:
-        request = _Request(kernel, start, last, run, counted=counted)
+        request = _Request(kernel, start, last, run, counted, journal)
         page, found = yield from _page(request, deadline, clock)
         events += [e for e in found if start <= e.seq <= last and wanted(e)]
         lost += page.missing
@@ -128,14 +137,14 @@ class _Request(msgspec.Struct, frozen=True):
     last: int
     run: str
     counted: bool
+    journal: str
 
     def __str__(self) -> str:
         return f"kernel {self.kernel!r} was asked for events {self.first} to {self.last}"
 
     def body(self, identity: str) -> bytes:
-        return msgspec.json.encode(
-            {"id": identity, "first": self.first, "last": self.last, "run": self.run}
-        )
+        asked = {"id": identity, "first": self.first, "last": self.last, "run": self.run}
+        return msgspec.json.encode({**asked, "journal": self.journal})
 
     def unanswered(self, why: str) -> Unavailable:
         remedy = how_to_fill(self.kernel, self.first, self.last)

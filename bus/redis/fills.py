@@ -13,7 +13,7 @@ from msgspec import Meta
 
 from ..envelope import Event
 from ..errors import JournalError, KernelClosed
-from ..journal import EventStore, Filter
+from ..journal import EventStore, Filter, identity_of
 from ..topics import Selection, fill_key
 from ..wire import EventEncoder, Form
 from .bucket import Bucket
@@ -44,12 +44,16 @@ Number = Annotated[int, Meta(ge=1, le=2**53)]
 
 
 class FillRequest(msgspec.Struct):
-    """Asks for the events from ``first`` to ``last``, of one run or all; answered under ``id``."""
+    """Asks for the events from ``first`` to ``last``, of one run or all; answered under ``id``.
+
+    Of another ``journal`` than the kernel's none is there any more; an empty one is the kernel's.
+    """
 
     id: Annotated[str, Meta(pattern=r"^[0-9a-f]{32}\Z")]
     first: Number
     last: Number
     run: Annotated[str, Meta(max_length=256)] = ""
+    journal: Annotated[str, Meta(max_length=64)] = ""
 
 
 class _Header(msgspec.Struct):
@@ -125,7 +129,7 @@ class FillServer:
             self._put_off(request, max(self._pages.due(), self._bytes.due(PAGE_BYTES)), now)
             return
         try:
-            page = page_of(request, self._store, self._selection, self._encode)
+            page = self._page(request)
         except (JournalError, KernelClosed):
             page = None
         if page is None:
@@ -138,6 +142,13 @@ class FillServer:
     def close(self) -> None:
         """Disconnect."""
         self._connection.disconnect()
+
+    def _page(self, request: FillRequest) -> Page | None:
+        known = identity_of(self._store)
+        if request.journal and known and request.journal != known:
+            first, last = request.first, request.last
+            return Page(first, last, [(first, last)], None, [])
+        return page_of(request, self._store, self._selection, self._encode)
 
     def _put_off(self, request: FillRequest, seconds: float, now: float) -> None:
         self.refused += 1

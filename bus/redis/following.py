@@ -5,19 +5,21 @@ from __future__ import annotations
 import random
 from collections import deque
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from typing import Literal
 
 import redis
 
 from ..clock import Clock, SystemClock
 from ..errors import InvalidInput
-from ..topics import channel, check_kernel_name, heartbeat_key, journal_key, readers_key, stream
 from ..wire import ObservedEvent
+from .asks import PAGE, Asks
 from .client import mended_by_reconnecting
-from .cursor import Cursor, Item, read_entry, read_event, renumbered
+from .cursor import Cursor, Item, read_entry, read_event
 from .exchange import Ask, Drop, Listen, Pause, Steps, checked
 from .gaps import Gap
 from .liveness import Liveness, read_heartbeat
+from .origin import Origin
 from .replies import denied, entries, first, published
 from .wanted import Wanted
 
@@ -29,7 +31,6 @@ State = Literal["live", "behind", "silent", "disconnected"]
 
 BLOCK = 0.5
 """Seconds that one read may block; after each the reader looks at journal and heartbeat."""
-_PAGE = 200
 _LATE = 2.0
 """Seconds after which events that were published, and are not in the stream, will not come."""
 _MARK = 1.0
@@ -47,22 +48,20 @@ class Following:
         wanted: Wanted,
         name: str = "",
         clock: Clock | None = None,
+        journal: str = "",
         chance: Callable[[], float] = random.random,
     ) -> None:
         """See ``Subscriber``. Raises ``InvalidInput`` for a start that is none."""
-        self._stream = stream(check_kernel_name(kernel)).encode()
-        self._keys = (journal_key(kernel).encode(), heartbeat_key(kernel).encode())
-        self._readers = readers_key(kernel).encode()
-        self._pattern = channel(kernel, wanted.run, "*").encode()
+        self._asks = Asks(kernel, wanted.run, name)
         self._start: Start = _checked_start(start)
         self._wanted = wanted
-        self._name = name.encode()
+        self._named = bool(name)
         self._clock = clock or SystemClock()
         self._chance = chance
         self._tip = Cursor(start if isinstance(start, int) else None)
         self._items: deque[tuple[Item, int | None]] = deque()
         self._given = self._tip.seq
-        self._journal: bytes | None = None
+        self._origin = Origin(journal if isinstance(start, int) else "")
         self._liveness = Liveness()
         self._resolved = self._connected = self._by_channel = self._unbroken = False
         self._at_end = False
@@ -75,6 +74,11 @@ class Following:
     def cursor(self) -> int | None:
         """The ``seq`` that the caller stands behind."""
         return self._given
+
+    @property
+    def journal(self) -> str:
+        """What the journal that is read is known by."""
+        return self._origin.journal
 
     @property
     def has_items(self) -> bool:
@@ -107,7 +111,7 @@ class Following:
     def open(self) -> Steps[None]:
         """Connect and find the place to begin; raises ``redis.RedisError``."""
         yield from self._connect()
-        if self._name:
+        if self._named:
             for reply in (yield Ask((self._mark(),))):
                 checked(reply)
 
@@ -126,18 +130,18 @@ class Following:
 
     def farewell(self) -> Steps[None]:
         """Note where a named reader stands, if that can still be done."""
-        if self._name and self._connected and self._given is not None:
+        if self._named and self._connected and self._given is not None:
             yield Ask((self._mark(),))
 
     def forget(self) -> Steps[None]:
         """Take a named reader off the kernel's list."""
-        for reply in (yield Ask(((b"HDEL", self._readers, self._name),))):
+        for reply in (yield Ask((self._asks.forget(),))):
             checked(reply)
-        self._name = b""
+        self._named = False
 
     def _connect(self) -> Steps[None]:
         self._at_end, self._late_since = False, None
-        replies = yield Ask((self._look(), self._last()))
+        replies = yield Ask((self._asks.look, self._asks.last))
         if self._wanted.run and any(denied(reply) for reply in replies):
             yield from self._subscribe()
             return
@@ -145,8 +149,8 @@ class Following:
         self._note(beat)
         if not self._resolved:
             self._resolve(top)
-            self._journal = journal
-        elif self._another(journal):
+            self._origin.begin(journal)
+        if self._origin.differs(journal):
             yield from self._renumber(journal)
         self._tip.rewind()
         self._by_channel, self._connected = False, True
@@ -165,17 +169,18 @@ class Following:
         published = self._liveness.beat.seq if self._liveness.beat else None
         # Together, and in this order: entries that were read before a look at the journal's name
         # belong to that journal.
-        commands = (*self._marks(), self._xread(wait), self._look())
-        replies = yield Ask(commands)
+        page = self._asks.page(self._tip.place, wait)
+        replies = yield Ask((*self._marks(), page, self._asks.look))
         found = entries(checked(replies[-2]))
         journal, beat = checked(replies[-1])
         for reply in replies[:-2]:
             checked(reply)
-        if self._another(journal):
+        if self._origin.differs(journal):
             yield from self._renumber(journal)
+            self._note(beat)
             return
         self._note(beat)
-        self._at_end = len(found) < _PAGE
+        self._at_end = len(found) < PAGE
         for entry in found:
             self._add(self._tip.take(*read_entry(entry)))
         if found:
@@ -183,15 +188,10 @@ class Following:
         else:
             yield from self._quiet(published)
 
-    def _xread(self, wait: float) -> tuple[bytes, ...]:
-        after = b"%d-%d" % self._tip.place
-        block = b"%d" % max(1, round(wait * 1000))
-        return b"XREAD", b"COUNT", b"%d" % _PAGE, b"BLOCK", block, b"STREAMS", self._stream, after
-
     def _quiet(self, published: int | None) -> Steps[None]:
         """The stream has nothing more: see whether something should be there that is not."""
         if self._tip.place > (self._tip.seq or 0, 0):
-            replies = yield Ask((self._last(),))
+            replies = yield Ask((self._asks.last,))
             top = first(checked(replies[0]))
             if top is None or top[0] < self._tip.place[0]:
                 self._tip.rewind()
@@ -206,26 +206,33 @@ class Following:
             self._tip.told(gap)
             self._add((gap,))
 
-    def _another(self, journal: bytes | None) -> bool:
-        return journal is not None and journal != self._journal
-
     def _renumber(self, journal: bytes) -> Steps[None]:
         """Begin anew when the kernel began a new journal, whose numbers start again."""
+        anew: bool | None = False
         if cursor := self._tip.seq:
-            at = b"%d-0" % (self._tip.last.seq if self._tip.last else cursor)
-            replies = yield Ask(((b"XRANGE", self._stream, at, at), self._last()))
+            at = self._asks.at(self._tip.last.seq if self._tip.last else cursor)
+            replies = yield Ask((at, self._asks.last))
             found, top = (first(checked(reply)) for reply in replies)
-            anew = renumbered(cursor, self._tip.last, found and found[1], top and top[1])
+            anew = self._origin.anew(
+                journal, cursor, self._tip.last, found and found[1], top and top[1]
+            )
             if anew is None:
                 return  # the name stays another one, and is looked at again
-            if anew:
-                self._tip.restart()
-        self._journal, self._late_since = journal, None
-        self._liveness.forget()  # what was published was of the other journal
+        self._origin.adopt(journal)
+        self._liveness.forget()  # what was published was by the other start
+        self._late_since = None
+        if anew:
+            self._begin_anew()
+
+    def _begin_anew(self) -> None:
+        ended = self._tip.seq
+        self._tip.restart()
+        self._late_since = None
+        self._add((Gap(1, 0, anew=ended),))
 
     def _subscribe(self) -> Steps[None]:
         """Follow the run's channel alone, where no more is allowed."""
-        for reply in (yield Ask(((b"PSUBSCRIBE", self._pattern),))):
+        for reply in (yield Ask((self._asks.listen,))):
             checked(reply)
         if not self._resolved:
             if self._start == "first":
@@ -251,25 +258,25 @@ class Following:
 
     def _add(self, items: Iterable[Item]) -> None:
         for item in items:
-            if isinstance(item, Gap) or self._wanted(item):
-                self._items.append((item, self._tip.seq))
+            if isinstance(item, Gap):
+                item = replace(item, journal=self._origin.journal)  # noqa: PLW2901
+            elif not self._wanted(item):
+                continue
+            self._items.append((item, self._tip.seq))
 
     def _note(self, beat: object) -> None:
-        self._liveness.look(read_heartbeat(beat), self._clock.monotonic(), self._clock.time())
-
-    def _look(self) -> tuple[bytes, ...]:
-        return (b"MGET", *self._keys)
-
-    def _last(self) -> tuple[bytes, ...]:
-        return b"XREVRANGE", self._stream, b"+", b"-", b"COUNT", b"1"
+        heard = read_heartbeat(beat)
+        self._liveness.look(heard, self._clock.monotonic(), self._clock.time())
+        if self._origin.ends_before(self._tip.seq, heard):
+            self._begin_anew()
 
     def _marks(self) -> tuple[tuple[bytes, ...], ...]:
         due = self._clock.monotonic() - self._marked >= _MARK
-        return (self._mark(),) if self._name and due and self._given is not None else ()
+        return (self._mark(),) if self._named and due and self._given is not None else ()
 
     def _mark(self) -> tuple[bytes, ...]:
         self._marked = self._clock.monotonic()
-        return b"HSET", self._readers, self._name, b"%d" % (self._given or 0)
+        return self._asks.mark(self._given or 0)
 
     def _failed(self, error: redis.RedisError, seconds: float) -> Steps[None]:
         """Pause, ever longer; but try at once where a new connection may be all that it takes."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from ..errors import Unavailable
@@ -31,8 +31,8 @@ class Filler(Protocol):
 
     kernel: str
 
-    def fill(self, first: int, last: int, timeout: float) -> Filled:
-        """The events of a range."""
+    def fill(self, first: int, last: int, timeout: float, journal: str = "") -> Filled:
+        """The events of a range, of this journal."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -40,19 +40,27 @@ class Gap:
     """Events that did not reach the reader, ``first`` to ``last``, both included.
 
     Gaps of one range are equal, whoever found them.
+
+    Where the kernel numbers its events anew, because it has another journal, there is a gap with
+    ``anew``: the ``seq`` that the reader had in the journal before. It is empty, from 1 to 0; what
+    is missing of the new journal comes in gaps of its own. What came after ``anew`` in the one
+    before is not told any more.
     """
 
     first: int
     last: int
     _filler: Filler | None = field(default=None, repr=False)
+    anew: int | None = None
+    journal: str = ""
+    """What the journal of these numbers is known by; empty where nobody can tell."""
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Gap):
             return NotImplemented
-        return (self.first, self.last) == (other.first, other.last)
+        return (self.first, self.last, self.anew) == (other.first, other.last, other.anew)
 
     def __hash__(self) -> int:
-        return hash((self.first, self.last))
+        return hash((self.first, self.last, self.anew))
 
     def __len__(self) -> int:
         return self.last - self.first + 1
@@ -62,16 +70,18 @@ class Gap:
 
         Blocks. Raises ``Unavailable`` when no kernel answers, or it answers too little in time.
         """
-        return self._source().fill(self.first, self.last, timeout)
+        return self._source().fill(self.first, self.last, timeout, self.journal)
 
     def parts(self, size: int = 1000) -> Iterator[Gap]:
         """The same gap in pieces of at most ``size`` events, for one that is too long to hold."""
         for first in range(self.first, self.last + 1, size):
-            yield type(self)(first, min(first + size - 1, self.last), self._filler)
+            yield replace(self, first=first, last=min(first + size - 1, self.last))
 
     @property
     def how_to_fill(self) -> str:
         """Where to ask for the events, for people and for other programs."""
+        if self.anew is not None:
+            return f"what came after {self.anew} in the journal before is in its file, if anywhere"
         return how_to_fill(self._filler.kernel if self._filler else "", self.first, self.last)
 
     def _source(self) -> Filler:

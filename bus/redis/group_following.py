@@ -9,7 +9,7 @@ from typing import Any, Literal
 import redis
 
 from ..clock import Clock
-from ..topics import check_kernel_name, heartbeat_key, journal_key, stream
+from ..topics import check_kernel_name, heartbeat_key, journal_key, journal_of, stream
 from ..wire import ObservedEvent
 from .client import mended_by_reconnecting
 from .cursor import Cursor, place_of, read_entry
@@ -17,6 +17,7 @@ from .deliveries import Delivery, Lag, Poison, Stand
 from .exchange import Ask, Drop, Pause, Steps, checked
 from .gaps import Gap, missed
 from .liveness import read_heartbeat
+from .origin import another
 from .replies import entries, first
 from .shapes import mapping
 from .wanted import Wanted
@@ -245,7 +246,8 @@ class GroupFollowing:
         """Redis lost the group with its stream: go on after what was done, or with a new journal."""
         ((journal, _),) = yield from self._ask((b"MGET", *self._keys))
         begin = self._stand.begin()
-        if journal is not None and self._stand.journal not in (None, journal):
+        if another(self._stand.journal, journal):
+            self._items.append(Gap(1, 0, anew=self._stand.handed_out, journal=journal_of(journal)))
             begin = 0
         self._stand = Stand(journal or self._stand.journal, begin)
         yield from self._make(begin)

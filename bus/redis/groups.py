@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from typing import Literal, Self
 
 from ..clock import Clock, SystemClock
@@ -102,7 +103,7 @@ class GroupReader:
         quiet_since = self._clock.monotonic()
         while not self._closed.is_set():
             while (item := self._following.take()) is not None:
-                yield Gap(item.first, item.last, self._filler) if isinstance(item, Gap) else item
+                yield replace(item, _filler=self._filler) if isinstance(item, Gap) else item
                 if isinstance(item, Poison):
                     self._following.put_aside(item)
                 quiet_since = self._clock.monotonic()

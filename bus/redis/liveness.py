@@ -14,13 +14,17 @@ _USUAL, _LONGEST = 1.0, 60.0
 class Heartbeat(msgspec.Struct, frozen=True):
     """What a kernel says about once a second, also when it has nothing to tell.
 
-    ``seq`` is the last that it published, ``time`` seconds since the epoch, ``every`` seconds.
+    ``seq`` is the last that it published, ``last`` the newest of its journal, ``time`` seconds since
+    the epoch, ``every`` seconds. ``journal`` and ``start`` as in the journal's key.
     """
 
     seq: int = 0
     time: float = 0.0
     state: str = "live"
     every: float = _USUAL
+    last: int | None = None
+    journal: str = ""
+    start: str = ""
 
 
 def read_heartbeat(data: object) -> Heartbeat | None:

@@ -204,7 +204,8 @@ class Mirror:
                 self._send(batch)
             self._watermark.reach(self._outbox.done())
         if batch is None or now >= self._beat_at:
-            self._publisher.beat(self._floor)
+            backlog = self._outbox.backlog
+            self._publisher.beat(self._floor, backlog.last if backlog else 0)
             self._beat_at = now + PING_INTERVAL
         self._publisher.trim(self._report)
 

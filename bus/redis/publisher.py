@@ -56,6 +56,7 @@ class Publisher:
         kernel: str,
         journal: str,
         *,
+        start: str = "",
         form: Form = "json",
         payload_bytes: int = PAYLOAD_BYTES,
         max_entries: int = 100_000,
@@ -68,8 +69,9 @@ class Publisher:
     ) -> None:
         """Connect at the first use.
 
-        ``journal`` names the sequence that the events are numbered in: two kernels of one name
-        cannot publish to one Redis, and a new journal begins a new stream. ``owns`` tells whether
+        ``journal`` names the sequence that the events are numbered in, and ``start`` this start of
+        the kernel: two kernels of one name cannot publish to one Redis, and a new journal begins a
+        new stream. An empty ``journal`` may be any. ``owns`` tells whether
         the event of this ``seq`` has this id in the journal, so that a stream of another one is
         known and removed. ``max_entries`` and ``max_age``, in seconds, bound the stream, about.
         ``timeout`` is in seconds, for each answer and for a whole batch.
@@ -77,7 +79,8 @@ class Publisher:
         """
         self._url = url
         self._kernel = check_kernel_name(kernel)
-        self._journal = journal.encode()
+        self._journal = (f"{journal}/{start}" if start else journal).encode()
+        self._named = {"journal": journal, "start": start}
         self._stream = stream(kernel).encode()
         self._key = journal_key(kernel).encode()
         self._heartbeat = heartbeat_key(kernel).encode()
@@ -126,14 +129,14 @@ class Publisher:
         self._twice(lambda: None, next_seq)
         return self._top
 
-    def beat(self, seq: int) -> None:
+    def beat(self, seq: int, last: int = 0) -> None:
         """Tell observers that the kernel is there, and that ``seq`` is the newest that they have.
 
-        Raises ``Behind`` when the stream lacks that one, and ``Unavailable`` unless the server
-        answers in time.
+        ``last`` is the journal's newest. Raises ``Behind`` when the stream lacks ``seq``, and
+        ``Unavailable`` unless the server answers in time.
         """
         keys = (b"3", self._stream, self._key, self._heartbeat)
-        arguments = (self._journal, b"%d" % seq, self._form, self._said(seq, "live"))
+        arguments = (self._journal, b"%d" % seq, self._form, self._said(seq, "live", last))
         self._twice(lambda: self._call(b"EVALSHA", _BEAT, *keys, *arguments))
 
     def trim(self, report: Callable[[BusReaderPassed], None]) -> None:
@@ -162,7 +165,8 @@ class Publisher:
             if self._ready:
                 keys = (b"2", self._key, self._heartbeat)
                 said = self._said(seq, "closing")
-                self._call(b"EVAL", scripts.RELEASE.encode(), *keys, self._journal, said)
+                ended = f"{self._named['journal']}/".encode()
+                self._call(b"EVAL", scripts.RELEASE.encode(), *keys, self._journal, said, ended)
         except redis.RedisError:
             pass  # the next kernel of this name takes it over anyway
         finally:
@@ -241,9 +245,9 @@ class Publisher:
         head = (b"EVALSHA", script, *keys, self._journal, b"%d" % floor, self._form)
         return command(head, group.packed, group.arguments)
 
-    def _said(self, seq: int, state: str) -> bytes:
+    def _said(self, seq: int, state: str, last: int = 0) -> bytes:
         beat = {"seq": seq, "time": self._clock.time(), "state": state, "every": BEAT}
-        return msgspec.json.encode(beat)
+        return msgspec.json.encode({**beat, "last": max(seq, last), **self._named})
 
     def _call(self, *arguments: bytes) -> Any:
         self._connection.send_packed_command([command(arguments)], check_health=False)

@@ -16,7 +16,8 @@ BEHIND = "BEHIND"
 ADOPT = """
 local owner = redis.call('GET', KEYS[2])
 local again = ARGV[3] == '1'
-if owner and owner ~= ARGV[1] and again then return {0} end
+local free = not owner or string.sub(owner, -1) == '/'
+if owner ~= ARGV[1] and again and not free then return {0} end
 local top = redis.call('XREVRANGE', KEYS[1], '+', '-', 'COUNT', 1)[1]
 local seq = top and tonumber(string.match(top[1], '%d+')) or 0
 if top and owner ~= ARGV[1] and not again and seq >= tonumber(ARGV[2]) then
@@ -30,7 +31,7 @@ return {1, seq, top[2][4] or ''}
 """KEYS: stream, journal key. ARGV: this journal, its next seq, whether it was adopted before.
 
 A stream that is ahead of the journal belongs to another one, which has ended: it is removed.
-Gives 0 when another kernel has taken the name from one that had it, else 1, and the seq and the
+A name whose last kernel has ended is free. Gives 0 when another kernel has taken the name from one that had it, else 1, and the seq and the
 payload of the stream's newest entry.
 """
 
@@ -170,7 +171,10 @@ return 0
 
 RELEASE = """
 if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
-redis.call('DEL', KEYS[1], KEYS[2])
+redis.call('DEL', KEYS[2])
+if ARGV[3] == '/' then redis.call('DEL', KEYS[1]) else redis.call('SET', KEYS[1], ARGV[3]) end
 return redis.call('PUBLISH', KEYS[2], ARGV[2])
 """
-"""KEYS: journal key, heartbeat, also a channel. ARGV: this journal, the last heartbeat."""
+"""KEYS: journal key, heartbeat, also a channel. ARGV: this journal and start, the last heartbeat, the
+journal without a start: readers still see whose events the stream has.
+"""

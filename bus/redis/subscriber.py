@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from typing import Literal, Self
 
 from ..clock import Clock, SystemClock
@@ -42,6 +43,7 @@ class Subscriber:
         types: Iterable[str] | None = None,
         *,
         name: str = "",
+        journal: str = "",
         access: Access | None = None,
         clock: Clock | None = None,
     ) -> None:
@@ -50,13 +52,14 @@ class Subscriber:
         ``start``: events from now on, from the first that Redis has, or after the ``seq`` that
         was seen last (0: all there ever were). ``types`` are globs such as ``tool.*``. A reader
         with a ``name`` notes its cursor in Redis, so that the kernel says so before it trims what
-        this one has not read; see ``forget``.
+        this one has not read; see ``forget``. ``journal`` is what the journal of ``start`` is known
+        by, if that was kept: a cursor of another one is told of at once. See ``Gap``.
         Raises ``InvalidInput`` for a start that is none, ``ConfigError`` for a malformed URL.
         """
         self._url = url
         self._clock = clock or SystemClock()
         wanted = Wanted(run, types)
-        self._following = Following(kernel, start, wanted, name, self._clock)
+        self._following = Following(kernel, start, wanted, name, self._clock, journal)
         self._closed = threading.Event()
         self._stepping = threading.Lock()
         self._place = stream(kernel)
@@ -79,6 +82,14 @@ class Subscriber:
     def cursor(self) -> int | None:
         """The ``seq`` seen last, to begin after it another time; ``None`` before the first."""
         return self._following.cursor
+
+    @property
+    def journal(self) -> str:
+        """What the journal that the cursor is of is known by: keep it with the cursor.
+
+        Empty before the first look, and where nobody can tell.
+        """
+        return self._following.journal
 
     @property
     def live(self) -> bool:
@@ -159,7 +170,7 @@ class Subscriber:
             return None if self._closed.is_set() else self._line.run(steps)
 
     def _bound(self, item: ObservedEvent | Gap) -> ObservedEvent | Gap:
-        return Gap(item.first, item.last, self._filler) if isinstance(item, Gap) else item
+        return replace(item, _filler=self._filler) if isinstance(item, Gap) else item
 
 
 def _left(timeout: float | None, since: float, now: float) -> float:

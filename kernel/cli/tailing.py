@@ -96,6 +96,9 @@ def _tell(cli: Cli, mood: Mood, subscriber: Subscriber) -> None:
 
 def _gap(cli: Cli, gap: Gap, show: Print, *, fill: bool) -> None:
     """Fill it, in pieces, where the kernel can; say what is left of it."""
+    if gap.anew is not None:
+        _anew(cli, gap)
+        return
     if not fill:
         _missing(cli, gap, "")
         return
@@ -110,6 +113,16 @@ def _gap(cli: Cli, gap: Gap, show: Print, *, fill: bool) -> None:
             show(event)
         for first, last in filled.lost:
             _lost(cli, first, last)
+
+
+def _anew(cli: Cli, gap: Gap) -> None:
+    if cli.as_json:
+        json_line({"anew": {"after": gap.anew, "journal": gap.journal}})
+    else:
+        note(
+            f"the kernel has another journal, whose numbers begin anew: {gap.anew} was of the one "
+            "before, and what came after it there is not told"
+        )
 
 
 def _missing(cli: Cli, gap: Gap, why: str) -> None:

@@ -181,6 +181,15 @@ def test_a_stream_below_a_cursor_of_which_nothing_is_known_counts_anew():
     assert renumbered(10, None, None, _event(3, 2)) is True
 
 
+def test_a_message_that_is_later_and_has_a_lower_number_is_of_another_journal():
+    cursor = Cursor()
+    list(cursor.hear(_event(9, 8, "old", 50.0), unbroken=True))
+    again = [_event(9, 8, "old", 50.0), _event(8, 7, "older", 49.0), _event(7, 6, "x", 50.5)]
+    assert [list(cursor.hear(event, unbroken=True)) for event in again] == [[], [], []]
+    new = _event(5, 4, "new", 52.0)
+    assert list(cursor.hear(new, unbroken=True)) == [Gap(1, 0, anew=9), Gap(1, 4), new]
+
+
 def _stream(fates):
     """What is in the stream: entries, corrupt ones without an event."""
     previous = 0

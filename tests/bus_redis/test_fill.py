@@ -18,6 +18,7 @@ from retinue.bus.redis.exchange import Ask, Pause
 from retinue.bus.redis.fill import asking
 from retinue.bus.redis.fills import FillServer
 from retinue.bus.redis.gaps import Gap
+from retinue.bus.redis.publisher import Publisher
 from retinue.bus.redis.subscriber import Subscriber
 from retinue.bus.redis.wanted import Wanted
 from retinue.bus.topics import Selection, fill_channel, stream
@@ -28,7 +29,7 @@ EVERYTHING = Wanted(None, None)
 
 @pytest.fixture
 def journal():
-    return MemoryStore(max_events=3_000)
+    return MemoryStore(max_events=3_000, identity="journal-1")
 
 
 @pytest.fixture
@@ -53,6 +54,20 @@ def serving(server, client, kernel, journal, in_background):
     joined()
     fills.close()
     pubsub.close()
+
+
+def test_a_gap_of_another_journal_is_lost_and_never_filled_with_what_has_its_numbers_now(
+    server, kernel, journal, serving, make_events
+):
+    journal.append([event.envelope for event in make_events(1, 5)])
+    other = Publisher(server.url, kernel, "journal-0")
+    other.publish(make_events(4, 1), previous=3)
+    with Subscriber(server.url, kernel, 0) as reader:
+        gap = next(reader.read(10))
+    assert (gap, gap.journal) == (Gap(1, 3), "journal-0")
+    filled = gap.fill()
+    assert (list(filled), filled.lost) == ([], ((1, 3),))
+    other.close()
 
 
 def test_a_gap_is_filled_over_several_pages(

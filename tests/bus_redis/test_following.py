@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import msgspec
 import pytest
 import redis
@@ -27,6 +29,7 @@ class Model:
         self.stream = {}
         self.journal, self.boot, self.seq = 1, 1, 0
         self.keys = [None, None]
+        self.named = True
         self.cut = self.times = 0
         self.read_up_to = lambda: 0
 
@@ -74,6 +77,8 @@ class Model:
         self._settle()
         self.times += 1
         said = {"seq": self.seq, "time": self.times, "state": "live", "every": 1.0}
+        if self.named:
+            said |= {"last": self.seq, "journal": f"{self.journal}", "start": f"{self.boot}"}
         self.keys = [self._name(), msgspec.json.encode(said)]
 
     def answer(self, action):
@@ -118,15 +123,17 @@ class Model:
         return EventEncoder(NAME).encode(event, seq - 1)
 
     def _name(self):
-        return b"%d" % self.boot
+        return b"%d/%d" % (self.journal, self.boot) if self.named else b"/%d" % self.boot
 
 
 class Reader:
     """A reader of the model, and what it was given, by the journal that it followed."""
 
-    def __init__(self, model, start):
+    def __init__(self, model, start, journal=""):
         self.model = model
-        self.following = Following(NAME, start, Wanted(None, None), "", model.clock, lambda: 1.0)
+        self.following = Following(
+            NAME, start, Wanted(None, None), "", model.clock, journal, lambda: 1.0
+        )
         self.run(self.following.open())
         self.items = []
         model.read_up_to = lambda: self.following.cursor or 0
@@ -170,11 +177,14 @@ SURVIVED = [("publish", 2), ("read", 0), ("beat", 0), ("anew", 0), *[("read", 0)
 
 
 @settings(max_examples=500)
-@example(OVERTAKEN)
-@example(SURVIVED)
-@given(OPS)
-def test_whatever_becomes_of_redis_each_event_is_given_once_or_told_of_in_a_gap(ops):
+@example(ops=OVERTAKEN, named=True)
+@example(ops=SURVIVED, named=True)
+@example(ops=OVERTAKEN, named=False)
+@example(ops=SURVIVED, named=False)
+@given(ops=OPS, named=st.booleans())
+def test_whatever_becomes_of_redis_each_event_is_given_once_or_told_of_in_a_gap(ops, named):
     model = Model()
+    model.named = named
     reader = Reader(model, 0)
     for op, number in ops:
         getattr(reader if op == "read" else model, op)(number)
@@ -201,10 +211,104 @@ def _check(items, model):
     for item in items[begin + 1 :]:
         known |= {item.seq} if not isinstance(item, Gap) else set(range(item.first, item.last + 1))
     assert known >= set(range(1, model.seq + 1))
+    for before, after in itertools.pairwise(item for item in items if not _is_told(item)):
+        between = items[items.index(before) : items.index(after)]
+        assert (_journal(before) == _journal(after)) or any(map(_is_anew, between))
+
+
+def _journal(event):
+    return event.id.partition("-")[0]
+
+
+def _is_told(item):
+    return isinstance(item, Gap)
+
+
+def _is_anew(item):
+    return isinstance(item, Gap) and item.anew is not None
 
 
 def _older(item, model):
     return not isinstance(item, Gap) and int(item.id.partition("-")[0]) < model.journal
+
+
+def test_a_cursor_that_was_kept_with_its_journal_is_told_at_once_that_this_is_another():
+    model = Model()
+    model.publish(9)
+    model.beat()
+    reader = Reader(model, 5, "0")
+    reader.read()
+    assert reader.items[0] == Gap(1, 0, anew=5)
+    assert (reader.items[0].journal, len(reader.items[0])) == ("1", 0)
+    assert [item.seq for item in reader.items[1:]] == list(range(1, 10))
+    same = Reader(model, 5, "1")
+    same.read()
+    same.read()
+    assert [item.seq for item in same.items] == [6, 7, 8, 9]
+
+
+def test_a_bare_cursor_beyond_the_journals_end_is_told_after_a_few_heartbeats_and_not_before():
+    model = Model()
+    model.publish(3)
+    model.beat()
+    reader = Reader(model, 8)
+    for _ in range(5):
+        reader.read()  # the same heartbeat, again and again: it may be older than the cursor
+    model.beat()
+    reader.read()
+    assert reader.items == []
+    model.beat()
+    reader.read()
+    reader.read()
+    assert reader.items[0] == Gap(1, 0, anew=8)
+    assert [item.seq for item in reader.items[1:]] == [1, 2, 3]
+
+
+def test_a_cursor_that_is_about_to_be_published_is_no_other_journals():
+    model = Model()
+    model.publish(3)
+    model.beat()
+    reader = Reader(model, 4)
+    reader.read()
+    model.beat()
+    reader.read()
+    model.publish(2)
+    for _ in range(5):
+        model.beat()
+        reader.read()
+    assert [item.seq for item in reader.items] == [5]
+
+
+def test_a_journal_that_was_put_back_from_a_copy_is_told_though_it_has_the_same_name():
+    model = Model()
+    model.publish(9)
+    model.beat()
+    reader = Reader(model, 0)
+    reader.read()
+    model.anew()
+    model.journal -= 1  # the same name, and other events, up to an earlier place
+    model.publish(4)
+    for _ in range(6):
+        model.beat()
+        reader.read()
+    assert reader.items[9] == Gap(1, 0, anew=9)
+    assert [item.seq for item in reader.items[10:]] == [1, 2, 3, 4]
+
+
+def test_a_kernel_that_was_started_again_goes_on_though_the_stream_has_not_the_cursor_any_more():
+    model = Model()
+    model.publish(9)
+    model.beat()
+    reader = Reader(model, 0)
+    reader.read()
+    model.restart()
+    model.publish(3)
+    model.trim(11)
+    for _ in range(3):
+        model.beat()
+        reader.read()
+    assert reader.items[9] == Gap(10, 11)
+    assert reader.items[10].seq == 12
 
 
 @pytest.mark.parametrize("start", ["now", "first", 0])

@@ -215,7 +215,7 @@ def test_closing_publishes_what_waits_and_gives_up_the_name(
     mirror.offer(make_events(1, 3_000))
     assert mirror.close(10.0) == 0
     assert client.xlen(stream(kernel)) == 3_000
-    assert not client.exists(f"retinue:{{{kernel}}}:journal")
+    assert client.get(f"retinue:{{{kernel}}}:journal") == b"journal-1/"
     assert mirror.view().state == "off"
 
 

@@ -109,8 +109,35 @@ def test_a_reader_of_an_ended_journal_goes_over_to_the_kernels_new_one(server, k
     with Subscriber(server.url, kernel) as reader:
         new = Publisher(server.url, kernel, "journal-2")
         new.publish(_later(make_events(1, 2)))
-        assert _take(reader, 2) == [1, 2]
+        assert _take(reader, 3) == [Gap(1, 0, anew=10), 1, 2]
+        assert reader.journal == "journal-2"
         new.close()
+
+
+def test_a_reader_goes_on_when_the_kernel_was_started_again_on_its_journal(
+    server, kernel, make_events
+):
+    first = Publisher(server.url, kernel, "journal-1", start="a")
+    first.publish(make_events(1, 3))
+    first.disconnect()
+    with Subscriber(server.url, kernel, 0) as reader:
+        assert _take(reader, 3) == [1, 2, 3]
+        again = Publisher(server.url, kernel, "journal-1", start="b")
+        again.publish(make_events(4, 2))
+        assert _take(reader, 2) == [4, 5]
+        with pytest.raises(Unavailable, match="another kernel"):
+            first.publish(make_events(4, 1))
+        again.close()
+
+
+def test_a_cursor_that_was_kept_with_its_journal_says_at_once_when_that_has_ended(
+    server, publisher, kernel, make_events
+):
+    publisher.publish(make_events(1, 9))
+    with Subscriber(server.url, kernel, 7, journal="journal-0") as reader:
+        assert _take(reader, 2) == [Gap(1, 0, anew=7), 1]
+    with Subscriber(server.url, kernel, 7, journal="journal-1") as reader:
+        assert _take(reader, 2) == [8, 9]
 
 
 def test_a_reader_whose_server_dies_while_it_waits_goes_on_where_it_stood(

