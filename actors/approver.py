@@ -9,7 +9,7 @@ import msgspec
 
 from retinue.bus.codec import decode
 from retinue.bus.envelope import Envelope, Event
-from retinue.bus.errors import Denied, InvalidInput, RetinueError
+from retinue.bus.errors import Denied, InvalidInput, KernelClosed, RetinueError
 from retinue.bus.messages import (
     TERMINAL_RUN,
     TERMINAL_TASK,
@@ -125,11 +125,20 @@ class Approver(KernelActor):
         self._table = desk.table
         self._is_wanted = is_wanted
         self._after = after
+        self._timers: dict[str, Any] = {}
 
     def on_start(self) -> None:
         """After a failure: the timers that were told of the old instance count no more."""
         if self._desk.begun:
             self._arm()
+
+    def on_stop(self) -> None:
+        """Whoever still waits is told; what waits in the journal waits for the next start."""
+        for timer in self._timers.values():
+            timer.cancel()
+        for approval in list(self._desk.waiting):
+            for one in self._desk.waiting.pop(approval):
+                one.fail(KernelClosed("the kernel was closed while a call waited for approval"))
 
     def _go_on(self, _: GoOn) -> None:
         """What an operator's own call waited for is over: whoever made it is gone."""
@@ -236,6 +245,8 @@ class Approver(KernelActor):
             reply.fail(refusal)
             return reply
         state: Any = "granted" if isinstance(event, ApprovalGranted) else "denied"
+        if state == "denied":
+            self._untimed(approval.id)
         self._table.settle(approval.id, state, now, body.by, body.reason)
         answered = self._table.find(approval.id)
         waiting = self._desk.waiting.pop(approval.id, [])
@@ -265,6 +276,7 @@ class Approver(KernelActor):
         except RetinueError as refusal:
             reply.fail(refusal)
             return reply
+        self._untimed(approval.id)
         self._table.settle(approval.id, "used", now)
 
         def then(_: Sequence[Event]) -> None:
@@ -274,6 +286,7 @@ class Approver(KernelActor):
         return reply
 
     def _due(self, due: _Due) -> None:
+        self._timers.pop(due.approval, None)
         approval = next((one for one in self._table.open() if one.id == due.approval), None)
         if approval is None:
             return
@@ -283,6 +296,7 @@ class Approver(KernelActor):
             self._expire(approval, _LATE)
 
     def _expire(self, approval: Approval, reason: str) -> None:
+        self._untimed(approval.id)
         self._table.settle(approval.id, "expired", self._clock.time(), reason=reason)
         expired = self._table.find(approval.id)
         waiting = self._desk.waiting.pop(approval.id, [])
@@ -299,6 +313,7 @@ class Approver(KernelActor):
     def _over(self, over: _Over) -> None:
         for task in over.tasks:
             for approval in self._table.void(task, self._clock.time()):
+                self._untimed(approval.id)
                 for one in self._desk.waiting.pop(approval.id, []):
                     _settle(one, self._table.find(approval.id))
         for run in over.runs:
@@ -306,7 +321,12 @@ class Approver(KernelActor):
 
     def _timer(self, approval: Approval) -> None:
         seconds = max(0.0, approval.expires - self._clock.time())
-        self._after(seconds, self.actor_ref, _Due(approval.id))
+        self._timers[approval.id] = self._after(seconds, self.actor_ref, _Due(approval.id))
+
+    def _untimed(self, approval: str) -> None:
+        timer = self._timers.pop(approval, None)
+        if timer is not None:
+            timer.cancel()
 
     def _append(
         self,

@@ -1,8 +1,9 @@
 """Which events still matter once the journal lets go of the oldest: what a checkpoint holds. Pure.
 
 It is a fold whose result is events again: those from which the same state follows. Agents and what
-they remember, the scheduler's settings, plugins, elements and their orders, the runs that are open,
-and dead letters with the tasks above them. What ended well leaves a number behind.
+they remember, the scheduler's settings, plugins, elements and their orders, the runs that are open
+with what waits for approval in them, and dead letters with the tasks above them. What ended well
+leaves a number behind.
 """
 
 from __future__ import annotations
@@ -49,6 +50,11 @@ class Condensed:
         **dict.fromkeys(TERMINAL_RUN, "_ends"),
         "tool.called": "_called",
         "tool.returned": "_returned",
+        "approval.requested": "_goes_on",
+        "approval.granted": "_goes_on",
+        "approval.denied": "_goes_on",
+        "approval.expired": "_goes_on",
+        "approval.used": "_goes_on",
         "message.dead": "_dead",
         "message.redriven": "_dealt",
         "message.purged": "_dealt",

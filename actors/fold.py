@@ -13,6 +13,11 @@ from retinue.bus.envelope import Envelope, Event
 from retinue.bus.messages import (
     AgentSpawned,
     AgentState,
+    ApprovalDenied,
+    ApprovalExpired,
+    ApprovalGranted,
+    ApprovalRequested,
+    ApprovalUsed,
     AttemptFailed,
     CancelRequested,
     ElementCreated,
@@ -31,6 +36,7 @@ from retinue.bus.messages import (
 from retinue.plugins.manifest.model import Grant
 
 from . import plugin_fold
+from .approvals import Approval, Approvals
 from .effects import Effect, Effects
 from .past import Origin
 from .task_table import TaskTable
@@ -64,6 +70,7 @@ class Folded(msgspec.Struct):
     clean: bool = True
     origins: dict[str, Origin] = {}
     grants: dict[str, Grant] = {}
+    approvals: Approvals = msgspec.field(default_factory=Approvals)
     """By plugin: what an operator granted it last."""
     hosted: dict[str, str] = {}
     """The digests of the plugins that run in processes of their own, by name."""
@@ -163,6 +170,7 @@ def _ended(folded: Folded, event: Envelope) -> None:
     if folded.table.end(task, state, event.time) is not None:
         folded.effects.forget(task.run)
     folded.due.pop(task.id, None)
+    folded.approvals.void(task.id, event.time)
 
 
 def _run_ended(folded: Folded, event: Envelope) -> None:
@@ -171,6 +179,7 @@ def _run_ended(folded: Folded, event: Envelope) -> None:
         run.told, run.over = True, folded.seq
         _forget_calls(folded, run.root)
     folded.origins.pop(event.run, None)
+    folded.approvals.forget(event.run)
 
 
 def _forget_calls(folded: Folded, root: str) -> None:
@@ -235,6 +244,48 @@ def _appended(folded: Folded, event: Envelope) -> None:
     folded.progressions[body.progression].extend(body.elements)
 
 
+def _approval_requested(folded: Folded, event: Envelope) -> None:
+    body = decode(event.body, ApprovalRequested)
+    folded.approvals.put(
+        Approval(
+            body.approval,
+            event.run,
+            event.task,
+            event.agent,
+            body.action,
+            body.resource,
+            body.principals,
+            body.rule,
+            body.who,
+            event.time,
+            body.expires,
+            body.digest,
+            body.key,
+            bytes(body.args),
+            trace=event.trace,
+        )
+    )
+
+
+def _approval_granted(folded: Folded, event: Envelope) -> None:
+    body = decode(event.body, ApprovalGranted)
+    folded.approvals.settle(body.approval, "granted", event.time, body.by, body.reason)
+
+
+def _approval_denied(folded: Folded, event: Envelope) -> None:
+    body = decode(event.body, ApprovalDenied)
+    folded.approvals.settle(body.approval, "denied", event.time, body.by, body.reason)
+
+
+def _approval_expired(folded: Folded, event: Envelope) -> None:
+    body = decode(event.body, ApprovalExpired)
+    folded.approvals.settle(body.approval, "expired", event.time, reason=body.reason)
+
+
+def _approval_used(folded: Folded, event: Envelope) -> None:
+    folded.approvals.settle(decode(event.body, ApprovalUsed).approval, "used", event.time)
+
+
 def _kernel_moved(folded: Folded, event: Envelope) -> None:
     folded.clean = event.type == "kernel.stopped"
 
@@ -288,6 +339,11 @@ STEPS: dict[str, Callable[[Folded, Envelope], None]] = {
     "element.created": _element,
     "progression.created": _progression,
     "progression.appended": _appended,
+    "approval.requested": _approval_requested,
+    "approval.granted": _approval_granted,
+    "approval.denied": _approval_denied,
+    "approval.expired": _approval_expired,
+    "approval.used": _approval_used,
     "kernel.started": _kernel_moved,
     "kernel.stopped": _kernel_moved,
 }

@@ -12,6 +12,7 @@ import msgspec
 from retinue.bus.elements import Element, Pile, Progression
 from retinue.plugins.manifest.model import Grant
 
+from .approvals import Approval, Approvals
 from .effects import Effect, Effects
 from .fold import AgentRecord, Folded
 from .past import Origin
@@ -20,7 +21,7 @@ from .tasks import Run, Task
 
 __all__ = ["VERSION", "freeze", "thaw"]
 
-VERSION = 4
+VERSION = 5
 """Goes up with every change of what is folded: an older snapshot is then folded anew."""
 
 
@@ -42,6 +43,7 @@ class Snapshot(msgspec.Struct):
     progressions: list[bytes]
     origins: dict[str, Origin] = {}
     grants: dict[str, Grant] = {}
+    approvals: list[Approval] = []
     hosted: dict[str, str] = {}
 
 
@@ -64,6 +66,7 @@ def freeze(folded: Folded) -> bytes:
             [progression.to_bytes() for progression in folded.progressions.values()],
             folded.origins,
             folded.grants,
+            folded.approvals.all(),
             folded.hosted,
         )
     )
@@ -94,5 +97,6 @@ def thaw(data: bytes, keep: int) -> Folded | None:
         snapshot.clean,
         snapshot.origins,
         snapshot.grants,
+        Approvals(snapshot.approvals),
         snapshot.hosted,
     )

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -112,6 +113,22 @@ class KernelTurn:
         """Call a tool that the agent was given."""
         with _Step(self, f"tool {tool}"):
             return await self._services.toolbox.call(self, tool, args, self._tools)
+
+    @property
+    def principals(self) -> tuple[str, ...]:
+        """On whose behalf the turn's calls are made."""
+        return (f"agent:{self.agent}",)
+
+    @contextmanager
+    def waiting(self, what: str) -> Iterator[None]:
+        """While a call waits for ``what``; the place in the scheduler is lent to others meanwhile."""
+        scheduler = self._services.scheduler()
+        with _Step(self, f"waiting for {what}"):
+            scheduler.tell(self.steps.write(TaskWaits(what)))
+            try:
+                yield
+            finally:
+                scheduler.tell(self.steps.write(TaskResumes()))
 
     def answered(self, tool: str, args: bytes) -> ToolReturned | None:
         """The answer that the run which this one goes on from got to the same call."""

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
+from retinue.actors.approver import Desk
 from retinue.actors.completions import Completions
 from retinue.actors.feed import Feed
 from retinue.actors.past import Pasts
+from retinue.actors.runtime import ActorRef
 from retinue.actors.secrecy import Secrecy
 from retinue.bus.envelope import Event
 from retinue.bus.messages import SupervisorActed
@@ -32,6 +34,8 @@ class Parts(Protocol):
     feed: Feed
     secrecy: Secrecy
     pasts: Pasts
+    desk: Desk
+    approver: ActorRef[Any]
     mirror: tuple[Place, Mirror | None] | None
 
     def say(self, body: SupervisorActed) -> None:
@@ -45,6 +49,7 @@ def listeners(tree: Parts) -> tuple[Listener, ...]:
         Contained("the live readers", tree.feed.committed, tree.say),
         tree.secrecy.committed,
         tree.pasts.committed,
+        lambda events: tree.desk.committed(events, tree.approver.tell),
     ]
     if tree.mirror is not None and tree.mirror[1] is not None:
         told.append(Contained("the mirror", tree.mirror[1].offer, tree.say))

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import Meta
 
+from .calls_config import CallsConfig, PolicyConfig
 from .masking import masked
 
 __all__ = [
@@ -278,6 +279,8 @@ class Config(_Section, frozen=True):
     observers: ObserversConfig = ObserversConfig()
     watchdog: WatchdogConfig = WatchdogConfig()
     models: ModelsConfig = ModelsConfig()
+    calls: CallsConfig = CallsConfig()
+    policy: PolicyConfig = PolicyConfig()
     sandbox: SandboxConfig = SandboxConfig()
     plugins: dict[str, dict[str, Any]] = {}
 

@@ -28,6 +28,8 @@ from retinue.plugins import AgentSpec, Plugin, Tool
 from retinue.plugins.llm.model import ChatModel
 
 from . import agents, looks
+from .answering import Answering
+from .calling import configured_policy
 from .cancelling import cancel
 from .config import Config
 from .elements import Elements, Progressions, commit
@@ -59,7 +61,7 @@ Agent = AgentSpec | Callable[..., Any]
 ModelSource = ChatModel | Callable[[], ChatModel]
 
 
-class Kernel(Reads, PluginCommands):
+class Kernel(Reads, PluginCommands, Answering):
     """A kernel in this process. Any thread may use it; ``close`` it, or use it in a ``with``.
 
     ``redis`` is ``None``, ``"auto"`` for a server of its own, or a URL; ``state_dir`` is where a
@@ -124,11 +126,19 @@ class Kernel(Reads, PluginCommands):
         with self._lock:
             if self._state != "new":
                 raise KernelClosed(f"kernel {self.name!r} is {self._state}: make a new one")
+            policy = configured_policy(self.config)
             store = self._store or open_store(self.config)
             state = folded_from(store, self.config.limits.ended_tasks)
             secrecy = Secrecy(self.secrets)
             self._tree = tree = Tree(
-                self.config, self.clock, self._models, store, state, secrecy, self._publisher
+                self.config,
+                self.clock,
+                self._models,
+                store,
+                state,
+                secrecy,
+                self._publisher,
+                policy,
             )
             tree.start()
             self._state = "running"

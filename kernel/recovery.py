@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from retinue.actors.approver import GoOn
 from retinue.actors.fold import AgentRecord, Folded, fold
 from retinue.actors.orchestrator import Resume
 from retinue.actors.restoring import forget_with, restored
@@ -91,6 +92,7 @@ def resume(tree: Tree, folded: Folded) -> None:
             _spawn_again(tree, record)
     for run, origin in folded.origins.items():
         tree.pasts.begin(run, origin, past_of(tree.store, origin))
+    tree.approver.tell(GoOn())
     due = {task: at for task, at in folded.due.items() if task in tree.table.tasks}
     resumed, unknown = tree.orchestrator.ask(Resume(due))
     if folded.seq:

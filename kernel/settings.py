@@ -115,7 +115,11 @@ def _walk(table: Mapping[str, Any], kind: Any, prefix: str, origin: str) -> Iter
         elif isinstance(value, dict):
             yield from _walk(value, inner, name + ".", origin)
         else:
-            raise ConfigError(f"{origin}: {name} is a table: write [{name}] and its keys below")
+            meant = [leaf for leaf in leaves(Config) if leaf.endswith(f".{name}")]
+            hint = f"; did you mean {meant[0]}?" if meant else ""
+            raise ConfigError(
+                f"{origin}: {name} is a table: write [{name}] and its keys below{hint}"
+            )
 
 
 def _from_environment(environ: Mapping[str, str]) -> Iterator[_Given]:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from retinue.actors.admission import Admission
 from retinue.actors.agent import Working
+from retinue.actors.approver import Desk as Approvals
 from retinue.actors.bus import BusActor, hold_back
 from retinue.actors.child_specs import ChildSpec
 from retinue.actors.completions import Completions
@@ -33,7 +34,6 @@ from retinue.actors.scheduling.policies import make_policy
 from retinue.actors.scribe import Scribe
 from retinue.actors.secrecy import Secrecy
 from retinue.actors.supervisor import Supervisor
-from retinue.actors.toolbox import Toolbox
 from retinue.actors.turn import Services
 from retinue.actors.watchdog import Watchdog
 from retinue.bus.clock import Clock
@@ -45,7 +45,9 @@ from retinue.bus.journal.retold import Retold
 from retinue.bus.messages import TERMINAL_TASK, AgentFailed, EventBody, SupervisorActed
 from retinue.bus.views import BusView, PluginView
 from retinue.plugins.llm.model import ChatModel
+from retinue.plugins.policy import Policy
 
+from .calling import approver_of, toolbox_of
 from .commits import listeners
 from .config import Config
 from .dead_letters import told
@@ -73,12 +75,13 @@ class Tree:
         state: Folded,
         secrecy: Secrecy,
         publisher: Publishes | None = None,
+        policy: Policy | None = None,
     ) -> None:
         """No actor runs until ``start``; ``state`` is what ``store`` tells, and outlives restarts."""
         self.config = config
         self.clock = clock
         self.secrecy = secrecy
-        self._publisher = publisher
+        self.policy, self._publisher = policy, publisher
         limits = config.limits
         self.ids = Ids(random_boot(secrets.randbits))
         self.store = store
@@ -95,9 +98,8 @@ class Tree:
         )
         self.effects = state.effects
         self.pasts = Pasts()
-        self.toolbox = Toolbox(
-            self.ids.make, clock.monotonic, self.effects, secrecy, clock, limits.result_bytes
-        )
+        self.desk = Approvals(state.approvals)
+        self.toolbox = toolbox_of(self)
         self.models = Models(
             models,
             config.models.default,
@@ -140,15 +142,16 @@ class Tree:
         self.scribe = Scribe(self.ids, self.clock, self.journal, self.secrecy)
         self.services = self._services()
         children = [self._scheduler(), self._orchestrator(), self._manager(), self._watchdog()]
-        children += keepers(self)
+        children += [approver_of(self), *keepers(self)]
         if self.mirror is not None and self.mirror[1] is not None:
             args = (self.mirror[1], self.system.after)
             children.insert(0, ChildSpec("bus", BusActor, args, optional=True))
             children += self.hearing.children(self.mirror[0].url)
         self.supervisor = self.system.start(Supervisor, children, name="supervisor")
         self.supervisor.monitor(self._broken)
-        names = ("scheduler", "orchestrator", "plugins")
-        self.scheduler, self.orchestrator, self.manager = map(self._child, names)
+        names = ("scheduler", "orchestrator", "plugins", "approver")
+        found = map(self._child, names)
+        self.scheduler, self.orchestrator, self.manager, self.approver = found
 
     def say(self, body: EventBody, agent: str = "") -> None:
         """Write an event down that belongs to no task; kept in ``unsaid`` once that cannot be."""

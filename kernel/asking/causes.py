@@ -121,6 +121,28 @@ def _failed(body: dict[str, Any]) -> str:
     return f"failed after {body.get('attempts', 1)} attempt(s): {body['kind']}: {body['cause']}"
 
 
+def _asked(body: dict[str, Any]) -> str:
+    return (
+        f"{body['action']} {body['resource']} waits for the word of {' or '.join(body['who'])}, "
+        f"by rule {body['rule']}, as approval {body['approval']}"
+    )
+
+
+def _answer(word: str) -> Callable[[dict[str, Any]], str]:
+    def told(body: dict[str, Any]) -> str:
+        by = f" by {body['by']}" if body.get("by") else ""
+        reason = f": {body['reason']}" if body.get("reason") else ""
+        return f"approval {body['approval']} {word}{by}{reason}"
+
+    return told
+
+
+def _refused(body: dict[str, Any]) -> str:
+    whom = ", ".join(body.get("principals", ()))
+    action = f"{body.get('action', '')} {body.get('resource', '')}".strip()
+    return f"{whom} may not {action}: rule {body['rule']} ({body['layer']})"
+
+
 _TELLERS: dict[str, Callable[[dict[str, Any]], str]] = {
     "run.started": lambda _: "the run began",
     "task.submitted": _submitted,
@@ -133,5 +155,11 @@ _TELLERS: dict[str, Callable[[dict[str, Any]], str]] = {
     "task.succeeded": lambda body: f"succeeded after {duration(body.get('seconds', 0.0))}",
     "task.failed": _failed,
     "task.cancelled": lambda body: f"cancelled: {body['reason']}",
+    "approval.requested": _asked,
+    "approval.granted": _answer("was granted"),
+    "approval.denied": _answer("was denied"),
+    "approval.expired": _answer("expired"),
+    "approval.used": _answer("was used"),
+    "security.denied": _refused,
     "task.outcome_unknown": lambda body: f"outcome unknown: {body['cause']}",
 }

@@ -16,7 +16,7 @@ class Edge(msgspec.Struct, frozen=True, omit_defaults=True):
     """One thing that is waited for. ``task`` is the one that waits.
 
     ``kind`` is one of kernel, journal, ending, letter, back-off, paused, agent, busy, cap, line, handed-over,
-    child, tool, model, code. ``since`` and ``until`` are seconds since the epoch.
+    approval, child, tool, model, code. ``since`` and ``until`` are seconds since the epoch.
     """
 
     kind: str
@@ -181,6 +181,8 @@ def _in_line(history: History, task: TaskRecord, now: float, live: Live) -> Step
 
 
 def _running(history: History, task: TaskRecord, now: float, live: Live) -> Step:
+    if (approval := _approval(task, now)) is not None:
+        return approval, None
     child = _awaited(history, task, live)
     if child is not None:
         text = f"its child {child.id} of agent '{child.agent}', which is {child.state}"
@@ -194,6 +196,19 @@ def _running(history: History, task: TaskRecord, now: float, live: Live) -> Step
     return Edge("code", task.id, text, task.last), None
 
 
+def _approval(task: TaskRecord, now: float) -> Edge | None:
+    """A word that somebody has to say before a call goes on."""
+    waiting = [one for one in task.approvals if not one.by and one.expires > now]
+    if not waiting:
+        return None
+    one = waiting[0]
+    text = (
+        f"approval {one.id} of {one.resource}, by rule {one.rule!r}: {' or '.join(one.who)} may answer "
+        f"for another {duration(one.expires - now)} (`retinue approvals grant {one.id}`, or deny)"
+    )
+    return Edge("approval", task.id, text, one.since, one.expires)
+
+
 def _awaited(history: History, task: TaskRecord, live: Live) -> TaskRecord | None:
     """The child that it waits for: as the turn says, or the oldest open one when nothing else runs."""
     step = live.steps.get(task.id, "")
@@ -205,6 +220,8 @@ def _awaited(history: History, task: TaskRecord, live: Live) -> TaskRecord | Non
 
 
 def _lends(history: History, task: TaskRecord, live: Live) -> bool:
+    if task.state == "running" and any(not one.by for one in task.approvals):
+        return True
     return task.state == "running" and _awaited(history, task, live) is not None
 
 
@@ -221,6 +238,8 @@ def _progressed(task: TaskRecord, call: CallRecord) -> float:
 
 
 def _doing(history: History, task: TaskRecord, live: Live) -> str:
+    if any(not one.by for one in task.approvals):
+        return "waiting for approval"
     if _lends(history, task, live):
         return "waiting for its child"
     calls = task.open_calls()

@@ -12,7 +12,15 @@ import msgspec
 from retinue.bus.envelope import Event
 
 from .letters import letter_of
-from .records import AgentRecord, Attempt, CallRecord, KernelRecord, Letter, TaskRecord
+from .records import (
+    AgentRecord,
+    ApprovalRecord,
+    Attempt,
+    CallRecord,
+    KernelRecord,
+    Letter,
+    TaskRecord,
+)
 
 __all__ = ["History", "history_of"]
 
@@ -151,6 +159,7 @@ def _called(history: History, event: Event) -> None:
     name = body["tool"] if what == "tool" else body["model"]
     effect = body.get("effect_id", "")
     call = CallRecord(body["call"], what, name, event.task, event.time, event.seq, effect)
+    call.rule = body.get("rule", "")
     history.calls[call.id] = call
     task = history.tasks.get(event.task)
     if task is not None:
@@ -163,6 +172,28 @@ def _returned(history: History, event: Event) -> None:
     if call is not None:
         call.ended, call.error = event.time, body.get("error", "")
         call.unknown = bool(body.get("unknown", False))
+
+
+def _asked(history: History, event: Event) -> None:
+    body = event.data
+    task = history.tasks.get(event.task)
+    if task is not None:
+        who = tuple(body["who"])
+        words = (body["approval"], event.task, body["resource"], body["rule"], who)
+        task.approvals.append(ApprovalRecord(*words, event.time, body["expires"]))
+
+
+def _answered(history: History, event: Event) -> None:
+    """A grant waits for its call; after anything else it is over."""
+    body = event.data
+    task = history.tasks.get(event.task)
+    if task is None:
+        return
+    if event.type == "approval.granted":
+        for approval in task.approvals:
+            approval.by = body["by"] if approval.id == body["approval"] else approval.by
+    else:
+        task.approvals = [one for one in task.approvals if one.id != body["approval"]]
 
 
 def _spawned(history: History, event: Event) -> None:
@@ -253,6 +284,11 @@ STEPS: dict[str, Callable[[History, Event], None]] = {
     "tool.returned": _returned,
     "llm.called": _called,
     "llm.returned": _returned,
+    "approval.requested": _asked,
+    "approval.granted": _answered,
+    "approval.denied": _answered,
+    "approval.expired": _answered,
+    "approval.used": _answered,
     "agent.spawned": _spawned,
     "agent.stopped": _agent_gone,
     "agent.failed": _agent_gone,

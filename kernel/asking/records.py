@@ -4,7 +4,15 @@ from __future__ import annotations
 
 import msgspec
 
-__all__ = ["AgentRecord", "Attempt", "CallRecord", "KernelRecord", "Letter", "TaskRecord"]
+__all__ = [
+    "AgentRecord",
+    "ApprovalRecord",
+    "Attempt",
+    "CallRecord",
+    "KernelRecord",
+    "Letter",
+    "TaskRecord",
+]
 
 
 class Attempt(msgspec.Struct):
@@ -26,7 +34,7 @@ class Attempt(msgspec.Struct):
 
 
 class CallRecord(msgspec.Struct):
-    """A call of a tool or a model (``what`` is ``tool`` or ``llm``)."""
+    """A call of a tool or a model (``what`` is ``tool`` or ``llm``); ``rule`` of the policy let it."""
 
     id: str
     what: str
@@ -38,6 +46,20 @@ class CallRecord(msgspec.Struct):
     ended: float | None = None
     error: str = ""
     unknown: bool = False
+    rule: str = ""
+
+
+class ApprovalRecord(msgspec.Struct):
+    """A call that waits for one of ``who`` to say yes until ``expires``; ``granted`` by ``by``."""
+
+    id: str
+    task: str
+    resource: str
+    rule: str
+    who: tuple[str, ...]
+    since: float
+    expires: float
+    by: str = ""
 
 
 class TaskRecord(msgspec.Struct):
@@ -59,6 +81,7 @@ class TaskRecord(msgspec.Struct):
     state: str = "submitted"
     attempts: list[Attempt] = []
     calls: list[CallRecord] = []
+    approvals: list[ApprovalRecord] = []
     children: list[str] = []
     cancel: tuple[str, float, str] | None = None
     stalled: tuple[str, float, str] | None = None
