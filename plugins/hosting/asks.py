@@ -56,13 +56,17 @@ class Asks:
         for task in list(self._tasks.values()):
             task.cancel()
 
+    def _during(self, ask: Ask) -> CallContext:
+        context = self._context_of(ask.during)
+        if context is None:
+            raise PluginError(f"{escaped(ask.method)} was asked for outside an open call")
+        return context
+
     async def _mediate(self, ask: Ask) -> None:
         """Have the mediator decide and do, and send what came of it."""
         try:
             await asyncio.sleep(self._asking.delay(self._monotonic()))
-            context = self._context_of(ask.during)
-            if context is None:
-                raise PluginError(f"{escaped(ask.method)} was asked for outside an open call")
+            context = self._during(ask)
             answer = _value(ask.id, await self._mediator.handle(context, ask.method, ask.params))
         except asyncio.CancelledError:
             answer = _fault(ask.id, Fault("CancelledError", "it was taken back"))

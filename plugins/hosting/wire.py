@@ -38,7 +38,7 @@ _PAUSE, _LONGEST_PAUSE = 0.01, 0.1
 _LAST_WORDS = 0.2
 """Seconds that a process has to end after it closed its side, so that its exit status is known."""
 _MAX_WAITING = 4 << 20
-"""Bytes that may wait for a plugin which does not read."""
+"""Bytes that may wait for a plugin which does not read, when there is more to say to it."""
 
 
 class Witness(Protocol):
@@ -117,7 +117,7 @@ class Wire(Generic[F]):
         """Send, now or when the process reads; what it leaves unread is bounded."""
         if self._closed:
             return
-        if len(self._out) + len(data) > _MAX_WAITING:
+        if len(self._out) > _MAX_WAITING:
             self._over(f"it did not read, and over {_MAX_WAITING >> 20} MiB wait for it")
             return
         idle = not self._out
