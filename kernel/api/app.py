@@ -13,7 +13,7 @@ from starlette.routing import Route as StarletteRoute
 
 from retinue.bus.errors import InvalidInput, NotFound
 
-from . import agents, asking, elements, events, journal, plugins, status, tasks
+from . import agents, approvals, asking, elements, events, journal, plugins, status, tasks
 from .events import EventStreams
 from .gate import Authorise, Gate, anyone_here, names_of
 from .live.hub import Hub
@@ -31,7 +31,13 @@ def build(kernel: Kernel, hub: Hub, stop: Callable[[str], None], address: str) -
 
     ``address`` is where observers reach it over TCP, or empty.
     """
-    table = [*status.routes(stop, address), *tasks.ROUTES, *agents.ROUTES, *elements.ROUTES]
+    table = [
+        *status.routes(stop, address),
+        *tasks.ROUTES,
+        *agents.ROUTES,
+        *elements.ROUTES,
+        *approvals.ROUTES,
+    ]
     table += [*plugins.ROUTES, *asking.ROUTES, *events.ROUTES, *journal.ROUTES]
     return _application(kernel, hub, table, guests=False)
 

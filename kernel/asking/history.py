@@ -11,10 +11,10 @@ import msgspec
 
 from retinue.bus.envelope import Event
 
+from .asked import take_answer, take_request
 from .letters import letter_of
 from .records import (
     AgentRecord,
-    ApprovalRecord,
     Attempt,
     CallRecord,
     KernelRecord,
@@ -175,25 +175,11 @@ def _returned(history: History, event: Event) -> None:
 
 
 def _asked(history: History, event: Event) -> None:
-    body = event.data
-    task = history.tasks.get(event.task)
-    if task is not None:
-        who = tuple(body["who"])
-        words = (body["approval"], event.task, body["resource"], body["rule"], who)
-        task.approvals.append(ApprovalRecord(*words, event.time, body["expires"]))
+    take_request(history.tasks, event)
 
 
 def _answered(history: History, event: Event) -> None:
-    """A grant waits for its call; after anything else it is over."""
-    body = event.data
-    task = history.tasks.get(event.task)
-    if task is None:
-        return
-    if event.type == "approval.granted":
-        for approval in task.approvals:
-            approval.by = body["by"] if approval.id == body["approval"] else approval.by
-    else:
-        task.approvals = [one for one in task.approvals if one.id != body["approval"]]
+    take_answer(history.tasks, event)
 
 
 def _spawned(history: History, event: Event) -> None:

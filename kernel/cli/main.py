@@ -40,6 +40,8 @@ _COMMANDS = {
     "audit": "Add up what was begun and what became of it.",
     "verify": "Check the journal against its hash chain.",
     "journal": "Show what the journal keeps, trim it, and register its readers.",
+    "approvals": "List, show, grant and deny what waits for approval.",
+    "policy": "Check rules, explain what they say, and try them on what happened.",
     "dead": "List, show, redrive and purge what found no reader.",
     "elements": "Keep, list and show elements.",
     "progressions": "Keep orders of elements.",
