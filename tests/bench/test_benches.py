@@ -56,9 +56,14 @@ def quick(*arguments):
         (
             "observers",
             {
+                "mirrored, with stream and publish, an event",
                 "a bare redis-py message to another process, p99",
+                "a commit to Subscriber, in memory, p50",
                 "a thought to PSUBSCRIBE, durable, p99",
-                "a thought to live-logs, in memory, p99",
+                "a thought to agent-events, in memory, p99",
+                "a thought to a WebSocket at 1,000 a second, durable, p99",
+                "the kernel's p99 grows by, 20 PSUBSCRIBE",
+                "the same with Redis stopped",
             },
         ),
     ],
