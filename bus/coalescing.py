@@ -41,6 +41,10 @@ class Coalescer:
         self._rules = tuple(map(_interval, rules))
         self._held: dict[str, _Pieces] = {}
         self._due = 0.0
+        self.held = 0
+        """How many events are held back."""
+        self.size = 0
+        """The bytes of their bodies."""
 
     def __repr__(self) -> str:
         return f"<Coalescer rules={len(self._rules)} held={self.held}>"
@@ -49,16 +53,6 @@ class Coalescer:
     def idle(self) -> bool:
         """Whether nothing is held, and nothing ever is."""
         return not self._rules
-
-    @property
-    def held(self) -> int:
-        """How many events are held back."""
-        return sum(len(pieces.events) for pieces in self._held.values())
-
-    @property
-    def size(self) -> int:
-        """The bytes of their bodies."""
-        return sum(pieces.size for pieces in self._held.values())
 
     @property
     def first(self) -> int:
@@ -88,6 +82,7 @@ class Coalescer:
     def flush(self) -> list[Event]:
         """Give out what is held, in order."""
         held, self._held = self._held, {}
+        self.held = self.size = 0
         return sorted((pieces.joined() for pieces in held.values()), key=_seq)
 
     def _every(self, envelope: Envelope) -> float:
@@ -102,6 +97,8 @@ class Coalescer:
         pieces = self._held.setdefault(f"{e.run}\0{e.task}\0{e.agent}\0{e.type}", _Pieces())
         pieces.events.append(event)
         pieces.size += len(e.body)
+        self.held += 1
+        self.size += len(e.body)
         return pieces.size >= _MOST_BYTES
 
 
