@@ -52,7 +52,8 @@ def listeners(tree: Parts) -> tuple[Listener, ...]:
         lambda events: tree.desk.committed(events, tree.approver.tell),
     ]
     if tree.mirror is not None and tree.mirror[1] is not None:
-        told.append(Contained("the mirror", tree.mirror[1].offer, tree.say))
+        # Its thread wakes up while the others are told.
+        told.insert(1, Contained("the mirror", tree.mirror[1].offer, tree.say))
     return tuple(told)
 
 
