@@ -50,7 +50,8 @@ class AdoptPlugin(msgspec.Struct, frozen=True):
 class AdoptHosted(msgspec.Struct, frozen=True):
     """A plugin runs in its process: take its tools in, in the place of an older version's.
 
-    Answered with the plugin whose place it took, which is still to be stopped, or ``None``.
+    Answered, once that is durable, with the plugin whose place it took, which is still to be
+    stopped, or with ``None``.
     """
 
     plugin: HostedPlugin
@@ -60,7 +61,10 @@ class AdoptHosted(msgspec.Struct, frozen=True):
 
 
 class DropHosted(msgspec.Struct, frozen=True):
-    """Take a hosted plugin's tools out; answered with it, to be stopped. Raises ``NotFound``."""
+    """Take a hosted plugin's tools out; answered, once that is durable, with it, to be stopped.
+
+    Raises ``NotFound``.
+    """
 
     name: str
     reason: str
@@ -120,7 +124,7 @@ class PluginManager(KernelActor):
         names = tuple(tool.name for tool in plugin.tools)
         self._write(PluginLoaded(plugin.name, plugin.version, names, message.source))
 
-    def _adopt_hosted(self, message: AdoptHosted) -> HostedPlugin | None:
+    def _adopt_hosted(self, message: AdoptHosted) -> Future[Any]:
         plugin, name = message.plugin, message.plugin.name
         if name in self._plugins and name not in self._hosted and self._plugins[name].tools:
             raise InvalidInput(f"a plugin of the kernel's own is named {name!r}: rename yours")
@@ -138,20 +142,18 @@ class PluginManager(KernelActor):
         )
         replaced = "" if before is None else before.version
         tools = tuple(tool.name for tool in plugin.tools)
-        self._write(
-            PluginLoaded(
-                name,
-                plugin.version,
-                tools,
-                message.source,
-                message.digest,
-                message.runtime,
-                replaced,
-            )
+        loaded = PluginLoaded(
+            name,
+            plugin.version,
+            tools,
+            message.source,
+            message.digest,
+            message.runtime,
+            replaced,
         )
-        return before
+        return self._durable(loaded, before)
 
-    def _drop_hosted(self, message: DropHosted) -> HostedPlugin:
+    def _drop_hosted(self, message: DropHosted) -> Future[Any]:
         plugin = self._hosted.pop(message.name, None)
         if plugin is None:
             known = ", ".join(sorted(self._hosted)) or "none"
@@ -160,8 +162,7 @@ class PluginManager(KernelActor):
             )
         self._toolbox.swap(plugin.tools, ())
         del self._plugins[message.name]
-        self._write(PluginUnloaded(message.name, message.reason))
-        return plugin
+        return self._durable(PluginUnloaded(message.name, message.reason), plugin)
 
     def _refused(self, message: RefusedPlugin) -> None:
         self._plugins[message.name] = PluginView(
@@ -190,6 +191,12 @@ class PluginManager(KernelActor):
                 reply.fail(_told(error, self._scribe.secrecy))
 
         call.add_done_callback(ended)
+        return reply
+
+    def _durable(self, body: EventBody, answer: object) -> Future[Any]:
+        """Write down what an operator did; he is answered when it outlives the kernel's process."""
+        reply = self.defer()
+        self._scribe.append([self._scribe.write(body)], lambda _: reply.settle(VALUE, answer))
         return reply
 
     def _write(self, body: EventBody) -> None:

@@ -75,7 +75,7 @@ class Hosted:
         proposal = self._proposal(admitted, permissions)
         if not proposal.granted:
             if approve != proposal.digest:
-                raise Denied("grant.approval", proposal.name, _unapproved(proposal))
+                raise self._refusal(proposal, str(folder))
             commit(
                 PluginGranted(
                     proposal.name,
@@ -177,6 +177,11 @@ class Hosted:
         except PluginError as error:
             self._say(SecurityDenied("admission", "admission", (), "load", str(folder), str(error)))
             raise
+
+    def _refusal(self, proposal: PluginProposal, folder: str) -> Denied:
+        said, plugin = _unapproved(proposal), (f"plugin:{proposal.name}",)
+        self._say(SecurityDenied("grant.approval", "admission", plugin, "load", folder, said))
+        return Denied("grant.approval", proposal.name, said)
 
     def _store(self) -> Path:
         if self._state_dir:
