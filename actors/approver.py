@@ -29,9 +29,11 @@ from .runtime import ActorRef, Future
 from .runtime.future import VALUE
 from .scribe import Scribe
 
-__all__ = ["Approver", "Desk", "GoOn", "RequestApproval", "UseApproval"]
+__all__ = ["PATIENCE", "Approver", "Desk", "GoOn", "RequestApproval", "UseApproval"]
 
 MOST_OPEN = 10_000
+PATIENCE = 60.0
+"""Seconds beyond an approval's own until its answer has to be committed."""
 
 
 class RequestApproval(msgspec.Struct, frozen=True):

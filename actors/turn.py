@@ -26,12 +26,14 @@ from retinue.bus.messages import TaskCancelled as TaskCancelledEvent
 from retinue.bus.messages import TaskFailed as TaskFailedEvent
 from retinue.bus.messages import TaskSucceeded as TaskSucceededEvent
 from retinue.plugins import Tool
+from retinue.plugins.policy import Policy, Request, refusal
 
 from .bounds import NO_BOUND
 from .completions import Completions
 from .effects import effect_id
 from .models import Models
 from .past import Pasts
+from .pipeline.authorising import denial
 from .runtime import ActorRef
 from .scheduling.policies import DEFAULT
 from .scribe import Scribe
@@ -63,6 +65,8 @@ class Services(msgspec.Struct, frozen=True):
     """The terminal event of a task, when it is committed already."""
     mirrored: Mirrored
     pasts: Pasts
+    policy: Policy | None = None
+    """The operator's rules; without them, what an agent was given decides."""
     result_bytes: int = NO_BOUND
     """Bytes of JSON that a turn may give for its result."""
 
@@ -152,7 +156,8 @@ class KernelTurn:
         deadline: float | None = None,
         key: str = "",
     ) -> str:
-        """Submit a child task."""
+        """Submit a child task; raises ``Denied`` where the policy does not permit it."""
+        self._permit(agent)
         given = msgspec.Raw(encode_value(dict(input), f"the input for {agent!r}"))
         urgent = DEFAULT if priority is None else priority
         self._ordinal += 1
@@ -187,6 +192,17 @@ class KernelTurn:
             self.steps.write(CancelTask(reason, self.task)), task=task
         )
         await self._services.orchestrator().ask(command, block=False, timeout=PATIENCE)
+
+    def _permit(self, agent: str) -> None:
+        policy = self._services.policy
+        if policy is None:
+            return
+        request = Request("submit", agent, self.principals)
+        decision = policy.authorise(request)
+        if decision.effect != "allow":
+            error = refusal(request, decision)
+            self.emit(denial(request, error))
+            raise error
 
     def model(self, name: str | None = None) -> ChatModel:
         """The agent's model, or the named one; its calls become events of this turn."""

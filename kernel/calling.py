@@ -6,16 +6,17 @@ import random
 from collections.abc import Callable
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 from retinue.actors.approver import Approver, Desk
 from retinue.actors.child_specs import ChildSpec
 from retinue.actors.effects import Effects
 from retinue.actors.pipeline import Stage
-from retinue.actors.pipeline.authorising import Authorise
+from retinue.actors.pipeline.authorising import Authorise, denial
 from retinue.actors.pipeline.breakers import BreakerRule
 from retinue.actors.pipeline.breaking import Break
 from retinue.actors.pipeline.executing import NEVER, Execute
+from retinue.actors.pipeline.invocation import OPERATOR
 from retinue.actors.pipeline.limiting import Limit, RateRule
 from retinue.actors.pipeline.rates import Rate
 from retinue.actors.pipeline.retries import Retry
@@ -26,13 +27,14 @@ from retinue.actors.task_table import TaskTable
 from retinue.actors.toolbox import Toolbox
 from retinue.bus.clock import Clock
 from retinue.bus.ids import Ids
+from retinue.bus.messages import SecurityDenied
 from retinue.plugins import Tool
-from retinue.plugins.policy import Policy
+from retinue.plugins.policy import Policy, Request, refusal
 
 from .calls_config import CallsConfig, RetryConfig
 from .config import Config
 
-__all__ = ["approver_of", "configured_policy", "stages_of", "toolbox_of"]
+__all__ = ["approver_of", "configured_policy", "permit", "stages_of", "toolbox_of"]
 
 
 class Parts(Protocol):
@@ -61,6 +63,27 @@ def configured_policy(config: Config) -> Policy | None:
     from retinue.plugins.policy.cedar import load_policy
 
     return load_policy(Path(config.policy.file).expanduser(), config.policy.approval)
+
+
+def permit(
+    policy: Policy | None,
+    say: Callable[[SecurityDenied], None],
+    action: Literal["submit", "load"],
+    resource: str,
+    context: tuple[tuple[str, str], ...] = (),
+) -> None:
+    """Raise ``Denied``, and say so, unless the policy lets the operator's program do this.
+
+    For ``load``, ``context`` tells the plugin's digest, runtime and version.
+    """
+    if policy is None:
+        return
+    request = Request(action, resource, OPERATOR, context)
+    decision = policy.authorise(request)
+    if decision.effect != "allow":
+        error = refusal(request, decision)
+        say(denial(request, error))
+        raise error
 
 
 def toolbox_of(tree: Parts) -> Toolbox:

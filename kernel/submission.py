@@ -16,6 +16,7 @@ from retinue.bus.journal import Filter
 from retinue.bus.journal.retold import Retold
 from retinue.bus.messages import SubmitTask, TaskSubmitted
 
+from .calling import permit
 from .handles import TaskHandle
 from .tree import Tree
 
@@ -38,6 +39,7 @@ class Submission:
 
     def __init__(self, tree: Tree, agent: str, body: SubmitTask, run: str = "") -> None:
         """Register who waits for the result before anybody can produce it; ``run`` for a new run."""
+        permit(tree.policy, tree.say, "submit", agent)
         self._tree = tree
         self._task = tree.ids.make("t")
         self._run = tree.table.find(body.parent).run if body.parent else run or tree.ids.make("r")

@@ -7,7 +7,8 @@ import random
 import secrets
 import time
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Coroutine, Mapping
+from concurrent.futures import Future as LoopFuture
 from typing import TYPE_CHECKING, Any
 
 from retinue.actors.admission import Admission
@@ -54,6 +55,7 @@ from .dead_letters import told
 from .hearing import Hearing
 from .hosted import Hosted
 from .inflow import Inflow
+from .mediating import Mediation
 from .mirroring import HOLD_BACK, bus_view, make_mirror
 from .retaining import keepers
 
@@ -108,7 +110,10 @@ class Tree:
             secrecy if config.records_models else None,
         )
         self.plugins: dict[str, PluginView] = {}
-        self.hosted = Hosted(config, self.say, clock, os.environ, state.grants)
+        self.mediation = Mediation(self, os.environ)
+        services = self.mediation.services
+        self.hosted = Hosted(config, self.say, clock, os.environ, state.grants, services)
+        self.lender = self.mediation.lender(self.hosted.tell, self.hosted.hosts)
         self.turns: dict[str, Working] = {}
         self.states = state.states
         self.hurried = False
@@ -173,6 +178,10 @@ class Tree:
         stores = (self.store, Retold(self.store))
         return next((event for store in stores for event in store.read(0, only)), None)
 
+    def run(self, work: Coroutine[Any, Any, Any]) -> LoopFuture[Any]:
+        """Run a coroutine on the agents' loop. Any thread may call it."""
+        return self.executors.shared.run(work)
+
     def bus_view(self) -> BusView:
         """The mirror, as it is now."""
         return bus_view(self.mirror, self.hearing)
@@ -192,6 +201,7 @@ class Tree:
         """Stop the actors, newest first, then the store and the server that is ours."""
         self.hearing.wake()
         self.system.close(timeout)
+        self.mediation.close()
         self.feed.close()
         self.store.close()
         if self.mirror is not None:
@@ -210,6 +220,7 @@ class Tree:
             self.ended,
             _nobody if mirror is None else hold_back(mirror, self.system.sleep, HOLD_BACK),
             self.pasts,
+            self.policy,
             self.config.limits.result_bytes,
         )
 

@@ -12,16 +12,13 @@ from retinue.plugins import Tool
 from retinue.plugins.policy import Decision, Policy, Request, refusal
 
 from ..approvals import request_digest
-from ..approver import RequestApproval, UseApproval
+from ..approver import PATIENCE, RequestApproval, UseApproval
 from ..runtime import ActorRef
 from ..tool_threads import line_of
 from .invocation import Invocation, waiting
 from .tracing import called
 
-__all__ = ["Authorise"]
-
-PATIENCE = 60.0
-"""Seconds beyond an approval's own until its answer has to be committed."""
+__all__ = ["Authorise", "denial"]
 
 
 class Authorise:
@@ -100,17 +97,15 @@ class Authorise:
     def _refused(self, call: Invocation, request: Request, error: Denied) -> None:
         """An event for the operator, and the call with its end for whoever reads the run."""
         caller = call.caller
-        caller.emit(
-            SecurityDenied(
-                error.rule,
-                "policy",
-                request.principals,
-                request.action,
-                request.resource,
-                str(error)[:1000],
-            )
-        )
+        caller.emit(denial(request, error))
         call.call = self._make_id("c")
         caller.emit(called(call))
         told = line_of(error)
         caller.emit(ToolReturned(call.call, call.tool.name, ok=False, seconds=0.0, error=told))
+
+
+def denial(request: Request, error: Denied) -> SecurityDenied:
+    """The event for the operator."""
+    told = str(error)[:1000]
+    names = request.principals, request.action, request.resource
+    return SecurityDenied(error.rule, "policy", *names, told)

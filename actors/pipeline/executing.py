@@ -126,6 +126,8 @@ class Execute:
             run=caller.run,
             task=caller.task,
             agent=caller.agent,
+            via=getattr(caller, "via", ()),
+            rule=call.rule,
         )
 
 

@@ -17,7 +17,8 @@ OPERATOR = ("user:operator",)
 class Caller(Protocol):
     """On whose behalf a tool is called.
 
-    One that has ``principals`` is asked by them, as ``agent:x``; one that has ``waiting(what)``, a
+    One that has ``principals`` is asked by them, as ``agent:x``, and ``via`` names the plugins
+    among them, the outermost first; one that has ``waiting(what)``, a
     context manager, is told while its call waits for something.
     """
 

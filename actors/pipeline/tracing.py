@@ -121,7 +121,9 @@ def called(call: Invocation) -> ToolCalled:
     """The event that says that the call begins."""
     tool = call.tool
     args = msgspec.Raw(call.body)
-    return ToolCalled(call.call, tool.name, args, tool.effect, call.effect, call.rule)
+    via = call.principals if getattr(call.caller, "via", ()) else ()
+    via += (f"task:{call.task}",) if via and call.task else ()
+    return ToolCalled(call.call, tool.name, args, tool.effect, call.effect, call.rule, via)
 
 
 def _for_agent(name: str, error: BaseException, told: str) -> BaseException:

@@ -38,6 +38,7 @@ from .home import ReplayHome
 from .ledger import Entry, Ledger
 from .line import RecordedLine
 from .recording import Recording
+from .refusals import RecordedRefusals
 from .scribe import ReplayScribe
 from .stands import Post, Stand
 from .virtual_loop import VirtualLoop
@@ -65,6 +66,7 @@ class Stage:
         self.result_bytes = NO_BOUND
         self.services: Services
         self._code = code
+        self._refusals = RecordedRefusals(recording)
         self._begin(Folded(TaskTable(), Effects()))
 
     def started(self, event: Event, *, again: bool) -> None:
@@ -158,6 +160,7 @@ class Stage:
             self.commits.ends.get,
             _nobody,
             Pasts(),
+            self._refusals,
             self.result_bytes,
         )
 

@@ -28,7 +28,7 @@ forbid(principal, action == Action::"call", resource == Tool::"burn");
 permit(principal == Agent::"clerk", action == Action::"call", resource == Tool::"burn");
 
 @id("operator-may")
-permit(principal is User, action == Action::"call", resource);
+permit(principal is User, action in [Action::"call", Action::"submit"], resource);
 """
 
 PAID: list[dict] = []

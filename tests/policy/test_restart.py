@@ -14,7 +14,10 @@ from retinue.bus.views import ApprovalView
 from ..faults.daemons import Daemon, retinue
 
 WIRES = Path(__file__).with_name("wires.py")
-RULES = '@id("wires-ask") @ask("operator") permit(principal, action == Action::"call", resource);'
+RULES = """
+@id("wires-ask") @ask("operator") permit(principal, action == Action::"call", resource);
+@id("operator-submits") permit(principal is User, action == Action::"submit", resource);
+"""
 
 
 class Bank:
