@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 import msgspec
 
@@ -11,13 +11,17 @@ from retinue.bus.envelope import Envelope
 from retinue.bus.messages import PluginGranted, PluginLoaded, PluginRevoked, PluginUnloaded
 from retinue.plugins.manifest.model import Grant, Limits, Permissions
 
-if TYPE_CHECKING:
-    from .fold import Folded
-
 __all__ = ["granted", "loaded", "revoked", "unloaded"]
 
 
-def granted(folded: Folded, event: Envelope) -> None:
+class Plugins(Protocol):
+    """The part of what is folded that tells of plugins."""
+
+    grants: dict[str, Grant]
+    hosted: dict[str, str]
+
+
+def granted(folded: Plugins, event: Envelope) -> None:
     """What a plugin may do from now on."""
     body = decode(event.body, PluginGranted)
     folded.grants[body.name] = Grant(
@@ -31,7 +35,7 @@ def granted(folded: Folded, event: Envelope) -> None:
     )
 
 
-def revoked(folded: Folded, event: Envelope) -> None:
+def revoked(folded: Plugins, event: Envelope) -> None:
     """It may do nothing any more."""
     body = decode(event.body, PluginRevoked)
     known = folded.grants.get(body.name)
@@ -39,13 +43,13 @@ def revoked(folded: Folded, event: Envelope) -> None:
         del folded.grants[body.name]
 
 
-def loaded(folded: Folded, event: Envelope) -> None:
+def loaded(folded: Plugins, event: Envelope) -> None:
     """It runs in a process, and is started again with the kernel."""
     body = decode(event.body, PluginLoaded)
     if body.digest:
         folded.hosted[body.name] = body.digest
 
 
-def unloaded(folded: Folded, event: Envelope) -> None:
+def unloaded(folded: Plugins, event: Envelope) -> None:
     """It is not."""
     folded.hosted.pop(decode(event.body, PluginUnloaded).name, None)
