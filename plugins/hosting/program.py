@@ -10,7 +10,6 @@ calls may be open at once. What it has to say to people goes to stderr.
 from __future__ import annotations
 
 import asyncio
-import math
 from collections.abc import Callable, Sequence
 
 import msgspec
@@ -138,8 +137,6 @@ class ProgramProcess(StdioProcess[Line]):
 
     def _progressed(self, number: int, said: Said) -> None:
         """More of it than anybody can follow is passed over, but for the last of a call."""
-        if not (math.isfinite(said.done) and math.isfinite(said.total)):
-            raise Violation("progress that is not finite")
         last = 0 < said.total <= said.done
         if not self._pace.delay(self._monotonic()) or last:
             self._calls[number].on_progress(said.done, said.total, escaped(said.note))

@@ -16,6 +16,7 @@ from ..protocol.frames import Hello
 from ..sandbox.confined import Confined
 from .calls import CallContext, OpenCall
 from .lines import LineReader
+from .process import LINGER
 from .wire import Wire, Witness
 
 __all__ = ["StdioProcess", "seen"]
@@ -135,19 +136,27 @@ class StdioProcess(ABC, Generic[M]):
         """Let open calls end, for ``seconds`` at most, and then the process: first by itself.
 
         Its stdin is closed; what still runs after a second gets SIGTERM, and half a second later
-        SIGKILL.
+        SIGKILL. With 0 seconds that is all there is.
         """
-        waiting = [call.answer for call in self._calls.values()]
-        if waiting and not self.reason:
-            await asyncio.wait(waiting, timeout=seconds)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._drained()
         self._stopping = True
-        if not self.reason:
+        if seconds and not self.reason:
             self._wire.finish()
-            if not await self._ended(STDIN_GRACE):
-                self._confined.terminate()
+            if not await self._ended(STDIN_GRACE) and self._confined.terminate():
                 await self._ended(TERM_GRACE)
         self.kill("it was stopped")
         await asyncio.shield(self.gone)
+
+    async def _drained(self) -> None:
+        """Calls count too that are on their way: whoever stops it gives no new ones out by then."""
+        made = -1
+        while not self.reason and (self._calls or made != self.calls):
+            made = self.calls
+            if self._calls:
+                await asyncio.wait([call.answer for call in self._calls.values()])
+            await asyncio.sleep(LINGER)
 
     async def ping(self, seconds: float) -> None:
         """Raise ``DeadlineExceeded`` unless it answers; a runtime that cannot is taken at its word."""

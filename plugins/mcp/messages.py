@@ -6,6 +6,8 @@ from typing import Any
 
 import msgspec
 
+from ..protocol.rules import Violation
+
 __all__ = [
     "INTERNAL_ERROR",
     "INVALID_PARAMS",
@@ -70,10 +72,12 @@ _encoder = msgspec.json.Encoder()
 
 
 def decode(line: bytes) -> Message | Stray:
-    """The message on a line."""
+    """The message on a line; raises ``Violation`` for one that is nested too deeply."""
     try:
         message = _decoder.decode(line)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+    except RecursionError as error:
+        raise Violation("a line that is nested too deeply") from error
+    except (msgspec.DecodeError, UnicodeDecodeError):
         return Stray(line)
     return message if message.jsonrpc == "2.0" else Stray(line)
 

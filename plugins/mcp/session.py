@@ -5,7 +5,6 @@ It makes the lines that go out, and says what a message that came in means. No I
 
 from __future__ import annotations
 
-import math
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
@@ -199,10 +198,7 @@ class ClientSession:
             self._count_unasked(size)
             return Nothing()
         self._count(number, size)
-        total = told.total or 0.0
-        if not (math.isfinite(told.progress) and math.isfinite(total)):
-            raise Violation("progress that is not finite")
-        return Progressed(number, told.progress, total, told.message or "")
+        return Progressed(number, told.progress, told.total or 0.0, told.message or "")
 
     def _asked(self, id: int | str, method: str) -> Happening:
         """Answer what may be had; whatever was not granted is refused."""

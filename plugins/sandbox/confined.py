@@ -11,7 +11,7 @@ import time
 from contextlib import suppress
 
 from ..manifest.model import Level
-from .outside import processes_in
+from .outside import processes_in, status_of
 
 __all__ = ["Confined"]
 
@@ -58,12 +58,20 @@ class Confined:
         self.sock.setblocking(True)
         self.sock.sendall(b"G")
 
-    def terminate(self) -> None:
-        """Ask it to end, with SIGTERM; whether it does is its own affair."""
+    def terminate(self) -> bool:
+        """Ask it to end, with SIGTERM; false when that has no effect, or it has ended.
+
+        The first process of a pid namespace gets only those signals that it has a handler for.
+        """
         pidfd = self._inner if self._inner >= 0 else self._pidfd
-        if pidfd >= 0:
-            with suppress(ProcessLookupError):
-                signal.pidfd_send_signal(pidfd, signal.SIGTERM)
+        try:
+            handled = int(status_of(self.pid).get("SigCgt", "0"), 16)
+            if pidfd < 0 or not handled >> (signal.SIGTERM - 1) & 1:
+                return False
+            signal.pidfd_send_signal(pidfd, signal.SIGTERM)
+        except OSError:
+            return False
+        return True
 
     @property
     def pidfd(self) -> int:
