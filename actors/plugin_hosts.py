@@ -84,6 +84,10 @@ class PluginHosts:
                 self._given = probe(self._walls.bwrap)
             return self._given
 
+    def spawner(self) -> Spawner:
+        """The thread that starts processes; made at first use. Raises ``KernelClosed``."""
+        return self._ready()
+
     def level_of(self, admitted: Admitted) -> Level:
         """The level at which a plugin would run. Raises ``PluginError``."""
         walls = self._walls

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import Meta
 
+from .api_config import ApiConfig, TlsConfig
 from .calls_config import CallsConfig, PolicyConfig
 from .masking import masked
 
@@ -25,6 +26,7 @@ __all__ = [
     "RedisAccessConfig",
     "SandboxConfig",
     "SchedulerConfig",
+    "VaultConfig",
     "WatchdogConfig",
 ]
 
@@ -51,7 +53,7 @@ Address = Annotated[
     str,
     Meta(
         pattern=r"^(\S+:[0-9]{1,5})?\Z",
-        description="HOST:PORT on this machine, such as 127.0.0.1:8787, or left out",
+        description="HOST:PORT, such as 127.0.0.1:8787, or left out",
     ),
 ]
 ChannelName = Annotated[
@@ -230,18 +232,33 @@ class EndpointConfig(_Section, frozen=True):
     api_key_env: str = "OPENAI_API_KEY"
 
 
+class VaultConfig(_Section, frozen=True):
+    """Where a secret is that the kernel uses for plugins: an environment variable, or a file.
+
+    The file's mode is 0600. With ``hosts`` it is sent to those alone.
+    """
+
+    env: str = ""
+    file: str = ""
+    hosts: Texts = ()
+
+
 class SandboxConfig(_Section, frozen=True):
     """The walls around plugins that run in processes of their own.
 
     ``level`` is what they get, ``minimum`` the least that is accepted: ``strict`` needs bubblewrap,
     ``baseline`` does without namespaces, ``limits`` is no security and for those in ``trusted`` alone.
-    ``bwrap`` names a bubblewrap in an unusual place.
+    ``bwrap`` names a bubblewrap in an unusual place. ``vault`` names the secrets that plugins may be
+    granted. Fetches go to public addresses; hosts named in ``allow_private_hosts`` may have others, for
+    development: no grant does that.
     """
 
     level: Literal["strict", "standard", "baseline", "limits"] = "standard"
     minimum: Literal["strict", "standard", "baseline", "limits"] = "standard"
     trusted: Texts = ()
     bwrap: str = ""
+    allow_private_hosts: Texts = ()
+    vault: dict[str, VaultConfig] = {}
 
 
 class ModelsConfig(_Section, frozen=True):
@@ -262,8 +279,8 @@ class Config(_Section, frozen=True):
 
     ``redis`` is ``none``, ``auto`` (a server of the kernel's own) or a URL. ``plugins`` maps
     a plugin's name to that plugin's own settings; ``{"enabled": False}`` leaves it out.
-    ``drain`` is how many seconds a stop waits for running tasks. ``listen`` is where the daemon lets
-    programs of this machine read events over TCP.
+    ``drain`` is how many seconds a stop waits for running tasks. ``listen`` is where the daemon's API
+    is reached over TCP, besides its Unix socket.
     """
 
     name: Name = "main"
@@ -271,6 +288,8 @@ class Config(_Section, frozen=True):
     redis: RedisChoice = "none"
     redis_access: RedisAccessConfig = RedisAccessConfig()
     listen: Address = ""
+    api: ApiConfig = ApiConfig()
+    tls: TlsConfig = TlsConfig()
     drain: SecondsOrZero = 10.0
     log: LogConfig = LogConfig()
     scheduler: SchedulerConfig = SchedulerConfig()

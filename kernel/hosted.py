@@ -22,8 +22,7 @@ from retinue.plugins.hosting.plugin import HostedPlugin
 from retinue.plugins.manifest import Admitted, Grant, Manifest, admit, read_admitted
 from retinue.plugins.manifest.grants import checked, describe, wider
 from retinue.plugins.manifest.model import Permissions
-from retinue.plugins.mediation.files import FileService
-from retinue.plugins.mediation.mediator import ServiceMediator
+from retinue.plugins.mediation.mediator import Service, ServiceMediator
 
 from .config import Config
 
@@ -43,8 +42,12 @@ class Hosted:
         clock: Clock,
         environ: Mapping[str, str],
         grants: dict[str, Grant],
+        services: Mapping[str, Service],
     ) -> None:
-        """``say`` writes an event down that belongs to no task; ``grants`` are those so far."""
+        """``say`` writes an event down that belongs to no task; ``grants`` are those so far.
+
+        ``services`` are what plugins may ask, by what stands before the dot of a method.
+        """
         self.plugins: dict[str, HostedPlugin] = {}
         self.grants = grants
         self._settings = config.plugins
@@ -54,7 +57,8 @@ class Hosted:
         self._state_dir = config.state_dir
         sandbox = config.sandbox
         walls = Walls(sandbox.level, sandbox.minimum, sandbox.bwrap, frozenset(sandbox.trusted))
-        mediator = ServiceMediator({"fs": FileService()}, self._tell)
+        self._revoked: set[str] = set()
+        mediator = ServiceMediator(services, self.tell, self._holds)
         self.hosts = PluginHosts(config.name, walls, mediator, say, clock, environ)
 
     def propose(self, folder: Path) -> PluginProposal:
@@ -86,6 +90,7 @@ class Hosted:
                     by,
                 )
             )
+            self._revoked.discard(proposal.digest)
             self.grants[proposal.name] = _grant(admitted, permissions, by, self._clock.time())
         self._start(admitted, adopt, "operator")
         return proposal
@@ -103,6 +108,7 @@ class Hosted:
         grant = self.grants.pop(name, None)
         if grant is None:
             raise NotFound(f"nothing was granted to a plugin {name!r}")
+        self._revoked.add(grant.digest)
         commit(PluginRevoked(name, grant.digest, reason))
         if name in self.plugins:  # its walls would go on to let through what they did
             self.unload(name, f"its grant was revoked: {reason}".rstrip(": "), drop, 0.0)
@@ -190,8 +196,13 @@ class Hosted:
             self._scratch = tempfile.TemporaryDirectory(prefix="retinue-plugins-")
         return Path(self._scratch.name)
 
-    def _tell(self, call: CallContext, method: str, error: Denied, count: int) -> None:
+    def tell(self, call: CallContext, method: str, error: Denied, count: int) -> None:
+        """Write down what a plugin asked for and was refused, so many times; from any thread."""
         self._say(told_denial(call, method, error, count))
+
+    def _holds(self, call: CallContext) -> bool:
+        """A version whose place another took goes on with what it was granted; a revoked one does not."""
+        return call.grant.digest not in self._revoked
 
 
 def checked_permissions(manifest: Manifest) -> Permissions:

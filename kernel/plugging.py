@@ -9,6 +9,7 @@ from retinue.plugins import Plugin
 from retinue.plugins.loader import load_plugins
 
 from .agents import spawn
+from .mediating import configured_grant
 from .tree import Tree
 
 __all__ = ["adopt", "load_system_plugins"]
@@ -26,7 +27,12 @@ def load_system_plugins(tree: Tree, own: Sequence[Plugin]) -> None:
 
 
 def adopt(tree: Tree, plugin: Plugin, source: str) -> None:
-    """Take one plugin in; its tools and agents are there when this returns."""
+    """Take one plugin in; its tools and agents are there when this returns.
+
+    Raises ``PluginError`` for permissions that nobody can be given.
+    """
+    if plugin.permissions:
+        plugin = tree.lender.lend(plugin, configured_grant(plugin, tree.clock.time()))
     tree.manager.ask(AdoptPlugin(plugin, source))
     for spec in plugin.agents:
         spawn(tree, spec.name, spec)

@@ -26,11 +26,18 @@ class Plugin:
         tools: Iterable[Tool | Callable[..., Any]] = (),
         agents: Iterable[AgentSpec | Callable[..., Any]] = (),
         description: str = "",
+        permissions: Mapping[str, Any] | None = None,
     ) -> None:
-        """A tool without a dot in its name gets the plugin's as prefix; raises ``InvalidInput``."""
+        """A tool without a dot in its name gets the plugin's as prefix; raises ``InvalidInput``.
+
+        ``permissions`` are for a plugin that runs inside the kernel: what its tools may ask for with
+        ``ctx.http`` and the like, in the form of a manifest's ``[permissions]``. A plugin in a
+        process of its own has those of its grant instead.
+        """
         self.name = check_plugin_name(name)
         self.version = check_version(version, name)
         self.description = description
+        self.permissions = dict(permissions or {})
         self.tools = tuple(self._own(Tool.of(t)) for t in tools)
         self.agents = tuple(AgentSpec.of(a) for a in agents)
         self._refuse_twins([t.name for t in self.tools], "tool")

@@ -6,14 +6,15 @@ import functools
 import inspect
 import re
 from collections.abc import Callable, Mapping
-from typing import Any, Literal, Protocol, get_args, overload
+from typing import Any, Literal, get_args, overload
 
-from retinue.bus.clock import Clock, SystemClock
-from retinue.bus.errors import InvalidInput, PluginError
+from retinue.bus.errors import InvalidInput
 
 from .docstrings import describe
+from .hostside import HostPort
 from .parameters import Parameters
 from .secret import SecretFields
+from .tool_context import ToolContext
 
 __all__ = [
     "Effect",
@@ -30,78 +31,6 @@ Effect = Literal["none", "idempotent", "once"]
 """What a call changes: nothing, something that repeating leaves as it is, or something each time."""
 
 _NAME = re.compile(r"[^\W\d][\w.-]{0,127}\Z")
-
-
-class HostPort(Protocol):
-    """The host of a plugin's process. Each request is decided anew, for the whole chain of callers."""
-
-    async def ask(self, method: str, params: Mapping[str, Any]) -> Any:
-        """Ask, for example for ``http.fetch``; raises what was refused, and why."""
-
-    def wait(self, method: str, params: Mapping[str, Any]) -> Any:
-        """``ask`` from the thread of a plain tool, which blocks."""
-
-
-class ToolContext:
-    """What a tool that asks for ``ctx`` gets: a way to tell how far it is, and its limits.
-
-    Any thread may use it. An async tool that is cancelled gets ``CancelledError``; a plain one
-    has to look at ``cancelled`` now and then.
-    """
-
-    def __init__(
-        self,
-        progress: Callable[[float, float, str], None] = lambda *_: None,
-        cancelled: Callable[[], bool] = lambda: False,
-        deadline: float | None = None,
-        clock: Clock | None = None,
-        effect: str = "",
-        stream: Callable[[Any], None] = lambda _: None,
-        host: HostPort | None = None,
-        *,
-        run: str = "",
-        task: str = "",
-        agent: str = "",
-    ) -> None:
-        """``deadline`` is in seconds since the epoch, by ``clock``."""
-        self.effect = effect
-        """The id of this effect, for a ``once`` tool: the same in every attempt at the task.
-
-        Pass it on as an idempotency key where the other side takes one.
-        """
-        self._progress = progress
-        self._cancelled = cancelled
-        self._clock = clock or SystemClock()
-        self.run, self.task, self.agent = run, task, agent
-        """Whom the call is made for; empty where an operator makes it, or the tool is a stranger's."""
-        self._stream = stream
-        self._host = host
-        self.deadline = deadline
-
-    def progress(self, done: float, total: float = 0.0, note: str = "") -> None:
-        """Say that ``done`` of ``total`` is done (0: unknown); never blocks."""
-        self._progress(done, total, note)
-
-    def stream(self, value: Any) -> None:
-        """Give a piece of the output before the end, as a JSON value; observers see it at once."""
-        self._stream(value)
-
-    @property
-    def host(self) -> HostPort:
-        """Who is asked for what the plugin was granted; raises ``PluginError`` where there is none."""
-        if self._host is None:
-            raise PluginError("this tool runs inside the kernel: it has no host to ask")
-        return self._host
-
-    @property
-    def cancelled(self) -> bool:
-        """Whether nobody waits for the result any more."""
-        return self._cancelled()
-
-    @property
-    def remaining(self) -> float | None:
-        """Seconds until the deadline, not below 0; ``None`` without one."""
-        return None if self.deadline is None else max(0.0, self.deadline - self._clock.time())
 
 
 class Tool:

@@ -13,7 +13,8 @@ class ToolCalled(Event, frozen=True, tag="tool.called"):
     """A call begins; ``call`` joins it to its ``tool.returned``. ``effect``: none|idempotent|once.
 
     ``effect_id`` names the effect of a ``once`` call: the same in every attempt at its task.
-    ``rule`` is the operator's rule that decided on it, where there is a policy.
+    ``rule`` is the operator's rule that decided on it, where there is a policy. A call that a plugin
+    makes belongs to no task: ``via`` says on whose behalf it is, as ``plugin:x``, ``agent:y``, ``task:z``.
     """
 
     call: str
@@ -22,6 +23,7 @@ class ToolCalled(Event, frozen=True, tag="tool.called"):
     effect: str = "none"
     effect_id: str = ""
     rule: str = ""
+    via: tuple[str, ...] = ()
 
 
 class ToolProgress(Event, frozen=True, tag="tool.progress"):

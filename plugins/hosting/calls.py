@@ -31,7 +31,10 @@ class Principals(msgspec.Struct, frozen=True):
 
 
 class CallContext(msgspec.Struct, frozen=True):
-    """One call of a plugin's tool, as its mediator gets it. ``deadline``: a monotonic clock's."""
+    """One call of a plugin's tool, as its mediator gets it. ``deadline``: a monotonic clock's.
+
+    ``rule`` is that of the operator's policy by which the call was allowed, where there is one.
+    """
 
     call: int
     tool: str
@@ -40,6 +43,7 @@ class CallContext(msgspec.Struct, frozen=True):
     deadline: float
     run: str = ""
     task: str = ""
+    rule: str = ""
 
 
 class Mediator(Protocol):

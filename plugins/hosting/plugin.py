@@ -5,50 +5,31 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from collections.abc import Callable, Mapping
-from typing import Any, Literal, Protocol
+from typing import Any, Literal
 
 import msgspec
 
 from retinue.bus.clock import Clock
 from retinue.bus.codec import encode_value
-from retinue.bus.errors import CodecError, PluginError
+from retinue.bus.errors import PluginError
 
 from ..manifest.model import Grant
 from ..protocol.frames import Hello, Offer
-from ..protocol.rules import Rules, Violation
-from ..sandbox import notices
+from ..protocol.rules import Rules
+from ..remote_tool import RemoteTool
 from ..sandbox.confined import Confined
 from ..tools import Effect, Tool, ToolContext
 from .calls import CallContext, Mediator, Principals
 from .process import HostedProcess
 from .processes import MakeProcess, PluginProcess
 from .restarts import Crashes, crashed
-from .tools import RemoteTool
+from .watch import PluginWatch
 from .wire import Witness
 
 __all__ = ["HostedPlugin", "PluginWatch", "State"]
 
 State = Literal["new", "starting", "running", "waiting", "quarantined", "stopped"]
 _EFFECTS: dict[str, Effect] = {"none": "none", "idempotent": "idempotent", "once": "once"}
-
-
-class PluginWatch(Protocol):
-    """Who writes down what happens to a plugin; called on its loop, and never to block."""
-
-    def started(self, pid: int, level: str, layers: tuple[str, ...], seconds: float) -> None:
-        """Its process runs behind these walls and has loaded the plugin's code."""
-
-    def refused(self, call: notices.Refused) -> None:
-        """A system call of its was refused."""
-
-    def violated(self, error: Violation | CodecError) -> None:
-        """It broke the protocol, or asked for what it was not granted."""
-
-    def logged(self, stream: str, line: str) -> None:
-        """A line that it wrote."""
-
-    def exited(self, reason: str, restart: float | None, seconds: float) -> None:
-        """Its process ended unbidden; it starts again in ``restart`` seconds, or never by itself."""
 
 
 class Changed(PluginError):
@@ -97,6 +78,7 @@ class HostedPlugin:
         self._make = process or self._framed
         self._process: PluginProcess | None = None
         self._starting: asyncio.Task[PluginProcess] | None = None
+        self._gone = asyncio.Event()
         self.offered = pinned
         """The SHA-256 of what it offers, descriptions and schemas included; it may not change."""
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -122,6 +104,7 @@ class HostedPlugin:
     async def stop(self, drain: float) -> None:
         """Let what runs end, for ``drain`` seconds at most, and end it. Safe to repeat."""
         self.state = "stopped"
+        self._gone.set()
         if self._starting is not None and not self._starting.done():
             self._starting.cancel()
         if self._process is not None:
@@ -147,7 +130,7 @@ class HostedPlugin:
             seconds = min(seconds, left)
         deadline = self._clock.monotonic() + seconds
         process = await self._ready(seconds)
-        principals = Principals(self.name, ctx.agent, "" if ctx.agent else "operator")
+        principals = Principals(self.name, ctx.agent, "" if ctx.agent else "operator", ctx.via)
         context = CallContext(
             self._number(), tool, principals, self.grant, deadline, ctx.run, ctx.task
         )
@@ -172,10 +155,14 @@ class HostedPlugin:
         if self.state == "quarantined":
             raise PluginError(
                 f"plugin {self.name!r} is in quarantine, {self.last_error}: "
-                f"see `retinue plugins show {self.name}`, and load it again"
+                f"see `retinue plugins show {self.name}`, then `retinue plugins release {self.name}`"
             )
         if self._process is not None and not self._process.reason:
             return self._process
+        if self.state == "running":  # its process is just going: what comes of it is not known yet
+            async with asyncio.timeout(seconds):
+                await self._gone.wait()
+            return await self._ready(seconds)
         if self._starting is None or self.state == "stopped":
             raise PluginError(f"plugin {self.name!r} is stopped: load it")
         async with asyncio.timeout(seconds):
@@ -202,6 +189,7 @@ class HostedPlugin:
             process.kill("it was stopped")
             raise PluginError(f"plugin {self.name!r} was stopped while it started")
         self.state = "running"
+        self._gone.clear()
         seconds = self._clock.monotonic() - began
         self._watch.started(confined.pid, confined.level, confined.layers, seconds)
         return process
@@ -254,6 +242,7 @@ class HostedPlugin:
         if for_good:
             delay = None
         self._watch.exited(process_reason, delay, seconds)
+        self._gone.set()
         if delay is None:
             self.state = "quarantined"
             return

@@ -19,6 +19,7 @@ from retinue.bus.errors import Denied, InvalidInput, NotFound
 
 from ..hosting.calls import CallContext
 from ..manifest.model import Permissions
+from .judge import GrantsAlone, Judge
 from .mediator import parameters
 
 __all__ = ["FileService", "root_of"]
@@ -50,7 +51,9 @@ class _Path(msgspec.Struct, forbid_unknown_fields=True):
 class FileService:
     """Reads and writes for plugins; the work is done on threads, with a deadline of the call's."""
 
-    def __init__(self) -> None:
+    def __init__(self, judge: Judge | None = None) -> None:
+        """``judge`` has the rules that hold beside grants."""
+        self._judge = judge or GrantsAlone()
         self._methods: dict[str, tuple[type[Any], Callable[[int, str, Any], Any], bool]] = {
             "fs.read": (_Read, _read, False),
             "fs.list": (_Path, _list, False),
@@ -67,6 +70,7 @@ class FileService:
         kind, work, writes = self._methods[method]
         asked = parameters(params, kind, method)
         root, inner = root_of(asked.path, call.grant.permissions, writes=writes)
+        await self._judge.allow(call, "write" if writes else "read", asked.path, {})
         if isinstance(asked, _Write):
             _check_size(asked, call.grant.limits.file_bytes)
         return await asyncio.to_thread(_done, root, inner, asked, work)

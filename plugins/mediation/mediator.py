@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
 import msgspec
 
-from retinue.bus.clock import Clock, SystemClock
 from retinue.bus.errors import Denied, InvalidInput, RetinueError
 
 from ..hosting.calls import CallContext
 from .denials import Denials, Tell
-from .pace import Pace
 
 __all__ = ["Service", "ServiceMediator", "parameters"]
 
@@ -35,7 +32,6 @@ class ServiceMediator:
         services: Mapping[str, Service],
         tell: Tell,
         holds: Holds = lambda _: True,
-        clock: Clock | None = None,
     ) -> None:
         """``tell`` hears of every refusal, before the plugin does.
 
@@ -44,12 +40,9 @@ class ServiceMediator:
         self._services = dict(services)
         self._denials = Denials(tell)
         self._holds = holds
-        self._clock = clock or SystemClock()
-        self._paces: dict[str, Pace] = {}
 
     async def handle(self, call: CallContext, method: str, params: bytes) -> bytes:
         """JSON in, JSON out; what is not a ``RetinueError`` is told to the plugin without its text."""
-        await self._paced(call)
         try:
             service = self._service(call, method)
             value = await service.handle(call, method, params)
@@ -61,15 +54,6 @@ class ServiceMediator:
         except (OSError, ValueError) as error:
             raise RetinueError(f"{method}: {type(error).__name__}") from error
         return msgspec.json.encode(value)
-
-    async def _paced(self, call: CallContext) -> None:
-        """Whoever floods waits: the loop belongs to all plugins."""
-        name, now = call.principals.plugin, self._clock.monotonic()
-        pace = self._paces.get(name)
-        if pace is None:
-            pace = self._paces[name] = Pace(now)
-        if seconds := pace.wait(now):
-            await asyncio.sleep(seconds)
 
     def _service(self, call: CallContext, method: str) -> Service:
         if not self._holds(call):
