@@ -87,6 +87,11 @@ class Toolbox:
         kept = {name: tool for name, tool in self._tools.items() if name not in names}
         self._tools = kept | {tool.name: tool for tool in coming}
 
+    def order(self, name: str) -> list[str]:
+        """What a call of the tool passes, the outermost first; nothing for one that is not there."""
+        tool = self._tools.get(name)
+        return [] if tool is None else self.pipeline.order(tool)
+
     def names(self) -> list[str]:
         """All names, sorted."""
         return sorted(self._tools)

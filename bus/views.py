@@ -79,7 +79,8 @@ class AgentView(msgspec.Struct, frozen=True):
 
 
 class PluginView(msgspec.Struct, frozen=True):
-    """One plugin and its tools; ``tools`` maps each name to description, schema and effect.
+    """One plugin and its tools; ``tools`` maps each name to description, schema, effect
+    and ``pipeline``, what its calls pass.
 
     For one in a process of its own: ``state`` is starting, running, waiting (to start again),
     quarantined or stopped, ``level`` and ``layers`` the walls that were seen to stand around ``pid``,

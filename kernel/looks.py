@@ -13,12 +13,12 @@ from retinue.actors.scheduler import AskScheduler, WhyWaiting
 from retinue.actors.tasks import ENDED_STATES, OPEN_STATES, Task, run_view, task_view
 from retinue.bus.errors import InvalidInput
 from retinue.bus.messages import SchedulerConfigured
-from retinue.bus.views import AgentView, RunView, StatusView, TaskView
+from retinue.bus.views import AgentView, PluginView, RunView, StatusView, TaskView
 
 from .journal import journal_view
 from .tree import Tree
 
-__all__ = ["agent_view", "run_list", "run_one", "status", "task_list", "task_one"]
+__all__ = ["agent_view", "plugin_view", "run_list", "run_one", "status", "task_list", "task_one"]
 
 STATES = (*OPEN_STATES, *ENDED_STATES)
 
@@ -78,6 +78,13 @@ def agent_view(tree: Tree, entry: Entry) -> AgentView:
         since,
         entry.spec.schema,
     )
+
+
+def plugin_view(tree: Tree, view: PluginView) -> PluginView:
+    """One plugin; of each tool that is there, also what its calls pass."""
+    order = tree.toolbox.order
+    tools = {name: {**about, "pipeline": order(name)} for name, about in view.tools.items()}
+    return msgspec.structs.replace(view, tools=tools)
 
 
 def status(tree: Tree, state: str, version: str, started: float) -> StatusView:

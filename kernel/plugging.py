@@ -33,6 +33,7 @@ def adopt(tree: Tree, plugin: Plugin, source: str) -> None:
     """
     if plugin.permissions:
         plugin = tree.lender.lend(plugin, configured_grant(plugin, tree.clock.time()))
+    tree.toolbox.pipeline.add(plugin.processors)
     tree.manager.ask(AdoptPlugin(plugin, source))
     for spec in plugin.agents:
         spawn(tree, spec.name, spec)

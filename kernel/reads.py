@@ -48,7 +48,8 @@ class Reads:
     def plugins(self) -> list[PluginView]:
         """All plugins, those that failed to load too."""
         tree = self._live
-        return [tree.hosted.view(record) for record in list(tree.plugins.values())]
+        found = [tree.hosted.view(record) for record in list(tree.plugins.values())]
+        return [looks.plugin_view(tree, view) for view in found]
 
     def tasks(
         self,

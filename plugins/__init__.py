@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from retinue.bus.errors import (
     DeadlineExceeded,
+    Denied,
     InvalidInput,
     ModelError,
     NotFound,
@@ -19,6 +20,7 @@ from retinue.bus.errors import (
 from .agents import AgentSpec, agent
 from .context import Context, SyncContext
 from .plugin import Plugin
+from .processing import Proceed, Processor, ToolCall
 from .secret import Secret
 from .tools import Tool, ToolContext, tool
 
@@ -26,10 +28,13 @@ __all__ = [
     "AgentSpec",
     "Context",
     "DeadlineExceeded",
+    "Denied",
     "InvalidInput",
     "ModelError",
     "NotFound",
     "Plugin",
+    "Proceed",
+    "Processor",
     "ResultTooLarge",
     "RetinueError",
     "Secret",
@@ -37,6 +42,7 @@ __all__ = [
     "TaskCancelled",
     "TaskFailed",
     "Tool",
+    "ToolCall",
     "ToolContext",
     "ToolError",
     "UnknownAgent",

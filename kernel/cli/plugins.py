@@ -83,6 +83,7 @@ def _tools(view: PluginView) -> list[tuple[str, object]]:
     lines: list[tuple[str, object]] = []
     for tool, about in view.tools.items():
         lines += [(tool, takes(about.get("schema", {}))), ("", shown(about["description"], 200))]
+        lines += [("", f"passes {' → '.join(about['pipeline'])}")] if about.get("pipeline") else []
     return lines
 
 
