@@ -9,10 +9,8 @@ import sys
 from collections.abc import Callable, Iterator
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Literal
 
 import click
-import msgspec
 
 from retinue.bus.errors import NotFound, RetinueError, Unavailable
 from retinue.bus.views import StatusView
@@ -21,7 +19,9 @@ from ..config import Config
 from ..redis_access import access_of, dialects_of
 from ..text import one_line, painted
 from ..unix_socket import is_answered
+from .doctor_walls import walls
 from .exits import Exit
+from .findings import Finding, State
 from .journal import kept, view_of
 from .options import Cli, common
 from .output import json_line
@@ -35,15 +35,6 @@ _EXTRAS = {
     "daemon": (("starlette", "uvicorn", "rich"), "retinue run and retinue top need it"),
     "llm": (("openai",), "models behind an OpenAI-compatible endpoint need it"),
 }
-
-
-class Finding(msgspec.Struct, frozen=True, omit_defaults=True):
-    """What one check found. A ``note`` is missing but not needed; a ``fail`` has to be mended."""
-
-    check: str
-    state: Literal["ok", "note", "fail"]
-    found: str
-    remedy: str = ""
 
 
 @click.command("doctor")
@@ -82,7 +73,7 @@ def _extras(_: Cli) -> Iterator[Finding]:
         if not missing:
             yield Finding(f"extra {extra}", "ok", ", ".join(packages))
             continue
-        state: Literal["note", "fail"] = "fail" if extra == "daemon" else "note"
+        state: State = "fail" if extra == "daemon" else "note"
         said = f"{', '.join(missing)} not installed; {why}"
         yield Finding(f"extra {extra}", state, said, f"pip install 'retinue[{extra}]'")
 
@@ -217,5 +208,6 @@ _CHECKS: tuple[Callable[[Cli], Iterator[Finding]], ...] = (
     _model,
     _folder,
     _journal,
+    walls,
     _daemon,
 )

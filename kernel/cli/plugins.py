@@ -11,7 +11,7 @@ from retinue.bus.views import PluginView
 
 from ..client import under
 from ..text import shown
-from . import plugins_check, plugins_invoke, plugins_load, plugins_new
+from . import plugins_attack, plugins_check, plugins_invoke, plugins_load, plugins_new
 from .options import Cli, common
 from .output import Column, listing, record
 from .plugins_load import plugin_name
@@ -111,5 +111,6 @@ for _part in (
     plugins_load.revoke,
     plugins_load.release,
     plugins_invoke.command,
+    plugins_attack.command,
 ):
     command.add_command(_part)

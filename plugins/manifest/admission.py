@@ -16,7 +16,7 @@ import struct
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import IO, NamedTuple
 
 import msgspec
 
@@ -122,7 +122,8 @@ def _copy(root: int, target: Path, source: str) -> None:
             other = seen.setdefault(file.path.casefold(), file.path)
             if other != file.path:
                 raise PluginError(f"{source}: {other} and {file.path} differ in case only")
-            total += os.fstat(content.fileno()).st_size
+            size = os.fstat(content.fileno()).st_size
+            total += size
             if count > MAX_FILES or total > MAX_BYTES:
                 raise PluginError(
                     f"{source}: over {MAX_FILES:,} files or {MAX_BYTES >> 20} MiB; leave out what "
@@ -131,8 +132,17 @@ def _copy(root: int, target: Path, source: str) -> None:
             place = target / file.path
             place.parent.mkdir(parents=True, exist_ok=True)
             with place.open("xb") as copy:
-                shutil.copyfileobj(content, copy)
+                _copy_content(content, copy, size, f"{source}: {file.path}")
             place.chmod(0o555 if file.executable else 0o444)
+
+
+def _copy_content(content: IO[bytes], copy: IO[bytes], size: int, what: str) -> None:
+    """What was counted, and not what somebody goes on adding."""
+    while size > 0 and (piece := content.read(min(size, 1 << 20))):
+        copy.write(piece)
+        size -= len(piece)
+    if size or content.read(1):
+        raise PluginError(f"{what} changes while it is read; try again when nobody writes it")
 
 
 def _walk(folder: int, prefix: str, source: str, depth: int = 0) -> Iterator[_File]:

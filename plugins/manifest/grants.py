@@ -21,9 +21,10 @@ _ACTIONS = frozenset({"submit", "ask", "state", "memory"})
 _TOO_WIDE = frozenset(
     map(
         PurePosixPath,
-        ("/", "/etc", "/proc", "/sys", "/dev", "/root", "/home", "/usr", "/var", "/run"),
+        ("/", "/etc", "/root", "/home", "/usr", "/var", "/run", "/tmp", "/var/tmp", "/boot"),  # noqa: S108
     )
 )
+_OF_THE_SYSTEM = ("/proc", "/sys", "/dev")
 _LOADER = re.compile(
     r"(LD_|PYTHON|GCONV_|GLIBC_|MALLOC_|NODE_OPTIONS\Z|BASH_ENV\Z|ENV\Z|IFS\Z|PATH\Z)"
 )
@@ -91,6 +92,8 @@ def _path(text: str, key: str) -> str:
         raise InvalidInput(f"{key} {text!r}: nothing is expanded; write the path out")
     if path in _TOO_WIDE:
         raise InvalidInput(f"{key} {text!r} covers too much: name the folder that is needed")
+    if any(path.is_relative_to(folder) for folder in _OF_THE_SYSTEM):
+        raise InvalidInput(f"{key} {text!r} is no file of anybody's, but the system itself")
     return str(path)
 
 

@@ -194,7 +194,8 @@ def _files(
 def _bounds(level: Level, given: Given, limits: Limits, execute: Sequence[str]) -> dict[str, int]:
     """A command may be a runtime that reserves far more addresses than it ever fills, as node does.
 
-    Linux counts threads for each uid of a user namespace: they are bounded where that is its own.
+    Linux counts threads for each uid of a user namespace, which is the kernel's own at ``baseline``
+    unless that is root.
     """
     bounds = {
         "data_bytes" if execute else "memory_bytes": limits.memory_bytes,
@@ -204,8 +205,10 @@ def _bounds(level: Level, given: Given, limits: Limits, execute: Sequence[str]) 
         "queue_bytes": 0,
         "locked_bytes": 0,
     }
-    own_uid = level in ("strict", "standard") or (given.root and level == "baseline")
-    return {**bounds, "pids": limits.pids} if own_uid else bounds
+    if level == "limits":
+        return bounds
+    own_uid = level != "baseline" or given.root
+    return {**bounds, "pids" if own_uid else "more_pids": limits.pids}
 
 
 def _bwrap(given: Given, read: Sequence[str], permissions: Permissions) -> tuple[str, ...]:

@@ -1,0 +1,71 @@
+"""What ``retinue doctor`` says of the walls around plugins: each one tried, on this host, now."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from retinue.bus.errors import RetinueError
+from retinue.plugins.sandbox.given import Given, Layer
+from retinue.plugins.sandbox.levels import LAYERS, best, missing
+from retinue.plugins.sandbox.probe import probe
+
+from ..config import SandboxConfig
+from .findings import Finding, State
+from .options import Cli
+
+__all__ = ["told", "walls"]
+
+_WHAT = {
+    "seccomp": "a filter of system calls",
+    "landlock": "files by grants alone",
+    "namespaces": "a network and a view of its own",
+    "bwrap": "processes of its own",
+    "cgroup": "quotas on trees of processes",
+}
+
+
+def walls(cli: Cli) -> Iterator[Finding]:
+    """Try every wall. Takes some tenths of a second."""
+    try:
+        config, origins = cli.settings()
+    except RetinueError:
+        return  # the settings' own check says why
+    wanted = any(name.startswith("sandbox") for name in origins)
+    yield from told(probe(config.sandbox.bwrap), config.sandbox, wanted=wanted)
+
+
+def told(given: Given, config: SandboxConfig, *, wanted: bool) -> Iterator[Finding]:
+    """A finding for each layer, then the level that results. Pure.
+
+    ``wanted`` says that the operator asked for a level: then what it lacks has to be mended.
+    """
+    needed = {*LAYERS[config.level], *LAYERS[config.minimum]}
+    for name, what in _WHAT.items():
+        yield _of(name, what, getattr(given, name), needed=wanted and name in needed)
+    yield from _levels(given, config, wanted=wanted)
+
+
+def _of(name: str, what: str, layer: Layer, *, needed: bool) -> Finding:
+    if layer.there:
+        return Finding(name, "ok", f"{what}: {layer.detail}")
+    state: State = "fail" if needed else "note"
+    return Finding(name, state, f"no {what}: {layer.detail}", layer.remedy)
+
+
+def _levels(given: Given, config: SandboxConfig, *, wanted: bool) -> Iterator[Finding]:
+    strongest = best(given)
+    who = "each plugin gets a uid of its own" if given.root else "plugins have the kernel's uid"
+    said = f"this host gives {strongest!r}, the configuration asks for {config.level!r}; {who}"
+    if lacking := missing(config.level, given):
+        names = ", ".join(name for name, _ in lacking)
+        remedy = f"mend {names} above; a lower [sandbox] level means fewer walls"
+        state: State = "fail" if wanted else "note"
+        yield Finding("plugins", state, f"{said}: none can start", remedy)
+    elif config.level in ("limits", "baseline"):
+        remedy = f"set [sandbox] level = {strongest!r}"
+        yield Finding("plugins", "note", f"{said}: degraded", remedy)
+    else:
+        yield Finding("plugins", "ok", said)
+    for name in sorted(config.trusted):
+        remedy = "take it out of [sandbox] trusted, unless that is meant"
+        yield Finding("plugins", "note", f"{name} may run below the minimum: trusted", remedy)

@@ -1,0 +1,1 @@
+"""Attacks that the walls have to stand: hostile plugins, a hostile guest, and hostile folders."""
