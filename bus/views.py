@@ -79,8 +79,9 @@ class AgentView(msgspec.Struct, frozen=True):
 
 
 class PluginView(msgspec.Struct, frozen=True):
-    """One plugin and its tools; ``tools`` maps each name to description, schema, effect
-    and ``pipeline``, what its calls pass.
+    """One plugin and its tools; ``tools`` maps each name to what is known of it.
+
+    That is description, schema, effect and ``pipeline``, what its calls pass.
 
     For one in a process of its own: ``state`` is starting, running, waiting (to start again),
     quarantined or stopped, ``level`` and ``layers`` the walls that were seen to stand around ``pid``,
