@@ -59,6 +59,7 @@ def admit(folder: Path, store: Path) -> Admitted:
     """
     root = _open_folder(folder)
     try:
+        _refuse_without_manifest(root, folder)
         store.mkdir(mode=0o700, parents=True, exist_ok=True)
         scratch = Path(tempfile.mkdtemp(prefix=".taking-in-", dir=store))
         try:
@@ -94,10 +95,18 @@ def digest_of(folder: Path) -> str:
     return whole.hexdigest()
 
 
+def _refuse_without_manifest(root: int, folder: Path) -> None:
+    """Before anything is copied: somebody may have named the wrong folder, and a large one."""
+    try:
+        os.stat(MANIFEST, dir_fd=root, follow_symlinks=False)
+    except FileNotFoundError:
+        raise PluginError(f"{folder}: has no {MANIFEST}; give the folder that holds it") from None
+
+
 def _manifest_in(copied: Path, source: Path) -> Manifest:
     path = copied / MANIFEST
     if not path.is_file():
-        raise PluginError(f"{source}: has no {MANIFEST}; give the folder that holds it")
+        raise PluginError(f"{source}: {MANIFEST} is no file; write one")
     with path.open("rb") as file:
         return parse_manifest(file.read(64 * 1024 + 1), str(source / MANIFEST))
 
