@@ -48,11 +48,14 @@ def exits(kernel):
     return [e.data["reason"] for e in kernel.events(follow=False) if e.type == "plugin.exited"]
 
 
-def test_what_a_server_prints_besides_is_a_log(hostile, kernel):
+def test_what_a_server_prints_besides_is_a_log(hostile, kernel, wait_until):
     server = hostile("garbage")
     assert server.call(kernel, "run") == "done"
-    lines = [e.data["line"] for e in kernel.events(follow=False) if e.type == "plugin.logged"]
-    assert lines == ["hello", "\\x00\\x1b[31m{]"]
+    wait_until(lambda: logged(kernel) == ["hello", "\\x00\\x1b[31m{]"])
+
+
+def logged(kernel):
+    return [e.data["line"] for e in kernel.events(follow=False) if e.type == "plugin.logged"]
 
 
 def test_sampling_elicitation_and_roots_are_refused_unless_granted(hostile, kernel, denials):

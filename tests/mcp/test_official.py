@@ -92,7 +92,7 @@ def test_what_a_tool_raises_reaches_the_caller(python_server, kernel):
 
 
 def test_a_file_that_was_not_granted_is_not_there(python_server, kernel):
-    with pytest.raises(ToolError, match="No such file|Permission denied"):
+    with pytest.raises(ToolError, match=r"No such file|Permission denied"):
         python_server.call(kernel, "reach", {"path": "/etc/passwd"})
 
 

@@ -1,8 +1,10 @@
 """A server made with the official package."""
+
 from __future__ import annotations
 
 import asyncio
 import threading
+from pathlib import Path
 
 from mcp.server.mcpserver import Context, MCPServer
 from mcp.server.mcpserver.exceptions import ToolError
@@ -54,8 +56,7 @@ def fail() -> str:
 def reach(path: str) -> str:
     """Read a file of the host's."""
     try:
-        with open(path) as file:
-            return file.read()
+        return Path(path).read_text()
     except OSError as error:
         raise ToolError(str(error)) from error
 
