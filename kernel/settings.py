@@ -207,13 +207,12 @@ def _check_redis(config: Config, origins: Origins) -> None:
 
 
 def _check_listen(config: Config, origins: Origins) -> None:
-    if config.listen:
-        from .listening import parse_address
+    from .listening import check_listening
 
-        try:
-            parse_address(config.listen)
-        except ConfigError as error:
-            raise ConfigError(f"{origins.get('listen')}: listen: {error}") from None
+    try:
+        check_listening(config)
+    except ConfigError as error:
+        raise ConfigError(f"{origins.get('listen', 'tls')}: listen: {error}") from None
 
 
 def _check_model(config: Config, origins: Origins) -> None:
