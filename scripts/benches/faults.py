@@ -12,17 +12,30 @@ from typing import Any
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tests"))  # the short form of each fault is a test
 
-from faults import chaos, clocks, demos, kills, storage, trees  # noqa: E402
+from faults import (  # noqa: E402
+    chaos,
+    clocks,
+    demos,
+    disturbances,
+    harm,
+    kills,
+    observers,
+    storage,
+    trees,
+)
 
 CHAOS, MESSAGES = 1_000, 10_000
 TREES, FOREST = 1_000, 50
 KILLS, CHAIN = 300, 10
 CLOCKS = 200
+ROUNDS, WORLD = 1_000, 100
+"""Of readers: 20 of them and a listener go through each round, which makes 21 trials."""
+HARM_ROUNDS, HARM_SECONDS = 9, 2.0
 
 
 def run(report: Any) -> None:
     """Every fault; ``report`` is a ``report.Report``."""
-    for fault in (_chaos, _trees, _kills, _storage, _clocks, _demos):
+    for fault in (_chaos, _trees, _kills, _storage, _clocks, _observers, _harm, _demos):
         fault(report, Tally(report))
 
 
@@ -97,6 +110,43 @@ def _clocks(report: Any, tally: Tally) -> None:
         tally.add(lambda seed=seed: clocks.run(seed))
     shown = dict.fromkeys(("runs", "jumps", "tasks"), "")
     tally.close("clock", shown, "the same outcomes as without a jump")
+
+
+def _observers(report: Any, tally: Tally) -> None:
+    rounds, world = (24, 12) if report.quick else (ROUNDS, WORLD)
+    for first in range(0, rounds, world):
+        report.progress(f"readers, round {first} of {rounds}")
+        keeps = first // world % 2 == 0
+        seeds = range(first, first + world)
+        tally.add(lambda seeds=seeds, keeps=keeps: observers.run(seeds, keeps=keeps))
+    shown = dict.fromkeys(("rounds", "trials", "events", "gaps", "in gaps", "filled"), "")
+    shown |= dict.fromkeys(("given twice", "telemetry"), "")
+    shown |= {name: "" for name in sorted(tally.counts) if name.startswith("trials: ")}
+    missing = [d for d in disturbances.DISTURBANCES if not _done(d, tally.counts)]
+    if missing:
+        report.progress(f"not drawn: {', '.join(missing)}")
+    tally.close("observers", shown, "each event once, or in an exact gap that can be filled")
+
+
+def _done(disturbance: str, counts: Counter[str]) -> bool:
+    return any(name.startswith(f"trials: {disturbance}") for name in counts)
+
+
+def _harm(report: Any, _tally: Tally) -> None:
+    rounds, seconds = (1, 0.1) if report.quick else (HARM_ROUNDS, HARM_SECONDS)
+    patient = harm.Patient()
+    try:
+        patient.pace(seconds)
+        for name in harm.HARMS:
+            report.progress(f"a kernel's pace, {name}")
+            cost = harm.measure(patient, name, rounds, seconds)
+            report.note(f"{name}: p99 more than without", round(cost.p99, 1), "%")
+            report.note(f"{name}: tasks a second fewer", round(cost.rate, 1), "%")
+            report.at_most(f"{name}: memory", round(cost.memory, 1), 32, "MB")
+            if harm.HARMS[name][1]:
+                report.at_most(f"{name}: bus.degraded after", round(cost.degraded, 2), 2, "s")
+    finally:
+        patient.close()
 
 
 def _demos(report: Any, tally: Tally) -> None:
