@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import threading
 from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Any
@@ -88,7 +87,7 @@ class Execute:
         seconds = tool.timeout or DEFAULT_TIMEOUT
         if most is not None:
             seconds = max(0.001, min(seconds, most))
-        over = threading.Event()
+        over = _Over()
         context = self._context(call, over)
         work: Awaitable[Any]
         if tool.is_async:
@@ -104,9 +103,9 @@ class Execute:
                 raise
             raise DeadlineExceeded(f"{tool.name} did not return within {seconds:g} s") from None
         finally:
-            over.set()
+            over.yes = True
 
-    def _context(self, call: Invocation, over: threading.Event) -> ToolContext:
+    def _context(self, call: Invocation, over: _Over) -> ToolContext:
         caller, name = call.caller, call.tool.name
 
         def progress(done: float, total: float, note: str) -> None:
@@ -118,7 +117,7 @@ class Execute:
 
         return ToolContext(
             progress,
-            lambda: over.is_set() or caller.cancelled,
+            lambda: over.yes or caller.cancelled,
             caller.deadline,
             self._clock,
             call.effect,
@@ -129,6 +128,15 @@ class Execute:
             via=getattr(caller, "via", ()),
             rule=call.rule,
         )
+
+
+class _Over:
+    """Whether a call has ended. A ``threading.Event`` costs 2 µs, and nobody waits for this."""
+
+    __slots__ = ("yes",)
+
+    def __init__(self) -> None:
+        self.yes = False
 
 
 def push_back(call: Invocation, error: BaseException) -> None:

@@ -21,6 +21,8 @@ when { context.method == "GET" && context.port == 443 };
 @id("both") permit(principal, action == Action::"call", resource == Tool::"shell.run")
 when { context.chain.plugins.contains("helper") };
 """
+OTHERS = """@id("a") permit(principal == Agent::"x", action == Action::"call", resource)
+when { principal == Agent::"y" };"""
 CALL = 'permit(principal, action == Action::"call", resource)'
 
 
@@ -90,8 +92,7 @@ def test_a_principal_of_no_known_kind_is_denied(principal):
             ["can match nothing"],
         ),
         (
-            '@id("a") permit(principal == Agent::"x", action == Action::"call", resource) '
-            'when { principal == Agent::"y" };',
+            OTHERS,
             ["can match nothing"],
         ),
         (

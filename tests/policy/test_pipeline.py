@@ -13,13 +13,13 @@ from retinue.kernel.calls_config import BreakerConfig, CallsConfig, RateConfig, 
 from retinue.kernel.replay import replay
 from retinue.plugins import Plugin, agent, tool
 
-from .conftest import first, types
+from .conftest import clerk, first, types
 
 
 class Busy(Exception):
     """As a client of some service raises it for a 429."""
 
-    retry_after = 0.05
+    retry_after = 0.2
 
 
 class Flaky:
@@ -84,8 +84,9 @@ def test_once_there_is_a_policy_what_it_does_not_permit_is_denied(start):
         return await ctx.call("echo.say", text="a")
 
     with start(stranger) as kernel:
+        task = kernel.submit("stranger")
         with pytest.raises(TaskFailed, match="no rule of the policy permits it"):
-            kernel.submit("stranger").result(timeout=10)
+            task.result(timeout=10)
 
 
 def test_an_agent_submits_to_no_agent_that_the_policy_does_not_permit(start):
@@ -94,8 +95,9 @@ def test_an_agent_submits_to_no_agent_that_the_policy_does_not_permit(start):
         return await ctx.ask("echo", text="a")
 
     with start(boss) as kernel:
+        task = kernel.submit("boss")
         with pytest.raises(TaskFailed, match="agent:boss may not submit 'echo'"):
-            kernel.submit("boss").result(timeout=10)
+            task.result(timeout=10)
         assert first(kernel, "security.denied").data["action"] == "submit"
 
 
@@ -125,8 +127,8 @@ def test_a_run_with_approvals_and_refusals_replays_as_it_was(start):
         asked = kernel.submit("boss")
         assert len(asked.result(timeout=10)) == 2
         for one in (task, burnt, asked):
-            done = replay(kernel, one.run)
-            assert done.divergence is None, done.divergence
+            done = replay(store, one.run, agents={"clerk": clerk, "boss": boss})
+            assert done.same, done.divergence
 
 
 def test_calls_over_their_rate_wait_for_their_turn_and_one_that_would_wait_too_long_is_refused():
@@ -156,13 +158,13 @@ def test_one_answer_that_asks_to_be_left_alone_pauses_every_call_of_the_key():
         kernel.invoke("flaky.sibling")
         with pytest.raises(ToolError, match="429"):
             kernel.invoke("flaky.flaky")
-        with pytest.raises(Exception, match="the rate limit 'them' has no place for 5"):
+        with pytest.raises(Exception, match=r"the rate limit 'them' has no place for (59|60)"):
             kernel.invoke("flaky.sibling")
 
 
 def test_calls_that_wait_when_a_pause_begins_wait_it_out():
     flaky = Flaky(Busy("429"))
-    rate = RateConfig(tools=("flaky.*",), per_second=1000.0, burst=1, wait=5.0)
+    rate = RateConfig(tools=("flaky.*",), per_second=50.0, burst=1, wait=5.0)
 
     @agent(tools=["flaky.*"])
     async def many(ctx) -> int:
@@ -174,7 +176,7 @@ def test_calls_that_wait_when_a_pause_begins_wait_it_out():
         task = kernel.submit("many")
         assert task.result(timeout=20) == 5
         called = [e for e in kernel.events(follow=False) if e.type == "tool.called"]
-        assert called[1].time - called[0].time >= 0.04
+        assert called[1].time - called[0].time >= 0.15
 
 
 def test_a_tool_in_trouble_is_left_alone():
