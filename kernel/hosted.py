@@ -147,7 +147,8 @@ class Hosted:
         grant = self.grants.get(name)
         if grant is None or grant.digest != admitted.digest:
             raise Denied("grant.digest", name, f"plugin {name!r}: its content was not approved")
-        settings = {**admitted.manifest.settings, **self._settings.get(name, {})}
+        given = {**admitted.manifest.settings, **self._settings.get(name, {})}
+        settings = {key: value for key, value in given.items() if key != "enabled"}
         body = encode_value(settings, f"the settings of {name}")
         plugin = self.hosts.start(admitted, grant, body)
         try:

@@ -36,8 +36,13 @@ _QUESTION = "Which priority is the most urgent?"
     metavar="SECONDS",
     help="Give up after that long.  [300]",
 )
+@click.option(
+    "--sandboxed", is_flag=True, help="Read the documents in a process that may do nothing else."
+)
 @common
-def command(cli: Cli, folder: str | None, question: str | None, deadline: float) -> int:
+def command(
+    cli: Cli, folder: str | None, question: str | None, deadline: float, *, sandboxed: bool
+) -> int:
     r"""Answer a question about a folder of documents, with a team of agents.
 
     A librarian, a writer and a critic work in a private kernel, on the local model, or on the
@@ -47,13 +52,14 @@ def command(cli: Cli, folder: str | None, question: str | None, deadline: float)
     \b
     Examples:
       retinue demo
+      retinue demo --sandboxed
       retinue demo --folder ~/notes --question "When is the next meeting?"
       retinue demo --json | tail -1
     """
     where, asked = _asked(folder, question)
     model = _model(cli)
     screen = _screen(cli)
-    with Session(where, model, cli.config) as session:
+    with Session(where, model, cli.config, sandboxed=sandboxed) as session:
         screen.opening(asked, where, session)
         for event in session.events(asked, deadline):
             screen.show(event)

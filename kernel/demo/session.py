@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -21,6 +21,7 @@ from retinue.plugins.llm.model import ChatModel
 from ..config import Config
 from ..handles import TaskHandle
 from ..kernel import Kernel
+from .sandboxed import load_files
 from .tally import Summary, Tally
 from .team import LEAD, TEAM, Report
 
@@ -45,15 +46,20 @@ class Session:
         model: ChatModel,
         config: Config | None = None,
         *,
+        sandboxed: bool = False,
         catch_up: float = 10.0,
         clock: Clock | None = None,
     ) -> None:
-        """``folder`` is all that the agents may read; of ``config`` only the models count.
+        """``folder`` is all that the agents may read; of ``config`` only models and walls count.
 
-        ``catch_up`` is how many seconds the last events may take from the journal to the observer.
+        ``sandboxed``: the file tools run in a process of their own, which may read ``folder`` and
+        nothing else, behind the walls of any stranger's plugin. ``catch_up`` is how many seconds the
+        last events may take from the journal to the observer.
         """
         self.model = model
-        self._config = _private(config or Config(), folder)
+        self._folder = folder
+        self._sandboxed = sandboxed
+        self._config = _private(config or Config(), {} if sandboxed else {"docs": str(folder)})
         self._catch_up = catch_up
         self._clock = clock or SystemClock()
         self._tally = Tally()
@@ -127,6 +133,8 @@ class Session:
         models = {self._config.models.default: self.model}
         self._kernel = Kernel(redis=server.url, config=self._config, models=models)
         self._kernel.start()
+        if self._sandboxed:
+            load_files(self._kernel, self._folder)
         for spec in TEAM:
             self._kernel.spawn(spec.name, spec)
 
@@ -163,6 +171,9 @@ def documents() -> Path:
     return folder
 
 
-def _private(config: Config, folder: Path) -> Config:
-    roots = {"roots": {"docs": str(folder)}}
-    return Config(name=_NAME, models=config.models, plugins={"files": roots})
+def _private(config: Config, roots: Mapping[str, str]) -> Config:
+    """With the kernel's own file tools over these folders; without them where there are none."""
+    files = {"roots": dict(roots)} if roots else {"enabled": False}
+    return Config(
+        name=_NAME, models=config.models, sandbox=config.sandbox, plugins={"files": files}
+    )

@@ -64,3 +64,20 @@ def test_an_event_that_comes_twice_counts_once():
     found = tally.summary(5, "m", "r")
     assert (found.tool_calls, found.tokens, found.tasks, found.agents) == (1, 5, 2, 2)
     assert (found.events_observed, found.lost, found.seconds) == (2, 3, 2.5)
+
+
+def test_the_answer_is_the_same_when_a_confined_process_reads_the_documents(notes):
+    notes.chmod(0o755)  # a kernel that is root gives the process a user of its own
+    reports = []
+    for sandboxed in (False, True):
+        with Session(notes, ScriptedModel(ANSWERS), sandboxed=sandboxed) as session:
+            events = [event for event in session.events(QUESTION, 20) if event]
+            reports.append(session.report())
+    assert reports[0] == reports[1]
+    assert reports[0].supported
+    [granted] = [event.data for event in events if event.type == "plugin.granted"]
+    [started] = [event.data for event in events if event.type == "plugin.started"]
+    assert (granted["permissions"]["read"], granted["permissions"]["write"]) == ([str(notes)], [])
+    assert set(started["layers"]) >= {"landlock", "seccomp"}
+    called = [event.data["tool"] for event in events if event.type == "tool.called"]
+    assert called == ["files.search", "files.read"]
