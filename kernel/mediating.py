@@ -10,13 +10,16 @@ from typing import Any, Protocol
 
 import msgspec
 
+from retinue.actors.judging import ApprovedByPeople, JudgedByPolicy
 from retinue.actors.plugin_hosts import PluginHosts
 from retinue.actors.plugin_reach import PluginReach
+from retinue.actors.runtime import ActorRef
 from retinue.actors.secrecy import Secrecy
 from retinue.actors.task_table import TaskTable
 from retinue.actors.turn import Services
 from retinue.bus.clock import Clock
 from retinue.bus.errors import PluginError
+from retinue.bus.ids import Ids
 from retinue.bus.journal.notes import NoteStore
 from retinue.plugins import Plugin
 from retinue.plugins.manifest.grants import checked
@@ -37,7 +40,6 @@ from retinue.plugins.mediation.vault import SecretService
 from retinue.plugins.policy import Policy
 
 from .config import Config
-from .judging import PolicyJudge
 from .vault import ConfiguredVault
 
 __all__ = ["Mediation", "Parts", "configured_grant"]
@@ -54,6 +56,8 @@ class Parts(Protocol):
     policy: Policy | None
     table: TaskTable
     services: Services
+    ids: Ids
+    approver: ActorRef[Any]
 
     def run(self, work: Coroutine[Any, Any, Any]) -> LoopFuture[Any]:
         """Run a coroutine on the agents' loop."""
@@ -68,7 +72,12 @@ class Mediation:
         self._parts = parts
         self._folder = parts.config.state_dir
         self._notes = NoteStore(Path(self._folder) / NOTES if self._folder else None)
-        judge = GrantsAlone() if parts.policy is None else PolicyJudge(parts.policy)
+        seconds = parts.config.policy.approval
+        people = ApprovedByPeople(
+            lambda: parts.approver, parts.ids.make, parts.secrecy.value, seconds
+        )
+        judge = GrantsAlone() if parts.policy is None else JudgedByPolicy(parts.policy, people)
+        self._people = people
         vault = ConfiguredVault(sandbox.vault, environ, parts.secrecy.secrets)
         reach = PluginReach(lambda: parts.services, parts.table, parts.run)
         private = tuple(map(normal_host, sandbox.allow_private_hosts))
@@ -87,7 +96,7 @@ class Mediation:
         """For plugins inside the kernel; they alone may have commands run."""
         clock = self._parts.clock
         commands = StrictCommands(hosts.spawner, hosts.given, clock)
-        services = {**self.services, "process": ProcessService(commands, clock)}
+        services = {**self.services, "process": ProcessService(commands, self._people, clock)}
         mediator = ServiceMediator(services, tell)
         return Lender(mediator, self._parts.run, clock, _number)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from retinue.actors.plugin_manager import AdoptPlugin, RefusedPlugin
+from retinue.bus.errors import PluginError
 from retinue.plugins import Plugin
 from retinue.plugins.loader import load_plugins
 
@@ -19,7 +20,10 @@ def load_system_plugins(tree: Tree, own: Sequence[Plugin]) -> None:
     """Take every installed plugin in, then the program's; a broken one is recorded, not fatal."""
     found, errors = load_plugins(tree.config.plugins, clock=tree.clock)
     for plugin in found:
-        adopt(tree, plugin, "system")
+        try:
+            adopt(tree, plugin, "system")
+        except PluginError as refused:
+            errors.append(refused)
     for error in errors:
         tree.manager.ask(RefusedPlugin(_name_in(str(error)), str(error)))
     for plugin in own:

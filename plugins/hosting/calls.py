@@ -31,10 +31,7 @@ class Principals(msgspec.Struct, frozen=True):
 
 
 class CallContext(msgspec.Struct, frozen=True):
-    """One call of a plugin's tool, as its mediator gets it. ``deadline``: a monotonic clock's.
-
-    ``rule`` is that of the operator's policy by which the call was allowed, where there is one.
-    """
+    """One call of a plugin's tool, as its mediator gets it. ``deadline``: a monotonic clock's."""
 
     call: int
     tool: str
@@ -43,8 +40,6 @@ class CallContext(msgspec.Struct, frozen=True):
     deadline: float
     run: str = ""
     task: str = ""
-    rule: str = ""
-
 
 class Mediator(Protocol):
     """Decides and does what a plugin's process asks for, at the time of each request."""

@@ -54,7 +54,6 @@ class Lender:
                 self._clock.monotonic() + left,
                 ctx.run,
                 ctx.task,
-                ctx.rule,
             )
             return _Host(self._mediator, call, self._run)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 from collections.abc import Mapping
 from typing import Annotated, Any, Protocol
@@ -10,10 +11,11 @@ import msgspec
 from msgspec import Meta
 
 from retinue.bus.clock import Clock, SystemClock
-from retinue.bus.errors import DeadlineExceeded, Denied, InvalidInput
+from retinue.bus.errors import Denied, InvalidInput
 
 from ..hosting.calls import CallContext
 from ..manifest.model import Limits, Permissions
+from .judge import Approve
 from .mediator import parameters
 
 __all__ = ["Commands", "Finished", "ProcessService"]
@@ -56,31 +58,40 @@ class _Asked(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class ProcessService:
-    """For plugins of the kernel's own alone. Without a policy that allowed the call, nothing runs."""
+    """For plugins of the kernel's own alone; nothing runs that no person has read and approved."""
 
-    def __init__(self, commands: Commands, clock: Clock | None = None) -> None:
-        """``commands`` does what was decided here."""
+    def __init__(self, commands: Commands, people: Approve, clock: Clock | None = None) -> None:
+        """``commands`` does what was decided here, ``people`` are asked each time."""
         self._commands = commands
+        self._people = people
         self._clock = clock or SystemClock()
 
     async def handle(self, call: CallContext, method: str, params: bytes) -> Any:
-        """The command's end. Raises ``Denied`` unless a rule of the policy led to this very call."""
+        """The command's end. Raises ``Denied`` unless somebody approved this very command."""
         if method != "process.run":
             raise Denied("process.unknown_method", method, f"there is no {method!r} to ask for")
         asked: _Asked = parameters(params, _Asked, method)
         _check(call, asked)
-        left = call.deadline - self._clock.monotonic()
-        if left <= 0:
-            raise DeadlineExceeded(f"{method}: the call's time is over")
+        detail = {"argv": asked.argv, "stdin": asked.stdin, "seconds": asked.seconds}
+        try:
+            async with asyncio.timeout(self._left(call)):
+                await self._people.approved(call, "run", asked.argv[0], detail)
+        except TimeoutError:
+            late = "nobody approved the command in the time that the call had"
+            raise Denied("approval.late", asked.argv[0], late) from None
         done = await self._commands.run(
             asked.argv,
             asked.stdin.encode(),
             call.grant.permissions,
             call.grant.limits,
-            min(asked.seconds, left),
+            min(asked.seconds, self._left(call)),
             asked.output,
         )
         return _told(done)
+
+    def _left(self, call: CallContext) -> float:
+        """Seconds, above 0."""
+        return max(0.001, call.deadline - self._clock.monotonic())
 
 
 def _check(call: CallContext, asked: _Asked) -> None:
@@ -89,13 +100,6 @@ def _check(call: CallContext, asked: _Asked) -> None:
     name = asked.argv[0]
     if not call.grant.permissions.processes:
         raise Denied("process.grant", name, "it may not start processes")
-    if not call.rule:
-        raise Denied(
-            "process.approval",
-            name,
-            "a command runs only when a rule of the operator's policy lets this call through: "
-            "set [policy] file, with a rule for this tool that asks a person",
-        )
 
 
 def _told(done: Finished) -> Mapping[str, Any]:
