@@ -13,18 +13,20 @@ from typing import TYPE_CHECKING, Any
 
 from loguru import logger
 
-from retinue.bus.errors import RetinueError, Unavailable
+from retinue.bus.errors import ConfigError, RetinueError, Unavailable
 from retinue.bus.redact import Secrets
 
 from . import logs
 from .folder import StateFolder, folder_of
 from .known_secrets import register_known
-from .listening import listen_tcp
+from .listening import is_loopback, listen_tcp, parse_address
 from .systemd import notify
 from .text import duration
+from .tokens import TokenFile
 from .unix_socket import listen
 
 if TYPE_CHECKING:
+    from .bounded_socket import BoundedSocket
     from .config import Config
     from .kernel import Kernel
 
@@ -83,19 +85,43 @@ class Daemon:
             config.name, state_dir=self._folder.path, config=config, secrets=self.secrets
         )
         listener = stack.enter_context(listen(self._folder.socket))
-        observers = stack.enter_context(listen_tcp(config.listen)) if config.listen else None
+        tokens = TokenFile(self._folder.path)
+        tcp = stack.enter_context(self._listen()) if config.listen else None
         stack.callback(kernel.close, drain=0.0, reason="the daemon could not start")
         kernel.start()
         log = logs.EventLog(kernel, self._config.log.level)
         log.start()
         stack.callback(log.close)
-        api = server(kernel, listener, self._asked_to_stop, observers)
+        api = server(kernel, listener, self._asked_to_stop, tcp, tokens)
         api.start()
         stack.callback(api.close)
         self._address = api.address
-        if api.address:
-            logger.info("every user of this machine can read events at http://{}", api.address)
+        self._tell_address()
         return kernel
+
+    def _listen(self) -> BoundedSocket:
+        """The TCP socket; refuses an address beyond this machine as long as there is no token."""
+        config = self._config
+        host, _ = parse_address(config.listen)
+        if not is_loopback(host) and not TokenFile(self._folder.path).tokens():
+            raise ConfigError(
+                f"{config.listen!r}: beyond this machine clients have to show a token, and there is "
+                "none: make one with `retinue tokens create NAME --role ROLE`"
+            )
+        return listen_tcp(config.listen, config.api.connections)
+
+    def _tell_address(self) -> None:
+        if not self._address:
+            return
+        scheme = "https" if self._config.tls.cert_file else "http"
+        logger.info("the API is at {}://{}", scheme, self._address)
+        if not TokenFile(self._folder.path).tokens():
+            logger.info("over TCP it takes a token: `retinue tokens create NAME --role viewer`")
+        host, _ = parse_address(self._config.listen)
+        if is_loopback(host) and self._config.api.open_observers:
+            logger.info(
+                "every user of this machine can read the dialects' WebSockets: api.open_observers"
+            )
 
     def _asked_to_stop(self, reason: str) -> None:
         """Over the API. Asking twice hurries nothing: that takes a signal."""

@@ -8,6 +8,7 @@ from retinue.actors.keeping import Trimmed
 from retinue.actors.retention import Trim
 from retinue.bus.errors import InvalidInput, NotFound, Unavailable
 from retinue.bus.journal.retention import Cuttable, Pages
+from retinue.bus.messages import SecurityDenied
 from retinue.bus.views import JournalView
 
 from .retaining import can_be_cut
@@ -29,6 +30,10 @@ class Journal:
     def view(self) -> JournalView:
         """What is kept, how large it is, and what bounds it."""
         return journal_view(self._tree)
+
+    def note_denied(self, denied: SecurityDenied) -> None:
+        """Write down that a request from outside was refused; without waiting for the commit."""
+        self._tree.say(denied)
 
     def trim(self, timeout: float = TRIM_TIMEOUT) -> Trimmed:
         """Let go now of what is over the bounds, as is done every ``journal.trim_every`` seconds.

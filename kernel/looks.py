@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
-from typing import Any
+from itertools import islice
+from typing import Any, TypeVar
 
 import msgspec
 
 from retinue.actors.roster import Entry
 from retinue.actors.scheduler import AskScheduler, WhyWaiting
-from retinue.actors.tasks import ENDED_STATES, OPEN_STATES, Task, run_view, task_view
+from retinue.actors.tasks import ENDED_STATES, OPEN_STATES, Run, Task, run_view, task_view
 from retinue.bus.errors import InvalidInput
 from retinue.bus.messages import SchedulerConfigured
 from retinue.bus.views import AgentView, PluginView, RunView, StatusView, TaskView
@@ -18,24 +19,36 @@ from retinue.bus.views import AgentView, PluginView, RunView, StatusView, TaskVi
 from .journal import journal_view
 from .tree import Tree
 
-__all__ = ["agent_view", "plugin_view", "run_list", "run_one", "status", "task_list", "task_one"]
+__all__ = [
+    "agent_view",
+    "plugin_view",
+    "run_list",
+    "run_one",
+    "scheduling",
+    "status",
+    "task_list",
+    "task_one",
+]
 
+_Listed = TypeVar("_Listed", Task, Run)
 STATES = (*OPEN_STATES, *ENDED_STATES)
 
 
 def task_list(
-    tree: Tree, state: str | None, agent: str | None, run: str | None, limit: int
+    tree: Tree,
+    state: str | None,
+    agent: str | None,
+    run: str | None,
+    limit: int,
+    before: str | None = None,
 ) -> list[TaskView]:
     """Tasks that match all that is given, newest first."""
-    if state is not None and state not in STATES:
-        raise InvalidInput(f"no task has the state {state!r}: use one of {', '.join(STATES)}")
-    found: list[Task] = []
-    for task in reversed(list(tree.table.tasks.values())):
-        if len(found) == limit:
-            break
-        if _matches(task, state, agent, run):
-            found.append(task)
-    return _views(tree, found)
+    _check(state)
+    if before is not None:
+        tree.table.find(before)
+    newest = _after(before, reversed(list(tree.table.tasks.values())))
+    found = (task for task in newest if _matches(task, state, agent, run))
+    return _views(tree, islice(found, limit))
 
 
 def task_one(tree: Tree, task: str) -> TaskView:
@@ -43,10 +56,21 @@ def task_one(tree: Tree, task: str) -> TaskView:
     return _views(tree, [tree.table.find(task)])[0]
 
 
-def run_list(tree: Tree, limit: int) -> list[RunView]:
-    """Runs, newest first."""
-    runs = list(tree.table.runs.values())[: -limit - 1 : -1]
-    return [run_view(run, tree.table.find(run.root)) for run in runs]
+def run_list(
+    tree: Tree,
+    limit: int,
+    state: str | None = None,
+    agent: str | None = None,
+    before: str | None = None,
+) -> list[RunView]:
+    """Runs that match all that is given, newest first."""
+    _check(state)
+    if before is not None:
+        tree.table.find_run(before)
+    newest = _after(before, reversed(list(tree.table.runs.values())))
+    told = ((run, tree.table.find(run.root)) for run in newest if state in (None, run.state))
+    found = (run_view(run, root) for run, root in told if agent in (None, root.agent))
+    return list(islice(found, limit))
 
 
 def run_one(tree: Tree, run: str) -> RunView:
@@ -115,6 +139,25 @@ def _actors(tree: Tree) -> list[dict[str, Any]]:
     """The kernel's own actors; agents have views of their own."""
     refs = [ref for ref in tree.system.refs() if not ref.name.startswith("agent:")]
     return [msgspec.to_builtins(ref.statistics()) for ref in refs]
+
+
+def scheduling(tree: Tree) -> SchedulerConfigured:
+    """By what the Scheduler decides now."""
+    told: SchedulerConfigured = tree.scheduler.ask(AskScheduler())
+    return told
+
+
+def _check(state: str | None) -> None:
+    if state is not None and state not in STATES:
+        raise InvalidInput(f"no task has the state {state!r}: use one of {', '.join(STATES)}")
+
+
+def _after(before: str | None, newest: Iterable[_Listed]) -> Iterable[_Listed]:
+    """Those that follow the one with that id."""
+    if before is None:
+        return newest
+    rest = iter(newest)
+    return rest if any(one.id == before for one in rest) else ()
 
 
 def _matches(task: Task, state: str | None, agent: str | None, run: str | None) -> bool:

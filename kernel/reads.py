@@ -9,6 +9,7 @@ from retinue.actors.feed import Feed
 from retinue.bus.envelope import Event
 from retinue.bus.errors import KernelClosed
 from retinue.bus.journal import Filter
+from retinue.bus.messages import SchedulerConfigured
 from retinue.bus.views import AgentView, PluginView, RunView, StatusView, TaskView
 
 from . import looks
@@ -57,21 +58,38 @@ class Reads:
         agent: str | None = None,
         run: str | None = None,
         limit: int = 100,
+        before: str | None = None,
     ) -> list[TaskView]:
-        """Tasks that match all that is given, newest first."""
-        return looks.task_list(self._live, state, agent, run, limit)
+        """Tasks that match all that is given, newest first; ``before``: older than that task.
+
+        Raises ``NotFound`` for a ``before`` that is not there.
+        """
+        return looks.task_list(self._live, state, agent, run, limit, before)
 
     def task(self, task: str) -> TaskView:
         """One task; raises ``NotFound``."""
         return looks.task_one(self._live, task)
 
-    def runs(self, limit: int = 100) -> list[RunView]:
-        """Runs, newest first."""
-        return looks.run_list(self._live, limit)
+    def runs(
+        self,
+        limit: int = 100,
+        state: str | None = None,
+        agent: str | None = None,
+        before: str | None = None,
+    ) -> list[RunView]:
+        """Runs that match all that is given, newest first; ``before``: older than that run.
+
+        Raises ``NotFound`` for a ``before`` that is not there.
+        """
+        return looks.run_list(self._live, limit, state, agent, before)
 
     def run(self, run: str) -> RunView:
         """One run; raises ``NotFound``."""
         return looks.run_one(self._live, run)
+
+    def scheduling(self) -> SchedulerConfigured:
+        """By what the Scheduler decides now."""
+        return looks.scheduling(self._live)
 
     def why(self, id: str) -> Answer:
         """Why a task, a run or an event is as it is; raises ``NotFound``."""

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Literal
+
+import msgspec
 
 from retinue.bus.errors import InvalidInput
 from retinue.bus.views import AgentView
@@ -20,7 +22,7 @@ class Spawn(Body, frozen=True):
 
     name: str
     agent: str
-    isolation: str | None = None
+    isolation: Literal["shared", "thread", "process"] | None = None
     tools: list[str] | None = None
     model: str | None = None
 
@@ -29,6 +31,13 @@ class Because(Query, frozen=True):
     """Why, in words."""
 
     reason: str = "asked for by an operator"
+
+
+class Stopped(msgspec.Struct, frozen=True):
+    """That the agent takes no more work."""
+
+    name: str
+    stopped: bool
 
 
 def list_agents(call: Call) -> list[AgentView]:
@@ -54,10 +63,10 @@ def spawn(call: Call) -> Answer:
     return Answer(201, view)
 
 
-def stop_agent(call: Call) -> dict[str, Any]:
+def stop_agent(call: Call) -> Stopped:
     """Stop an agent; its waiting tasks fail with the reason."""
     call.kernel.stop_agent(call.params["name"], call.query.reason)
-    return {"name": call.params["name"], "stopped": True}
+    return Stopped(call.params["name"], stopped=True)
 
 
 def _found(reference: str) -> AgentSpec | Callable[..., Any]:
@@ -86,8 +95,8 @@ def _imported(reference: str) -> Any:
 
 
 ROUTES = (
-    Route("GET", "/v1/agents", list_agents),
-    Route("POST", "/v1/agents", spawn, body=Spawn),
-    Route("GET", "/v1/agents/{name}", show_agent),
-    Route("DELETE", "/v1/agents/{name}", stop_agent, Because),
+    Route("GET", "/v1/agents", list_agents, role="viewer"),
+    Route("POST", "/v1/agents", spawn, body=Spawn, role="admin", answers={201: AgentView}),
+    Route("GET", "/v1/agents/{name}", show_agent, role="viewer"),
+    Route("DELETE", "/v1/agents/{name}", stop_agent, Because, role="admin"),
 )

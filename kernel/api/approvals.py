@@ -8,6 +8,7 @@ from msgspec import Meta
 
 from retinue.bus.views import ApprovalView
 
+from ..answering import OPERATOR
 from .router import Body, Call, Query, Route
 
 __all__ = ["ROUTES"]
@@ -39,20 +40,31 @@ def show(call: Call) -> ApprovalView:
 
 
 def grant(call: Call) -> ApprovalView:
-    """Let the call go on, once: the daemon's own user is the operator, and nobody else gets here."""
-    found: ApprovalView = call.kernel.approve(call.params["id"], reason=call.body.reason)
+    """Let the call go on, once. A token answers by its own name where that is asked for."""
+    found: ApprovalView = call.kernel.approve(call.params["id"], *_word(call))
     return found
 
 
 def deny(call: Call) -> ApprovalView:
     """Refuse the call, and each that is the same in its run."""
-    found: ApprovalView = call.kernel.deny(call.params["id"], reason=call.body.reason)
+    found: ApprovalView = call.kernel.deny(call.params["id"], *_word(call))
     return found
 
 
+def _word(call: Call) -> tuple[str, str]:
+    """Who says it, and why: as an operator, whose token is then named in the reason."""
+    approval: ApprovalView = call.kernel.approval(call.params["id"])
+    name, reason = call.caller.name, call.body.reason
+    if call.caller.token is None:
+        return OPERATOR, reason
+    if name in approval.who:
+        return name, reason
+    return OPERATOR, f"{reason} (token {name})".strip()
+
+
 ROUTES = (
-    Route("GET", "/v1/approvals", listing, Which),
-    Route("GET", "/v1/approvals/{id}", show),
-    Route("POST", "/v1/approvals/{id}/grant", grant, body=Word),
-    Route("POST", "/v1/approvals/{id}/deny", deny, body=Word),
+    Route("GET", "/v1/approvals", listing, Which, role="viewer"),
+    Route("GET", "/v1/approvals/{id}", show, role="viewer"),
+    Route("POST", "/v1/approvals/{id}/grant", grant, body=Word, role="operator"),
+    Route("POST", "/v1/approvals/{id}/deny", deny, body=Word, role="operator"),
 )

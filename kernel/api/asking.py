@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+import msgspec
 
 from ..asking.letters import Opened
 from ..asking.records import Letter
@@ -18,6 +18,20 @@ class Letters(Query, frozen=True):
 
     limit: Limit = 100
     all: bool = False
+
+
+class Redriven(msgspec.Struct, frozen=True):
+    """The new task, or the actor that got the message."""
+
+    id: str
+    to: str
+
+
+class Purged(msgspec.Struct, frozen=True):
+    """That a dead letter was dealt with."""
+
+    id: str
+    purged: bool
 
 
 def explain(call: Call) -> Explanation:
@@ -40,22 +54,22 @@ def open_letter(call: Call) -> Opened:
     return call.kernel.letters.open(call.params["id"])
 
 
-def redrive(call: Call) -> dict[str, Any]:
+def redrive(call: Call) -> Redriven:
     """Send the message again, or do the task again."""
-    return {"id": call.params["id"], "to": call.kernel.letters.redrive(call.params["id"])}
+    return Redriven(call.params["id"], call.kernel.letters.redrive(call.params["id"]))
 
 
-def purge(call: Call) -> dict[str, Any]:
+def purge(call: Call) -> Purged:
     """Mark a dead letter as dealt with."""
     call.kernel.letters.purge(call.params["id"], call.body.reason)
-    return {"id": call.params["id"], "purged": True}
+    return Purged(call.params["id"], purged=True)
 
 
 ROUTES = (
-    Route("GET", "/v1/why/{id}", explain),
-    Route("GET", "/v1/actors", actors),
-    Route("GET", "/v1/dead", list_letters, Letters),
-    Route("GET", "/v1/dead/{id}", open_letter),
-    Route("POST", "/v1/dead/{id}/redrive", redrive),
-    Route("POST", "/v1/dead/{id}/purge", purge, body=Reason),
+    Route("GET", "/v1/why/{id}", explain, role="viewer"),
+    Route("GET", "/v1/actors", actors, role="viewer"),
+    Route("GET", "/v1/dead", list_letters, Letters, role="viewer"),
+    Route("GET", "/v1/dead/{id}", open_letter, role="viewer"),
+    Route("POST", "/v1/dead/{id}/redrive", redrive, role="operator"),
+    Route("POST", "/v1/dead/{id}/purge", purge, body=Reason, role="operator"),
 )

@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from retinue.bus.elements import Progression
+from retinue.bus.elements import Element, Progression
 
 from .router import Answer, Body, Call, Route
 from .tasks import Limited
@@ -47,12 +47,12 @@ def create_element(call: Call) -> Answer:
     return Answer(201, call.kernel.elements.create(asked.content, asked.metadata))
 
 
-def list_elements(call: Call) -> Any:
+def list_elements(call: Call) -> list[Element]:
     """Elements, newest first."""
     return call.kernel.elements.list(call.query.limit)
 
 
-def show_element(call: Call) -> Any:
+def show_element(call: Call) -> Element:
     """One element."""
     return call.kernel.elements.get(call.params["id"])
 
@@ -82,11 +82,25 @@ def _view(progression: Progression) -> ProgressionView:
 
 
 ROUTES = (
-    Route("POST", "/v1/elements", create_element, body=NewElement),
-    Route("GET", "/v1/elements", list_elements, Limited),
-    Route("GET", "/v1/elements/{id}", show_element),
-    Route("POST", "/v1/progressions", create_progression, body=NewProgression),
-    Route("GET", "/v1/progressions", list_progressions),
-    Route("GET", "/v1/progressions/{id}", show_progression),
-    Route("POST", "/v1/progressions/{id}/append", append, body=Append),
+    Route(
+        "POST",
+        "/v1/elements",
+        create_element,
+        body=NewElement,
+        role="operator",
+        answers={201: Element},
+    ),
+    Route("GET", "/v1/elements", list_elements, Limited, role="viewer"),
+    Route("GET", "/v1/elements/{id}", show_element, role="viewer"),
+    Route(
+        "POST",
+        "/v1/progressions",
+        create_progression,
+        body=NewProgression,
+        role="operator",
+        answers={201: ProgressionView},
+    ),
+    Route("GET", "/v1/progressions", list_progressions, role="viewer"),
+    Route("GET", "/v1/progressions/{id}", show_progression, role="viewer"),
+    Route("POST", "/v1/progressions/{id}/append", append, body=Append, role="operator"),
 )

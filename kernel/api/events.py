@@ -16,8 +16,9 @@ from .live.shared import Encoders
 from .live.views import Lines, ServerSent, View
 from .live.wanted import Wanted
 from .live.watch import Terms, Watch
-from .problems import problem_of
-from .router import Call, Query, Route, parsed_query, problem_response
+from .problems import Problem, problem_of
+from .responses import problem_response
+from .router import Call, Query, Route, parsed_query
 from .streaming import Stream
 
 __all__ = ["ROUTES", "Cursor", "EventStreams", "Rate", "after"]
@@ -123,4 +124,8 @@ def _number(what: str, given: str, least: int, rule: str) -> int:
     return int(given)
 
 
-ROUTES = (Route("GET", "/v1/events/{seq}", show),)
+ROUTES = (
+    Route(
+        "GET", "/v1/events/{seq}", show, role="viewer", answers={200: dict[str, Any], 410: Problem}
+    ),
+)

@@ -101,12 +101,12 @@ def _view(call: Call, name: str) -> PluginView:
 
 
 ROUTES = (
-    Route("GET", "/v1/plugins", list_plugins),
-    Route("POST", "/v1/plugins", load, body=Load, lane="wait"),
+    Route("GET", "/v1/plugins", list_plugins, role="viewer"),
+    Route("POST", "/v1/plugins", load, body=Load, lane="wait", answers={201: PluginView}),
     Route("POST", "/v1/plugins/propose", propose, body=Propose),
-    Route("GET", "/v1/plugins/{name}", show_plugin),
+    Route("GET", "/v1/plugins/{name}", show_plugin, role="viewer"),
     Route("DELETE", "/v1/plugins/{name}", unload, Unload, lane="wait"),
     Route("DELETE", "/v1/plugins/{name}/grant", revoke, Because, lane="wait"),
     Route("POST", "/v1/plugins/{name}/release", release, lane="wait"),
-    Route("POST", "/v1/tools/{tool}/invoke", invoke, body=Invoke, lane="wait"),
+    Route("POST", "/v1/tools/{tool}/invoke", invoke, body=Invoke, lane="wait", role="operator"),
 )

@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeVar, get_origin, get_type_hints
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import msgspec
 from anyio import CapacityLimiter, to_thread
-from starlette.requests import ClientDisconnect, HTTPConnection, Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Route as StarletteRoute
 
 from retinue.bus.errors import InvalidInput, MailboxFull
 from retinue.bus.redact import Redactor
 
-from .problems import MEDIA_TYPE, Problem, problem_of
+from ..tokens import Role
+from .access import OWNER, Caller
+from .metrics import Requests
+from .problems import problem_of
+from .reading import Body, Nothing, Query, parsed_body, parsed_query, read
+from .repeats import KEY, Repeats
+from .responses import Answer, Reply, Text, etag_of, problem_response, reply
 
 if TYPE_CHECKING:
     from ..kernel import Kernel
@@ -24,9 +30,11 @@ __all__ = [
     "Body",
     "Call",
     "Lanes",
+    "Mount",
     "Nothing",
     "Query",
     "Route",
+    "Text",
     "mounted",
     "parsed_query",
     "problem_response",
@@ -35,47 +43,40 @@ __all__ = [
 _HEADROOM = 64 * 1024  # what surrounds an input of the allowed size
 
 
-class Body(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Root of the bodies that routes take; a key that is not known is refused."""
-
-
-class Query(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Root of the queries that routes take; a name that is not known is refused."""
-
-
-class Nothing(Body, frozen=True):
-    """A body without keys, or no body at all."""
-
-
 class Call(NamedTuple):
-    """One request, checked. ``params`` are the path's; ``body`` and ``query`` as the route says."""
+    """One request, checked. ``params`` are the path's; ``body`` and ``query`` as the route says.
+
+    ``key`` is its ``Idempotency-Key``, or empty.
+    """
 
     kernel: Kernel
     params: Mapping[str, str]
     query: Any
     body: Any
+    caller: Caller = OWNER
+    key: str = ""
 
 
-class Answer(msgspec.Struct, frozen=True):
-    """An answer with a status of its own; a handler that returns anything else answers 200."""
-
-    status: int
-    body: Any
-
-
-Q = TypeVar("Q", bound=Query)
 Handler = Callable[[Call], Any]
 
 
 class Route(msgspec.Struct, frozen=True):
-    """Which function answers what. ``lane``: ``wait`` for calls that take as long as a task does."""
+    """Which function answers what.
+
+    ``lane``: ``wait`` for calls that take as long as a task does, ``loop`` for those that neither
+    block nor take long, and are answered where they come in. ``role`` is what a caller over TCP has
+    to be. ``answers`` maps statuses to the types of what is answered, where the handler's own return
+    type does not say it.
+    """
 
     method: Literal["GET", "POST", "DELETE"]
     path: str
     handler: Handler
     query: type[Query] = Query
     body: type[Body] = Nothing
-    lane: Literal["quick", "wait"] = "quick"
+    lane: Literal["quick", "wait", "loop"] = "quick"
+    role: Role = "admin"
+    answers: Mapping[int, Any] = {}
 
 
 class Lanes:
@@ -87,7 +88,9 @@ class Lanes:
         self.wait = CapacityLimiter(wait)
 
     async def run(self, lane: str, handler: Handler, call: Call) -> Any:
-        """Call the blocking handler on a thread; a full ``wait`` lane is an error at once."""
+        """Call the handler, on a thread if it may block; a full ``wait`` lane is an error at once."""
+        if lane == "loop":
+            return handler(call)
         limiter = self.wait if lane == "wait" else self.quick
         if lane == "wait" and limiter.available_tokens < 1:
             raise MailboxFull(
@@ -97,83 +100,98 @@ class Lanes:
         return await to_thread.run_sync(handler, call, limiter=limiter)
 
 
-def mounted(
-    routes: Sequence[Route], kernel: Kernel, max_input: int, lanes: Callable[[], Lanes]
-) -> list[StarletteRoute]:
-    """The routes for Starlette; each body may hold ``max_input`` bytes and what surrounds it."""
+class Mount(NamedTuple):
+    """What all routes of an application share. ``owner`` is who a request is from that no gate saw."""
+
+    kernel: Kernel
+    lanes: Callable[[], Lanes]
+    repeats: Repeats
+    requests: Requests
+    owner: Caller | None
+
+
+def mounted(routes: Sequence[Route], mount: Mount) -> list[StarletteRoute]:
+    """The routes for Starlette; a body may hold an input of the allowed size and what surrounds it."""
+    hide = Redactor(mount.kernel.secrets).redact
     return [
-        StarletteRoute(
-            route.path,
-            _endpoint(route, kernel, max_input + _HEADROOM, lanes),
-            methods=[route.method],
-        )
+        StarletteRoute(route.path, _Endpoint(route, mount, hide).answer, methods=[route.method])
         for route in routes
     ]
 
 
-def problem_response(error: BaseException, status: int | None = None) -> Response:
-    """The error as the client gets it."""
-    return _response(problem_of(error, status))
+class _Endpoint:
+    def __init__(self, route: Route, mount: Mount, hide: Callable[[bytes], bytes]) -> None:
+        self._route = route
+        self._mount = mount
+        self._hide = hide
+        self._max_body = mount.kernel.config.limits.input_bytes + _HEADROOM
 
-
-def _endpoint(
-    route: Route, kernel: Kernel, max_body: int, lanes: Callable[[], Lanes]
-) -> Callable[[Request], Awaitable[Response]]:
-    hide = Redactor(kernel.secrets).redact
-
-    async def answer(request: Request) -> Response:
+    async def answer(self, request: Request) -> Response:
+        """The response, whatever happens."""
         try:
-            body = _parsed_body(await _read(request, max_body), route.body)
-            call = Call(kernel, request.path_params, parsed_query(request, route.query), body)
-            result = await lanes().run(route.lane, route.handler, call)
+            response = await self._answered(request)
         except ClientDisconnect:
             return Response(status_code=400)
         except Exception as error:  # noqa: BLE001  the client gets it, whatever it is
-            result = problem_of(error)
-        return _response(result, hide)
+            response = reply(problem_of(error), self._hide)
+        self._mount.requests.count(self._route.method, self._route.path, response.status_code)
+        return response
 
-    return answer
+    async def _answered(self, request: Request) -> Response:
+        route = self._route
+        if route.method == "GET":
+            return _conditional(request, await self._called(request, b"", ""))
+        data = await read(request, self._max_body)
+        key = _key_of(request) if route.method == "POST" else ""
+        if not key:
+            return await self._called(request, data, "")
 
+        async def first() -> Response:
+            return await self._called(request, data, key)
 
-async def _read(request: Request, limit: int) -> bytes:
-    """The body; refuses a long one before it is in memory."""
-    parts: list[bytes] = []
-    size = 0
-    async for part in request.stream():
-        size += len(part)
-        if size > limit:
-            raise InvalidInput(f"the request is larger than {limit} bytes: see limits.input_bytes")
-        parts.append(part)
-    return b"".join(parts)
+        scope = (self._caller(request).name, request.url.path, request.url.query, key)
+        return await self._mount.repeats.once(scope, data, first)
 
+    async def _called(self, request: Request, data: bytes, key: str) -> Reply:
+        route, mount = self._route, self._mount
+        call = Call(
+            mount.kernel,
+            request.path_params,
+            parsed_query(request, route.query),
+            parsed_body(data, route.body),
+            self._caller(request),
+            key,
+        )
+        result = await mount.lanes().run(route.lane, route.handler, call)
+        return reply(result, self._hide)
 
-def _parsed_body(data: bytes, kind: type[Body]) -> Body:
-    try:
-        return msgspec.json.decode(data or b"{}", type=kind)
-    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
-        raise InvalidInput(f"the request's body: {error}") from error
-
-
-def parsed_query(request: HTTPConnection, kind: type[Q]) -> Q:
-    """The query as a struct; a tuple's name may come several times. Raises ``InvalidInput``."""
-    hints = get_type_hints(kind)
-    names = dict(zip(kind.__struct_encode_fields__, kind.__struct_fields__, strict=True))
-    given = request.query_params
-    values: dict[str, Any] = {
-        name: given.getlist(name)
-        if get_origin(hints.get(names.get(name, ""))) is tuple
-        else given[name]
-        for name in given
-    }
-    try:
-        return msgspec.convert(values, kind, strict=False)
-    except msgspec.ValidationError as error:
-        raise InvalidInput(f"the request's query: {error}") from error
+    def _caller(self, request: Request) -> Caller:
+        caller: Caller | None = request.scope.get("state", {}).get("caller", self._mount.owner)
+        if caller is None:
+            raise RuntimeError("a request came past the gate")
+        return caller
 
 
-def _response(result: Any, hide: Callable[[bytes], bytes] = bytes) -> Response:
-    """``hide`` replaces the secrets in an answer: what a tool returned to us may hold some."""
-    if isinstance(result, Problem):
-        return Response(hide(msgspec.json.encode(result)), result.status, media_type=MEDIA_TYPE)
-    status, body = (result.status, result.body) if isinstance(result, Answer) else (200, result)
-    return Response(hide(msgspec.json.encode(body)), status, media_type="application/json")
+def _conditional(request: Request, response: Reply) -> Reply:
+    """With an ETag; without a body when the client has it already."""
+    if response.status_code != 200:
+        return response
+    tag = etag_of(bytes(response.body))
+    known = [part.strip().removeprefix("W/") for part in _if_none_match(request).split(",")]
+    if tag in known or known == ["*"]:
+        return Reply(status_code=304, headers={"etag": tag})
+    response.headers["etag"] = tag
+    return response
+
+
+def _if_none_match(request: Request) -> str:
+    return request.headers.get("if-none-match", "")
+
+
+def _key_of(request: Request) -> str:
+    given = request.headers.getlist("idempotency-key")
+    if not given:
+        return ""
+    if len(given) > 1 or not KEY.fullmatch(given[0]):
+        raise InvalidInput("Idempotency-Key: send one, of 1 to 200 printable ASCII characters")
+    return given[0]

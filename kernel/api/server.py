@@ -3,30 +3,42 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import socket
 import threading
 import time
 from collections.abc import Callable
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import uvicorn
 
 from retinue.bus.errors import StartFailed
 
-from .app import build, build_for_observers
-from .gate import names_of
+from ..bounded_socket import BoundedSocket
+from ..listening import is_loopback
+from ..tokens import TokenFile
+from .app import build
+from .authorise import Authorise
+from .denials import Denials
+from .gate import Gate, Names, configured, names_of
 from .live.hub import Hub
-from .live.places import MAX_CLIENTS
+from .metrics import Requests
 from .protocols import HttpProtocol, Seldom, SocketProtocol
+from .rates import Rates
+from .repeats import Repeats
 from .sockets import MAX_MESSAGE
+from .table import Shared
+from .tickets import Tickets
 
 if TYPE_CHECKING:
+    from ..api_config import TlsConfig
     from ..kernel import Kernel
 
 __all__ = ["ApiServer"]
 
-_MAX_OVER_TCP = 2 * MAX_CLIENTS  # connections
+_CIPHERS = "ECDHE+AESGCM:ECDHE+CHACHA20"  # of TLS 1.2; those of 1.3 are all good
 _GRACE = 2  # seconds for requests that are being answered when the stop comes
 
 
@@ -38,21 +50,34 @@ class ApiServer:
         kernel: Kernel,
         listener: socket.socket,
         stop: Callable[[str], None],
-        observers: socket.socket | None = None,
+        tcp: BoundedSocket | None = None,
+        tokens: TokenFile | None = None,
     ) -> None:
         """The sockets are bound and listening; ``stop`` begins the daemon's stop.
 
-        ``observers`` is a TCP socket, over which events can be read, and nothing changed.
+        Over ``tcp`` each request has to show one of ``tokens``; without them nobody comes in.
         """
         self.hub = Hub(kernel.name, kernel.feed)
         self.address = ""
-        """Where observers reach it over TCP; empty without."""
+        """``HOST:PORT`` over TCP; empty without."""
         self._servers: list[tuple[_Server, socket.socket]] = []
-        if observers is not None:
-            host, port = observers.getsockname()[:2]
+        if tcp is not None:
+            host, port = tcp.getsockname()[:2]
             self.address = names_of(host, port)[0]
-            self._add(build_for_observers(kernel, self.hub, host, port), observers, _MAX_OVER_TCP)
-        self._add(build(kernel, self.hub, stop, self.address), listener, None)
+        tickets = Tickets(kernel.clock)
+        shared = Shared(
+            kernel,
+            self.hub,
+            stop,
+            self.address,
+            tokens or TokenFile(_NOWHERE),
+            tickets,
+            Repeats(),
+            Requests(),
+        )
+        if tcp is not None:
+            self._add(_gated(shared, tcp), tcp, kernel.config.tls)
+        self._add(build(shared, guests=False)[0], listener, None)
         self._failure: BaseException | None = None
         self._thread = threading.Thread(target=self._run, name="retinue-api")
 
@@ -73,8 +98,8 @@ class ApiServer:
         self._thread.join(timeout)
         return not self._thread.is_alive()
 
-    def _add(self, app: object, listener: socket.socket, most: int | None) -> None:
-        self._servers.append((_Server(_config(app, most), self.hub), listener))
+    def _add(self, app: object, listener: socket.socket, tls: TlsConfig | None) -> None:
+        self._servers.append((_Server(_config(app, tls), self.hub), listener))
 
     def _run(self) -> None:
         try:
@@ -104,7 +129,42 @@ class _Server(uvicorn.Server):
         await super().shutdown(sockets)
 
 
-def _config(app: object, most: int | None) -> uvicorn.Config:
+def _gated(shared: Shared, tcp: BoundedSocket) -> Gate:
+    kernel = shared.kernel
+    config = kernel.config
+    inner, access = build(shared, guests=True)
+    host, port = tcp.getsockname()[:2]
+    local = is_loopback(host)
+    denials = Denials(kernel.journal.note_denied)
+    tcp.on_refused = lambda who: denials.refused("connections", "", "connect", who, _CROWDED)
+    own = names_of(host, port) if local else [f"localhost:{port}", *configured(_machine(), port)]
+    secure = bool(config.tls.cert_file)
+    return Gate(
+        inner,
+        Names(
+            frozenset([*own, *configured(config.api.names, port)]),
+            ("http", "https") if config.api.behind_proxy else ("https" if secure else "http",),
+        ),
+        access,
+        Authorise(
+            shared.tokens,
+            shared.tickets,
+            "observer" if local and config.api.open_observers else "public",
+        ),
+        Rates(config.api.rate, kernel.clock.monotonic),
+        denials,
+    )
+
+
+_NOWHERE = Path(os.devnull)
+_CROWDED = "there are too many connections: see api.connections"
+
+
+def _machine() -> list[str]:
+    return [socket.gethostname()]
+
+
+def _config(app: object, tls: TlsConfig | None) -> uvicorn.Config:
     return uvicorn.Config(
         app,  # type: ignore[arg-type]
         loop="asyncio",  # uvloop accepts below Python, and would pass over the check of peers
@@ -116,6 +176,9 @@ def _config(app: object, most: int | None) -> uvicorn.Config:
         log_config=None,
         access_log=False,
         server_header=False,
-        limit_concurrency=most,
+        ssl_certfile=tls.cert_file if tls and tls.cert_file else None,
+        ssl_keyfile=tls.key_file if tls and tls.key_file else None,
+        ssl_ciphers=_CIPHERS,
+        proxy_headers=False,
         timeout_graceful_shutdown=_GRACE,
     )

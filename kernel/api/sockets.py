@@ -21,7 +21,8 @@ from .live.views import View
 from .live.wanted import Wanted
 from .live.watch import Terms, Watch
 from .problems import problem_of
-from .router import Query, parsed_query, problem_response
+from .reading import Query, parsed_query
+from .responses import problem_response
 
 __all__ = ["Listen", "Sockets"]
 
@@ -149,6 +150,8 @@ class _Session:
             while True:
                 message = await self._socket.receive()
                 if message["type"] != "websocket.receive":
+                    if message.get("ended"):  # by the gate: its token no longer counts
+                        self._close = (_POLICY, message["reason"])
                     break
                 if not self._said.try_one(asyncio.get_running_loop().time()):
                     self._end(_POLICY, "too many messages: one subscribes once in a while")

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
+from retinue.bus.errors import Denied
+
 if TYPE_CHECKING:
     from .live.watch import Watch
 
@@ -45,9 +47,12 @@ class Stream(Response):
             watch.close()
 
     async def _leave(self, receive: Receive) -> None:
-        while (await receive())["type"] != "http.disconnect":
+        while (message := await receive())["type"] != "http.disconnect":
             pass
-        self._watch.finish()
+        if message.get("ended"):  # by the gate: its token no longer counts
+            self._watch.fail(Denied("token", "", message["reason"]))
+        else:
+            self._watch.finish()
 
 
 async def _write(send: Send, data: bytes) -> None:

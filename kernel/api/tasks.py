@@ -1,35 +1,60 @@
-"""Tasks and runs: submit, look, wait, cancel, try again."""
+"""Tasks: submit, look, wait, cancel, try again."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import msgspec
 from msgspec import Meta
 
 from retinue.bus.errors import DeadlineExceeded, TaskCancelled, TaskFailed
-from retinue.bus.views import AcceptedView, RunView, TaskView
+from retinue.bus.views import AcceptedView, TaskView
 
+from .paging import paged
 from .router import Answer, Body, Call, Query, Route
 
 if TYPE_CHECKING:
     from ..handles import TaskHandle
 
-__all__ = ["ROUTES"]
+__all__ = [
+    "ACCEPTED",
+    "ROUTES",
+    "Cancelled",
+    "Limit",
+    "Limited",
+    "Reason",
+    "Waiting",
+    "after",
+    "cancel",
+]
 
 Wait = Annotated[float, Meta(ge=0, le=600)]
 Limit = Annotated[int, Meta(ge=1, le=10_000)]
+Name = Annotated[str, Meta(max_length=200)]
+State = Literal[
+    "submitted",
+    "queued",
+    "scheduled",
+    "running",
+    "succeeded",
+    "failed",
+    "cancelled",
+    "outcome_unknown",
+]
 
 
 class Submit(Body, frozen=True):
-    """A task to be done. ``deadline`` is in seconds from now; ``priority`` 0 to 9, 9 most urgent."""
+    """A task to be done. ``deadline`` is in seconds from now; ``priority`` 0 to 9, 9 most urgent.
 
-    agent: str
+    A ``key`` that was used before gives the task that has it; so does the header ``Idempotency-Key``.
+    """
+
+    agent: Name
     input: dict[str, Any] = {}
-    priority: int = 5
-    deadline: float | None = None
-    key: str | None = None
-    parent: str | None = None
+    priority: Annotated[int, Meta(ge=0, le=9)] = 5
+    deadline: Annotated[float, Meta(gt=0)] | None = None
+    key: Name | None = None
+    parent: Name | None = None
 
 
 class Waiting(Query, frozen=True):
@@ -38,19 +63,13 @@ class Waiting(Query, frozen=True):
     wait: Wait = 0.0
 
 
-class Fork(Body, frozen=True):
-    """Where to go on: at the event with that ``seq``, and with another input, if any is given."""
-
-    at: int | None = None
-    input: dict[str, Any] | None = None
-
-
 class Chosen(Query, frozen=True):
-    """Which tasks to list, newest first."""
+    """Which tasks to list, newest first; ``before``: those that are older than this one."""
 
-    state: str | None = None
-    agent: str | None = None
-    run: str | None = None
+    state: State | None = None
+    agent: Name | None = None
+    run: Name | None = None
+    before: Name | None = None
     limit: Limit = 100
 
 
@@ -63,7 +82,14 @@ class Limited(Query, frozen=True):
 class Reason(Body, frozen=True):
     """Why, in words, for those who read the events later."""
 
-    reason: str = "asked for by an operator"
+    reason: Annotated[str, Meta(max_length=2_000)] = "asked for by an operator"
+
+
+class Cancelled(msgspec.Struct, frozen=True):
+    """Whether there was something left to cancel."""
+
+    id: str
+    cancelled: bool
 
 
 def submit(call: Call) -> Answer:
@@ -77,26 +103,20 @@ def submit(call: Call) -> Answer:
         asked.input,
         priority=asked.priority,
         deadline=asked.deadline,
-        key=asked.key,
+        key=asked.key or call.key or None,
         parent=asked.parent,
     )
-    return _after(call, handle)
+    return after(call, handle)
 
 
 def retry(call: Call) -> Answer:
     """The new task that does an ended one again; answers as ``submit`` does."""
-    return _after(call, call.kernel.retry(call.params["id"]))
-
-
-def fork(call: Call) -> Answer:
-    """The root task of a new run that goes on from another one; answers as ``submit`` does."""
-    asked: Fork = call.body
-    return _after(call, call.kernel.fork(call.params["id"], asked.at, asked.input))
+    return after(call, call.kernel.retry(call.params["id"]))
 
 
 def wait(call: Call) -> Answer:
     """The task, once it ended or ``wait`` seconds have passed."""
-    return _after(call, call.kernel.handle(call.params["id"]))
+    return after(call, call.kernel.handle(call.params["id"]))
 
 
 def show(call: Call) -> TaskView:
@@ -104,28 +124,20 @@ def show(call: Call) -> TaskView:
     return call.kernel.task(call.params["id"])
 
 
-def listing(call: Call) -> list[TaskView]:
-    """Tasks, newest first."""
-    return call.kernel.tasks(**msgspec.structs.asdict(call.query))
-
-
-def show_run(call: Call) -> RunView:
-    """One run."""
-    return call.kernel.run(call.params["id"])
-
-
-def list_runs(call: Call) -> list[RunView]:
-    """Runs, newest first."""
-    return call.kernel.runs(limit=call.query.limit)
+def listing(call: Call) -> Answer:
+    """Tasks, newest first; the header ``Link`` has the next page."""
+    query: Chosen = call.query
+    found = call.kernel.tasks(**msgspec.structs.asdict(query))
+    return paged(found, query, "/v1/tasks")
 
 
 def cancel(call: Call) -> Answer:
     """Ask for the end of a task or run and of everything under it; false when it had ended."""
     cancelled = call.kernel.cancel(call.params["id"], call.body.reason)
-    return Answer(202, {"id": call.params["id"], "cancelled": cancelled})
+    return Answer(202, Cancelled(call.params["id"], cancelled))
 
 
-def _after(call: Call, handle: TaskHandle) -> Answer:
+def after(call: Call, handle: TaskHandle) -> Answer:
     """The state is in the view; how the wait went only decides between 200 and 202."""
     status = 202
     if call.query.wait:
@@ -140,15 +152,30 @@ def _after(call: Call, handle: TaskHandle) -> Answer:
     return Answer(status, AcceptedView(**msgspec.structs.asdict(view), cursor=handle.cursor))
 
 
+ACCEPTED = {200: AcceptedView, 202: AcceptedView}
+
 ROUTES = (
-    Route("POST", "/v1/tasks", submit, Waiting, Submit, "wait"),
-    Route("GET", "/v1/tasks", listing, Chosen),
-    Route("GET", "/v1/tasks/{id}", show),
-    Route("GET", "/v1/tasks/{id}/wait", wait, Waiting, lane="wait"),
-    Route("POST", "/v1/tasks/{id}/cancel", cancel, body=Reason),
-    Route("POST", "/v1/tasks/{id}/retry", retry, Waiting, lane="wait"),
-    Route("GET", "/v1/runs", list_runs, Limited),
-    Route("GET", "/v1/runs/{id}", show_run),
-    Route("POST", "/v1/runs/{id}/cancel", cancel, body=Reason),
-    Route("POST", "/v1/runs/{id}/fork", fork, Waiting, Fork, "wait"),
+    Route("POST", "/v1/tasks", submit, Waiting, Submit, "wait", "operator", ACCEPTED),
+    Route("GET", "/v1/tasks", listing, Chosen, role="viewer", answers={200: list[TaskView]}),
+    Route("GET", "/v1/tasks/{id}", show, role="viewer"),
+    Route(
+        "GET", "/v1/tasks/{id}/wait", wait, Waiting, lane="wait", role="viewer", answers=ACCEPTED
+    ),
+    Route(
+        "POST",
+        "/v1/tasks/{id}/cancel",
+        cancel,
+        body=Reason,
+        role="operator",
+        answers={202: Cancelled},
+    ),
+    Route(
+        "POST",
+        "/v1/tasks/{id}/retry",
+        retry,
+        Waiting,
+        lane="wait",
+        role="operator",
+        answers=ACCEPTED,
+    ),
 )

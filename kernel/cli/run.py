@@ -15,16 +15,29 @@ from .output import json_line
 
 __all__ = ["command"]
 
+_SETTINGS = {
+    "log_level": "log.level",
+    "log_format": "log.format",
+    "tls_cert": "tls.cert_file",
+    "tls_key": "tls.key_file",
+}
+"""Flags that are called other than what they set."""
+
 
 @click.command("run")
 @click.option("--name", help="The kernel's name, part of its channels and its folder.  [main]")
 @click.option("--redis", metavar="URL|auto|none", help="Where events are mirrored to.  [auto]")
 @click.option("--drain", metavar="SECONDS", help="How long a stop waits for running tasks.  [10]")
-@click.option("--listen", metavar="HOST:PORT", help="Where programs of this machine read events.")
+@click.option(
+    "--listen", metavar="HOST:PORT", help="Where the API is reached over TCP, with tokens."
+)
+@click.option("--tls-cert", metavar="FILE", help="The certificate that is shown over TCP, as PEM.")
+@click.option("--tls-key", metavar="FILE", help="Its key, as PEM.")
+@click.option("--behind-proxy", is_flag=True, help="TLS ends at a proxy in front of --listen.")
 @click.option("--log-level", metavar="LEVEL", help="debug, info, warning or error.  [info]")
 @click.option("--log-format", metavar="FORMAT", help="human or json.  [human]")
 @common
-def command(cli: Cli, log_level: str | None, log_format: str | None, **flags: Any) -> None:
+def command(cli: Cli, behind_proxy: bool, **flags: Any) -> None:  # noqa: FBT001  click's order
     r"""Run a daemon in the foreground.
 
     It takes tasks over a Unix socket in its folder, logs on stderr, and says on stdout when it
@@ -35,13 +48,15 @@ def command(cli: Cli, log_level: str | None, log_format: str | None, **flags: An
       retinue run
       retinue run --name lab --redis redis://localhost:6379
       retinue run --listen 127.0.0.1:8787
+      retinue run --listen 0.0.0.0:8787 --tls-cert cert.pem --tls-key key.pem
       RETINUE_PLUGINS_FILES_ROOTS='["/srv/docs"]' retinue run --log-format json
     """
     from .. import logs
     from ..daemon import Daemon
     from ..guarded import guard_output
 
-    config, _ = cli.settings(**{"log.level": log_level, "log.format": log_format}, **flags)
+    given = {_SETTINGS.get(name, name): value for name, value in flags.items()}
+    config, _ = cli.settings(**{"api.behind_proxy": behind_proxy or None}, **given)
     color = color_wanted(os.environ, sys.stderr)
     daemon = Daemon(config)
     guard_output(daemon.secrets)

@@ -19,6 +19,7 @@ from retinue.kernel.api.live.hub import Hub
 from retinue.kernel.api.server import ApiServer
 from retinue.kernel.client import Client
 from retinue.kernel.listening import listen_tcp
+from retinue.kernel.tokens import TokenFile
 from retinue.kernel.unix_socket import connect, listen
 from retinue.plugins import agent
 
@@ -56,12 +57,22 @@ async def talker(ctx: Any, thoughts: int = 3, text: str = "x") -> str:
 class Served:
     """What a test needs of a served kernel."""
 
-    def __init__(self, kernel: Kernel, server: ApiServer, path: Any, stops: list[str]) -> None:
+    def __init__(
+        self, kernel: Kernel, server: ApiServer, path: Any, stops: list[str], tokens: TokenFile
+    ) -> None:
         self.kernel = kernel
         self.server = server
         self.path = path
         self.stops = stops
         self.client = Client(path)
+        self.tokens = tokens
+        self._bearers: dict[str, str] = {}
+
+    def bearer(self, role: str = "viewer") -> str:
+        """What a token of this role is sent as."""
+        if role not in self._bearers:
+            self._bearers[role] = self.tokens.create(f"{role}-of-tests", role)
+        return f"Bearer {self._bearers[role]}"
 
     @property
     def hub(self) -> Hub:
@@ -160,16 +171,17 @@ def standing(tmp_path_factory):
 
 @contextmanager
 def serving(folder: Path, tcp: str = "", **given: Any) -> Iterator[Served]:
-    """The same with what is ``given`` to the kernel; ``tcp`` is where observers reach it."""
+    """The same with what is ``given`` to the kernel; ``tcp`` is where it is reached with tokens."""
     stops: list[str] = []
     path = folder / "s"
     with Kernel(**given) as kernel, listen(path) as listener:
         for made in (shout, broken, patient, talker):
             kernel.spawn(made.name, made)
-        observers = listen_tcp(tcp) if tcp else None
-        server = ApiServer(kernel, listener, stops.append, observers)
+        tokens = TokenFile(folder)
+        reached = listen_tcp(tcp) if tcp else None
+        server = ApiServer(kernel, listener, stops.append, reached, tokens)
         server.start()
         try:
-            yield Served(kernel, server, path, stops)
+            yield Served(kernel, server, path, stops, tokens)
         finally:
             assert server.close()

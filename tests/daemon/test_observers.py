@@ -12,6 +12,7 @@ import pytest
 from websockets.sync.client import connect
 
 from retinue.bus.views import StatusView, TaskView
+from retinue.kernel.tokens import TokenFile
 
 
 def test_the_chosen_port_is_said_at_the_start_in_the_log_and_in_the_status(start):
@@ -29,12 +30,26 @@ def test_nothing_listens_unless_it_is_asked_to(daemon):
     assert daemon.client.get("/v1/status", StatusView).listen == ""
 
 
-@pytest.mark.parametrize("address", ["0.0.0.0:0", "192.0.2.1:80", "host.example:80"])
-def test_to_listen_beyond_this_machine_is_refused_in_one_line(start, address):
+@pytest.mark.parametrize(
+    ("address", "word"),
+    [
+        ("0.0.0.0:0", "give --tls-cert and --tls-key"),
+        ("192.0.2.1:80", "give --tls-cert and --tls-key"),
+        ("host.example:80", "belong into api.names"),
+    ],
+)
+def test_to_listen_beyond_this_machine_without_tls_is_refused_in_one_line(start, address, word):
     daemon = start("--listen", address)
     code, log = daemon.ended()
     assert (code, len(log.splitlines())) == (78, 1)
-    assert "none yet: listen on 127.0.0.1" in log
+    assert word in log
+
+
+def test_to_listen_beyond_this_machine_without_a_token_is_refused_in_one_line(start):
+    daemon = start("--listen", "0.0.0.0:0", "--behind-proxy")
+    code, log = daemon.ended()
+    assert (code, len(log.splitlines())) == (78, 1)
+    assert "retinue tokens create" in log
 
 
 def test_a_port_in_use_ends_the_start_and_leaves_the_folder_free(start, tmp_path):
@@ -49,7 +64,7 @@ def test_who_comes_back_after_the_daemon_was_killed_misses_nothing(start, tmp_pa
     daemon = start("--listen", "127.0.0.1:0")
     address = daemon.ready()["listen"]
     daemon.spawn("patient", tmp_path)
-    sent = _sent(address, "0")
+    sent = _sent(daemon, "0")
     seen = [_seq(block) for block in islice(_blocks(sent), 4)]
     daemon.running("patient")
     daemon.kill()
@@ -59,7 +74,7 @@ def test_who_comes_back_after_the_daemon_was_killed_misses_nothing(start, tmp_pa
     again.ready()
     task = again.client.post("/v1/tasks", TaskView, {"agent": "echo", "input": {"text": "a"}})
     ended = False
-    for block in _blocks(_sent(address, str(seen[-1]))):
+    for block in _blocks(_sent(again, str(seen[-1]))):
         seen.append(_seq(block))
         ended = ended or (f'"{task.run}"' in block and "event: run.succeeded" in block)
         if ended:
@@ -74,7 +89,7 @@ def test_the_cursor_of_a_submitted_task_works_over_http_and_on_the_command_line(
     body = {"agent": "echo", "input": {"text": "a"}}
     task = daemon.client.post("/v1/tasks", dict, body, {"wait": 30})
     cursor = task["cursor"]
-    blocks = _blocks(_sent(address, str(cursor), f"run={task['run']}"))
+    blocks = _blocks(_sent(daemon, str(cursor), f"run={task['run']}"))
     streamed = [_seq(block) for block in islice(blocks, 7)]
     given = ("tail", "--from", str(cursor + 1), "--run", task["run"], "--no-follow", "--json")
     printed = [json.loads(line)["seq"] for line in daemon.retinue(*given).stdout.splitlines()]
@@ -84,9 +99,12 @@ def test_the_cursor_of_a_submitted_task_works_over_http_and_on_the_command_line(
         assert json.loads(client.recv(10))["state"]["status"] == "succeeded"
 
 
-def _sent(address, last, query="") -> http.client.HTTPResponse:
+def _sent(daemon, last, query="") -> http.client.HTTPResponse:
+    address = daemon.client.get("/v1/status", StatusView).listen
+    token = TokenFile(daemon.folder).create(f"at-{last}", "viewer")
     connection = http.client.HTTPConnection(address, timeout=30)
     headers = {"Accept": "text/event-stream", "Last-Event-ID": last}
+    headers["Authorization"] = f"Bearer {token}"
     connection.request("GET", f"/v1/events?{query}", headers=headers)
     return connection.getresponse()
 
