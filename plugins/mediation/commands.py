@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 import os
 import select
+import signal
 import socket
 from collections.abc import Callable
 from contextlib import suppress
 
 from retinue.bus.clock import Clock, SystemClock
-from retinue.bus.errors import DeadlineExceeded, Unavailable
+from retinue.bus.errors import Unavailable
 
 from ..hosting.commands import command_of
 from ..hosting.interpreter import this_interpreter
@@ -114,28 +115,32 @@ class _Running:
         self._write()
 
     def until(self, ends: float) -> Finished:
-        """Its end. Raises ``DeadlineExceeded``; whoever calls kills what is left."""
-        while self._open:
-            left = ends - self._clock.monotonic()
-            if left <= 0:
-                raise DeadlineExceeded("the command did not end in its time, and was killed")
-            listener = [self._confined.listener] if self._confined.listener >= 0 else []
-            writers = [self._stdio.fileno()] if self._given else []
-            readers = [*self._open, *listener, self._woken.fileno()]
-            reading, writing, _ = select.select(readers, writers, [], left)
-            if self._woken.fileno() in reading:
-                raise DeadlineExceeded("nobody waits for the command any more")
-            for descriptor in self._open.intersection(reading):
-                self._read(descriptor)
-            if listener and listener[0] in reading:
-                self._refuse()
-            if writing:
-                self._write()
+        """What came of it by then; whoever calls kills what is left."""
+        late = False
+        while self._open and not late:
+            late = not self._step(ends - self._clock.monotonic())
         status = self._confined.wait(max(0.0, ends - self._clock.monotonic()))
-        if status is None:
-            raise DeadlineExceeded("the command did not end in its time, and was killed")
+        late = late or status is None
         out, err = (bytes(self._said[fd]) for fd in (self._stdio.fileno(), self._confined.stderr))
-        return Finished(status, out, err, self._cut)
+        return Finished(-signal.SIGKILL if status is None else status, out, err, self._cut, late)
+
+    def _step(self, left: float) -> bool:
+        """Deal with what is ready; false when the time is over, or nobody waits any more."""
+        listener = [self._confined.listener] if self._confined.listener >= 0 else []
+        writers = [self._stdio.fileno()] if self._given else []
+        readers = [*self._open, *listener, self._woken.fileno()]
+        reading, writing, _ = select.select(readers, writers, [], max(0.0, left))
+        if not reading and not writing:
+            return False
+        if self._woken.fileno() in reading:
+            return False
+        for descriptor in self._open.intersection(reading):
+            self._read(descriptor)
+        if listener and listener[0] in reading:
+            self._refuse()
+        if writing:
+            self._write()
+        return left > 0
 
     def _read(self, descriptor: int) -> None:
         try:

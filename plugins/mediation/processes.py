@@ -24,12 +24,16 @@ MAX_OUTPUT = 1 << 20
 
 
 class Finished(msgspec.Struct, frozen=True):
-    """``status`` is negative for a signal; ``cut`` says that there was more output."""
+    """``status`` is negative for a signal; ``cut`` says that there was more output.
+
+    ``late`` says that its time was over, and it was killed with all beneath it.
+    """
 
     status: int
     stdout: bytes
     stderr: bytes
     cut: bool
+    late: bool
 
 
 class Commands(Protocol):
@@ -46,7 +50,7 @@ class Commands(Protocol):
     ) -> Finished:
         """Run it to its end, or kill it and everything beneath it at the end of its time.
 
-        Raises ``PluginError`` where the host does not give the walls, ``DeadlineExceeded``.
+        Raises ``PluginError`` where the host does not give the walls.
         """
 
 
@@ -108,4 +112,5 @@ def _told(done: Finished) -> Mapping[str, Any]:
         "stdout": base64.b64encode(done.stdout).decode(),
         "stderr": base64.b64encode(done.stderr).decode(),
         "cut": done.cut,
+        "late": done.late,
     }

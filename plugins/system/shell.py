@@ -59,6 +59,7 @@ class _Shell:
             "stdout": _text(given["stdout"]),
             "stderr": _text(given["stderr"]),
             "cut": given["cut"],
+            "late": given["late"],
         }
 
 
