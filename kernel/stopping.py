@@ -46,17 +46,28 @@ def stop(tree: Tree, drain: float, reason: str) -> None:
 
 
 def _drain(tree: Tree, seconds: float) -> None:
-    """Wait until no task is open, woken by each end of a run."""
+    """Wait until no task goes on, woken by each end of a run, and by what begins to wait."""
     # The machine's time: who closes a kernel blocks here, and could not move a clock by hand.
     until = time.monotonic() + seconds
-    reader = Reader(tree.feed, tree.store.last, Filter(types=("run.*",)))
+    reader = Reader(tree.feed, tree.store.last, Filter(types=("run.*", "approval.*")))
     try:
-        while tree.table.open and not tree.hurried and (left := until - time.monotonic()) > 0:
+        while _goes_on(tree) and not tree.hurried and (left := until - time.monotonic()) > 0:
             reader.wait(left)
             for _ in reader.ready():
                 pass
     finally:
         reader.close()
+
+
+def _goes_on(tree: Tree) -> bool:
+    """Whether an open task is left that does not wait for somebody's word, nor for one that does."""
+    if not tree.table.open:
+        return False
+    held: set[str] = set()
+    for approval in tree.desk.table.open():
+        if approval.task in tree.table.tasks:
+            held.update(task.id for task in tree.table.lineage(approval.task))
+    return tree.table.open > sum(tree.table.tasks[task].open for task in held)
 
 
 def _retire(tree: Tree, seconds: float) -> None:
