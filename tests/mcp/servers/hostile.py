@@ -3,6 +3,7 @@
 ``ACTS`` are what it does in the place of an honest answer to a call; a call with the argument
 ``fine`` is answered honestly by all.
 """
+
 from __future__ import annotations
 
 import json

@@ -1,0 +1,1 @@
+"""A kernel's tools and agents, offered to clients of the Model Context Protocol."""
