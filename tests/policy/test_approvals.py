@@ -222,3 +222,12 @@ def test_an_operators_own_call_waits_too_and_is_over_with_its_kernel(start, paid
         expired = first(kernel, "approval.expired")
         assert "the kernel that it was asked of has ended" in expired.data["reason"]
         assert not kernel.approvals()
+
+
+def test_a_stop_of_the_kernel_does_not_wait_for_people(start):
+    with start() as kernel:
+        task = kernel.submit("clerk", WIRE)
+        first(kernel, "approval.requested")
+        kernel.close(drain=3600.0)
+        with pytest.raises(KernelClosed):
+            task.result(timeout=5)
