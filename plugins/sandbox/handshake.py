@@ -55,17 +55,17 @@ class Handshake:
         self._inside = namespaces_of(self._confined.pid)
         if self._inside["pid"] != host["pid"]:
             self._confined.pid_namespace = self._inside["pid"]
-        self._refuse(status_of(self._confined.pid), confined=False)
+        self._refuse(status_of(self._confined.pid), walls=False)
 
     def _see_walls(self) -> None:
-        confined = bool(self._plan.launcher["confine"])
-        self._refuse(status_of(self._confined.pid), confined=confined)
+        self._refuse(status_of(self._confined.pid), walls=True)
 
-    def _refuse(self, status: dict[str, str], *, confined: bool) -> None:
+    def _refuse(self, status: dict[str, str], *, walls: bool) -> None:
+        """By what the plan promises, and not by what the launcher was told to do."""
         wrong = unproven(
             status,
-            confined=confined,
-            seccomp=confined and self._plan.launcher["seccomp"] is not None,
+            confined=walls and bool(self._plan.layers),
+            seccomp=walls and "seccomp" in self._plan.layers,
             uid=self._uid,
             inside=self._inside,
             host=namespaces_of(os.getpid()),

@@ -76,7 +76,7 @@ def enter(view: View) -> None:
     for bind, source in opened:
         if source is not None:
             _bind(bind, source, _BASE + bind.path)
-    Path(_BASE, ".walls").write_text("Readable for nobody: Landlock says so.", encoding="ascii")
+    _mark(_BASE)
     _set_attributes(_BASE, _ATTR_RDONLY, 0)
     _pivot(_BASE)
 
@@ -89,7 +89,13 @@ def make_scratch(view: View) -> None:
     for bind, source in opened:
         if source is not None:
             _bind(bind, source, bind.path)
+    _mark("/")
     os.chdir(_BASE)
+
+
+def _mark(root: str) -> None:
+    """A file that everybody may read but for Landlock: the self-test tries it."""
+    Path(root, ".walls").write_text("Readable for nobody: Landlock says so.", encoding="ascii")
 
 
 def _sized(size: int) -> str:
