@@ -7,6 +7,7 @@ import uuid
 from collections.abc import Callable
 
 import msgspec
+import redis
 
 from ..clock import Clock
 from ..errors import NotFound, Unavailable
@@ -14,9 +15,9 @@ from ..topics import fill_channel, fill_key, stream
 from ..wire import ObservedEvent
 from .access import Access
 from .address import parse as parse_url
-from .client import COMMAND_TIMEOUT, connection, naming
+from .client import COMMAND_TIMEOUT, connection, mended_by_reconnecting, naming
 from .cursor import read_event
-from .exchange import Ask, Line, Pause, Steps, T, checked
+from .exchange import Ask, Drop, Line, Pause, Steps, T, checked
 from .gaps import Filled, how_to_fill
 from .wanted import Wanted
 
@@ -25,8 +26,10 @@ __all__ = ["FillClient", "asking", "asking_whole"]
 _BLOCK = 0.5
 _AGAIN = 2.0
 """Seconds after which a request is made again: one that is published may be lost."""
-_NOBODY = 1.0
+_NOBODY = 3.0
 """Seconds for which nobody may listen: a kernel whose connection was lost is back by then."""
+_ATTEMPTS = 3
+"""Connections that are tried when one is lost, or does not answer, in the middle of a page."""
 _MOST = 10_000
 """Elements that are taken off an answer at once; a page has a thousand."""
 
@@ -154,8 +157,18 @@ class _Request(msgspec.Struct, frozen=True):
 def _page(
     request: _Request, deadline: float, clock: Clock
 ) -> Steps[tuple[_Page, list[ObservedEvent]]]:
+    attempts = 0
     while True:
-        answer = yield from _exchange(request, deadline, clock)
+        try:
+            answer = yield from _exchange(request, deadline, clock)
+        except redis.RedisError as error:
+            attempts += 1
+            late = attempts == _ATTEMPTS or clock.monotonic() >= deadline
+            if late or not (isinstance(error, redis.TimeoutError) or mended_by_reconnecting(error)):
+                raise
+            yield Drop()
+            yield Pause(0.05)
+            continue
         page = _decoded(answer[0], request)
         if page.retry_after <= 0:
             return page, _events(answer[1:], request)
@@ -196,6 +209,8 @@ def _answer(key: bytes, deadline: float, clock: Clock) -> Steps[list[bytes]]:
         head, rest = yield Ask(((b"BLPOP", key, block), (b"LPOP", key, b"%d" % _MOST)))
         if checked(head):
             return [head[1], *(checked(rest) or ())]
+        if checked(rest):
+            return list(rest)  # it came between the end of the wait and the next command
     return []
 
 

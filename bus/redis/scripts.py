@@ -31,7 +31,9 @@ return {1, seq, top[2][4] or ''}
 """KEYS: stream, journal key. ARGV: this journal, its next seq, whether it was adopted before.
 
 A stream that is ahead of the journal belongs to another one, which has ended: it is removed.
-A name whose last kernel has ended is free. Gives 0 when another kernel has taken the name from one that had it, else 1, and the seq and the
+A name whose last kernel has ended is free.
+
+Gives 0 when another kernel has taken the name from one that had it, else 1, and the seq and the
 payload of the stream's newest entry.
 """
 

@@ -7,6 +7,7 @@ import threading
 
 import msgspec
 import pytest
+import redis
 
 from retinue.bus.clock import ManualClock
 from retinue.bus.envelope import Envelope, Event
@@ -14,7 +15,7 @@ from retinue.bus.errors import NotFound, Unavailable
 from retinue.bus.journal.memory import MemoryStore
 from retinue.bus.redis.async_subscriber import AsyncSubscriber
 from retinue.bus.redis.client import connection
-from retinue.bus.redis.exchange import Ask, Pause
+from retinue.bus.redis.exchange import Ask, Drop, Pause
 from retinue.bus.redis.fill import asking
 from retinue.bus.redis.fills import FillServer
 from retinue.bus.redis.gaps import Gap
@@ -198,6 +199,29 @@ def test_a_request_that_was_lost_is_made_again_and_after_the_deadline_given_up()
     assert len({msgspec.json.decode(a.commands[0][2])["id"] for a in published}) == 3
 
 
+def test_an_answer_that_comes_between_two_commands_is_not_lost():
+    clock = ManualClock()
+    (late,) = _answers([_page(1, 1, next=None), _event(1)])
+    steps = asking("k", 1, 1, 5.0, clock, EVERYTHING)
+    action = next(steps)
+    while isinstance(action, Pause) or action.commands[0][0] == b"PUBLISH":
+        action = steps.send([1])
+    with pytest.raises(StopIteration) as ended:
+        steps.send([None, late])
+    assert [event.seq for event in ended.value.value] == [1]
+
+
+@pytest.mark.parametrize("error", [redis.TimeoutError("late"), redis.ConnectionError("cut off")])
+def test_a_connection_that_is_lost_meanwhile_costs_another_attempt_and_no_gap(error):
+    clock = ManualClock()
+    said = _answers([_page(1, 2, next=None), _event(1), _event(2)])
+    filled, asked = _run(asking("k", 1, 2, 5.0, clock, EVERYTHING), said, clock, errors=[error])
+    assert [event.seq for event in filled] == [1, 2]
+    assert Drop() in asked
+    with pytest.raises(type(error)):
+        _run(asking("k", 1, 2, 5.0, clock, EVERYTHING), iter(()), clock, errors=[error] * 3)
+
+
 @pytest.mark.parametrize(
     ("answer", "words"),
     [
@@ -252,19 +276,24 @@ def _answers(*answers):
     return iter(encoded)
 
 
-def _run(steps, answers, clock, asked=None):
-    """Carry out the steps with these answers; silence when there are no more."""
-    asked = [] if asked is None else asked
+def _run(steps, answers, clock, asked=None, errors=()):
+    """Carry out the steps with these answers; silence when there are no more. First come the errors."""
+    asked, errors = [] if asked is None else asked, list(errors)
     try:
         action = next(steps)
         while True:
             asked.append(action)
-            action = steps.send(_reply(action, answers, clock))
+            if errors and isinstance(action, Ask):
+                action = steps.throw(errors.pop())
+            else:
+                action = steps.send(_reply(action, answers, clock))
     except StopIteration as end:
         return end.value, asked
 
 
 def _reply(action, answers, clock):
+    if isinstance(action, Drop):
+        return None
     if isinstance(action, Pause):
         clock.advance(action.seconds)
         return None

@@ -71,7 +71,13 @@ def test_an_observer_sees_the_events_that_the_journal_holds(mirrored, folder):
     assert seen == journal
 
 
-def test_any_client_sees_a_tool_call_before_the_tool_runs(mirrored, folder):
+@pytest.fixture
+def patient(monkeypatch):
+    """A tool waits for observers for as long as a busy machine takes, and not for an instant only."""
+    monkeypatch.setattr("retinue.kernel.tree.HOLD_BACK", 10.0)
+
+
+def test_any_client_sees_a_tool_call_before_the_tool_runs(patient, mirrored, folder):
     client = redis.Redis(unix_socket_path=str(folder / "redis" / "redis.sock"), protocol=3)
     pubsub = client.pubsub()
     pubsub.psubscribe("retinue:{main}:events:*:tool.called")
