@@ -49,7 +49,7 @@ class _Path(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class FileService:
-    """Reads and writes for plugins; the work is done on threads, with a deadline of the call's."""
+    """Reads and writes for plugins; the work is done on threads, and opens nothing that blocks."""
 
     def __init__(self, judge: Judge | None = None) -> None:
         """``judge`` has the rules that hold beside grants."""
@@ -70,7 +70,12 @@ class FileService:
         kind, work, writes = self._methods[method]
         asked = parameters(params, kind, method)
         root, inner = root_of(asked.path, call.grant.permissions, writes=writes)
-        await self._judge.allow(call, "write" if writes else "read", asked.path, {})
+        if inner == "." and method in ("fs.remove", "fs.mkdir"):
+            raise Denied("fs.root", asked.path, f"{asked.path!r} was granted itself, and stays")
+        if isinstance(asked, _Write):
+            _check_end(asked, call.grant.limits.file_bytes)
+        place = str(PurePosixPath(root, inner))
+        await self._judge.allow(call, "write" if writes else "read", place, {})
         if isinstance(asked, _Write):
             _check_size(asked, call.grant.limits.file_bytes)
         return await asyncio.to_thread(_done, root, inner, asked, work)
@@ -98,6 +103,17 @@ def _check_size(asked: _Write, most: int) -> None:
     if (asked.offset or 0) < 0 or end > most:
         raise Denied(
             "fs.size", asked.path, f"a file may have {most:,} bytes: raise limits.file_bytes"
+        )
+
+
+def _check_end(asked: _Write, limit: int) -> None:
+    """What the process itself may not write, its host does not write for it either."""
+    start, size = asked.offset or 0, len(asked.data) * 3 // 4
+    if start < 0:
+        raise InvalidInput(f"fs.write: the offset {start} is before the file")
+    if start + size > limit:
+        raise Denied(
+            "fs.size", asked.path, f"a file has {limit:,} bytes at most: limits.file_bytes"
         )
 
 
@@ -175,6 +191,7 @@ def _mkdir(folder: int, inner: str, asked: _Path) -> Any:
 
 @contextmanager
 def _parent(folder: int, inner: str, path: str) -> Iterator[tuple[int, str]]:
+    """The folder of what is asked for, and its name there."""
     inside = PurePosixPath(inner)
     with _opened(folder, str(inside.parent), path, os.O_PATH | os.O_DIRECTORY) as parent:
         try:
