@@ -48,6 +48,9 @@ def loaded(folded: Plugins, event: Envelope) -> None:
     body = decode(event.body, PluginLoaded)
     if body.digest:
         folded.hosted[body.name] = body.digest
+    grant = folded.grants.get(body.name)
+    if body.offered and grant is not None and grant.digest == body.digest:
+        folded.grants[body.name] = msgspec.structs.replace(grant, offered=body.offered)
 
 
 def unloaded(folded: Plugins, event: Envelope) -> None:

@@ -109,6 +109,7 @@ class PluginHosts:
             self._mediator,
             PluginWatch(grant.name, grant.version, self._say),
             settings=settings,
+            pinned=grant.offered,
             process=process_for(admitted.manifest, grant, self._clock, _number),
             clock=self._clock,
             number=_number,

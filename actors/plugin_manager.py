@@ -150,6 +150,7 @@ class PluginManager(KernelActor):
             message.digest,
             message.runtime,
             replaced,
+            plugin.offered if message.runtime == "mcp" else "",
         )
         return self._durable(loaded, before)
 

@@ -18,7 +18,7 @@ from retinue.bus.errors import Denied, NotFound, PluginError, RetinueError
 from retinue.bus.messages import EventBody, PluginGranted, PluginRevoked, SecurityDenied
 from retinue.bus.views import PluginProposal, PluginView
 from retinue.plugins.hosting.calls import CallContext
-from retinue.plugins.hosting.plugin import HostedPlugin
+from retinue.plugins.hosting.plugin import Changed, HostedPlugin
 from retinue.plugins.manifest import Admitted, Grant, Manifest, admit, read_admitted
 from retinue.plugins.manifest.grants import checked, describe, wider
 from retinue.plugins.manifest.model import Permissions
@@ -92,7 +92,12 @@ class Hosted:
             )
             self._revoked.discard(proposal.digest)
             self.grants[proposal.name] = _grant(admitted, permissions, by, self._clock.time())
-        self._start(admitted, adopt, "operator")
+        try:
+            self._start(admitted, adopt, "operator")
+        except Changed as error:
+            del self.grants[proposal.name]
+            commit(PluginRevoked(proposal.name, proposal.digest, str(error)))
+            raise
         return proposal
 
     def unload(self, name: str, reason: str, drop: Ask, drain: float | None = None) -> None:
@@ -157,6 +162,8 @@ class Hosted:
         except BaseException:
             self.hosts.stop(plugin, 0.0)
             raise
+        if admitted.manifest.runtime == "mcp":
+            self.grants[name] = msgspec.structs.replace(grant, offered=plugin.offered)
         if before is not None:
             before.successor = plugin
             self.hosts.retire(before)

@@ -51,7 +51,10 @@ class PluginRevoked(Event, frozen=True, tag="plugin.revoked"):
 
 
 class PluginLoaded(Event, frozen=True, tag="plugin.loaded"):
-    """A plugin and its tools are there. ``digest`` is empty for one that runs in the kernel's process."""
+    """A plugin and its tools are there. ``digest`` is empty for one that runs in the kernel's process.
+
+    ``offered`` is the SHA-256 of what an MCP server says of its tools: another one is not accepted.
+    """
 
     name: str
     version: str
@@ -61,6 +64,7 @@ class PluginLoaded(Event, frozen=True, tag="plugin.loaded"):
     runtime: str = "python"
     replaced: str = ""
     """The version whose place it took; calls in flight finish there."""
+    offered: str = ""
 
 
 class PluginStarted(Event, frozen=True, tag="plugin.started"):

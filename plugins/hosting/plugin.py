@@ -11,7 +11,7 @@ import msgspec
 
 from retinue.bus.clock import Clock
 from retinue.bus.codec import encode_value
-from retinue.bus.errors import PluginError
+from retinue.bus.errors import PluginError, RetinueError, ToolError
 
 from ..manifest.model import Grant
 from ..protocol.frames import Hello, Offer
@@ -26,7 +26,7 @@ from .restarts import Crashes, crashed
 from .watch import PluginWatch
 from .wire import Witness
 
-__all__ = ["HostedPlugin", "PluginWatch", "State"]
+__all__ = ["Changed", "HostedPlugin", "PluginWatch", "State"]
 
 State = Literal["new", "starting", "running", "waiting", "quarantined", "stopped"]
 _EFFECTS: dict[str, Effect] = {"none": "none", "idempotent": "idempotent", "once": "once"}
@@ -215,7 +215,12 @@ class HostedPlugin:
 
     def _tool(self, offer: Offer) -> Tool:
         async def far(args: Mapping[str, Any], ctx: ToolContext) -> Any:
-            return await self.call(offer.name, args, ctx)
+            try:
+                return await self.call(offer.name, args, ctx)
+            except RetinueError as error:
+                if type(error) is RetinueError:  # what it raised is of no kind that we know
+                    raise ToolError(f"{self.name}.{offer.name}: {error}") from error
+                raise
 
         try:
             schema = msgspec.json.decode(offer.schema, type=dict[str, Any])

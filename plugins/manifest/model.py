@@ -125,3 +125,5 @@ class Grant(_Strict, frozen=True):
     limits: Limits = Limits()
     approved_by: str = ""
     time: float = 0.0
+    offered: str = ""
+    """For ``mcp``: the SHA-256 of the tools as the server first described them, in hex."""
