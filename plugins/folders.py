@@ -19,7 +19,14 @@ import msgspec
 
 from retinue.bus.clock import SystemClock
 from retinue.bus.codec import encode_value
-from retinue.bus.errors import CodecError, Denied, InvalidInput, RetinueError, UnknownTool
+from retinue.bus.errors import (
+    CodecError,
+    Denied,
+    InvalidInput,
+    RetinueError,
+    ToolError,
+    UnknownTool,
+)
 
 from .guest.main import plugin_of
 from .host.faults import pack, unpack
@@ -109,8 +116,8 @@ class PluginFolder:
     def call(self, tool: str, /, *, timeout: float = PATIENCE, **args: Any) -> Any:
         """Call a tool as an operator would; its result, decoded.
 
-        Raises ``UnknownTool``, ``InvalidInput``, ``DeadlineExceeded``, and for what else the tool
-        raises the ``RetinueError`` that a kernel would see.
+        Raises ``UnknownTool``, ``InvalidInput``, ``DeadlineExceeded``, and ``ToolError`` for what
+        the tool raises that is no ``RetinueError``.
         """
         found = self._tools.get(tool) or self._tools.get(f"{self.manifest.name}.{tool}")
         if found is None:
@@ -133,7 +140,10 @@ class PluginFolder:
                     return _copied(await tool.call(work, context))
                 return _copied(await asyncio.to_thread(tool.call, work, context))
         except Exception as error:
-            raise unpack(pack(error)) from error
+            seen = unpack(pack(error))
+            if type(seen) is RetinueError:
+                raise ToolError(f"{tool.name}: {seen}") from error
+            raise seen from error
 
     def _answer(self, method: str, params: Mapping[str, Any]) -> Any:
         self.asked.append((method, dict(params)))

@@ -18,6 +18,7 @@ from retinue.bus.errors import (
     RetinueError,
     TaskCancelled,
     TaskFailed,
+    ToolError,
     Unavailable,
 )
 
@@ -60,6 +61,7 @@ _CODES: tuple[tuple[type[BaseException], Exit], ...] = (
     (MailboxFull, Exit.TEMPORARY),
     (TaskFailed, Exit.FAILED),
     (TaskCancelled, Exit.FAILED),
+    (ToolError, Exit.FAILED),
     (FolderInUse, Exit.TEMPORARY),
     (PermissionError, Exit.NO_PERMISSION),
     (RetinueError, Exit.SOFTWARE),

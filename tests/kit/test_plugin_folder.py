@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from retinue.bus.errors import Denied, InvalidInput, NotFound, PluginError, RetinueError
+from retinue.bus.errors import Denied, InvalidInput, NotFound, PluginError, ToolError
 from retinue.plugins import UnknownTool
 from retinue.plugins.testing import PluginFolder
 
@@ -82,7 +82,7 @@ def test_errors_and_arguments_are_what_a_kernel_would_see(opened):
         assert plugin.call("read", path="/a") == "a!!!"
         with pytest.raises(InvalidInput, match="path"):
             plugin.call("read", path=7)
-        with pytest.raises(RetinueError, match="ValueError: no luck"):
+        with pytest.raises(ToolError, match=r"kit\.fail: ValueError: no luck"):
             plugin.call("fail", kind="value")
         with pytest.raises(InvalidInput, match="no such kind"):
             plugin.call("fail", kind="other")
