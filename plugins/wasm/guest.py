@@ -16,9 +16,9 @@ import msgspec
 from retinue.bus.errors import PluginError
 
 from ..guest.main import serve
-from ..hosting.tools import RemoteTool
 from ..manifest.model import ToolSpec
 from ..plugin import Plugin
+from ..remote_tool import RemoteTool
 from ..tools import Tool, ToolContext
 from .host import HostFunctions
 from .module import WasmModule

@@ -9,8 +9,8 @@ import msgspec
 
 from retinue.bus.errors import InvalidInput
 
-from ..secret import SecretFields
-from ..tools import Effect, Tool, ToolContext, check_name
+from .secret import SecretFields
+from .tools import Effect, Tool, ToolContext, check_name
 
 __all__ = ["RemoteTool", "check_shallow"]
 
