@@ -1,0 +1,122 @@
+"""Programs of any language as plugins, that speak JSON lines on stdin and stdout."""
+
+from __future__ import annotations
+
+import pytest
+
+from retinue.bus.errors import DeadlineExceeded, PluginError, RetinueError, ToolError
+from retinue.plugins import agent
+
+from .conftest import HERE
+
+NAMES = ("count", "fail", "look", "wait", "hang", "stray", "foreign", "again", "two")
+TOOLS = "".join(f'[[tools]]\nname = "{name}"\neffect = "none"\n' for name in NAMES)
+LIMITS = "[limits]\ncall_seconds = 1.0\nstart_seconds = 1.0\n"
+
+
+@pytest.fixture
+def program(server, plain, kernel):
+    """``program(mode)``: the program beside this file, loaded as a plugin of runtime ``exec``."""
+    python, read = plain
+
+    def load(mode="honest"):
+        command = [python, "-S", "{plugin}/server.py", mode]
+        script = HERE / "servers" / "program.py"
+        server.write(command, read=read, script=script, runtime="exec", more=TOOLS + LIMITS)
+        server.load(kernel)
+        return server
+
+    return load
+
+
+def test_an_agent_calls_a_program_and_sees_its_progress_and_its_output(program, kernel):
+    @agent(tools=["there.count"])
+    async def counts(ctx) -> int:
+        """Count."""
+        return await ctx.call("there.count", upto=2)
+
+    program()
+    kernel.spawn("counts", counts)
+    handle = kernel.submit("counts")
+    assert handle.result(timeout=20.0) == 2
+    told = [e for e in handle.events(timeout=20.0) if e.type in ("tool.progress", "tool.output")]
+    assert [e.type for e in told] == ["tool.progress", "tool.output"] * 2
+    assert [e.data["value"] for e in told[1::2]] == [{"number": 1}, {"number": 2}]
+
+
+def test_a_program_s_error_is_one_clean_line(program, kernel):
+    with pytest.raises(ToolError, match=r"^as it was meant to\\x0a\\x1b\[2J$"):
+        program().call(kernel, "fail")
+
+
+def test_a_program_s_environment_is_built_from_nothing(program, kernel):
+    seen = program().call(kernel, "look")
+    assert "HOME" in seen["environment"]
+    assert "VIRTUAL_ENV" not in seen["environment"]
+    assert seen["folder"] == "/tmp"
+
+
+def test_a_program_that_ends_its_call_when_told_to_keeps_its_process(program, kernel):
+    server = program()
+    pid = server.view(kernel).pid
+    with pytest.raises(DeadlineExceeded):
+        server.call(kernel, "wait")
+    assert server.call(kernel, "count", {"upto": 1}) == 1
+    assert server.view(kernel).pid == pid
+
+
+def test_a_program_that_hangs_is_ended_and_started_again(program, kernel, wait_until):
+    server = program()
+    pid = server.view(kernel).pid
+    with pytest.raises(DeadlineExceeded):
+        server.call(kernel, "hang")
+    wait_until(lambda: server.view(kernel).pid not in (0, pid))
+    assert server.call(kernel, "count", {"upto": 1}) == 1
+
+
+@pytest.mark.parametrize(
+    ("tool", "told"),
+    [
+        ("stray", "none of its protocol"),
+        ("foreign", "which is not open"),
+        ("again", "said twice that it is ready"),
+        ("two", "not one of ready, result"),
+    ],
+)
+def test_what_is_no_line_of_the_protocol_ends_the_process(program, kernel, denials, tool, told):
+    with pytest.raises(PluginError, match="process has ended"):
+        program().call(kernel, tool)
+    assert any(told in detail for detail in denials(kernel))
+
+
+@pytest.mark.parametrize(
+    ("mode", "told"), [("silent", "did not say"), ("early", 'has to say {"ready": true} first')]
+)
+def test_a_program_that_is_not_ready_is_not_loaded(program, kernel, mode, told):
+    with pytest.raises(RetinueError, match=told):
+        program(mode)
+
+
+@pytest.mark.parametrize(
+    ("command", "told"),
+    [
+        (["nowhere"], "cannot be run: No such file or directory"),
+        (["bin/python3"], "absolute path"),
+        (["/usr/bin/../bin/python3"], r"absolute path without '\.\.'"),
+        (["/bin/sh"], "may not read"),
+        (["{plugin}/server.sh"], "is a script"),
+        (["{plugin}/plugin.toml"], "is not a program"),
+    ],
+)
+def test_a_command_that_cannot_be_run_is_refused_with_the_remedy(server, kernel, command, told):
+    server.write(command, runtime="exec", more=TOOLS)
+    (server.folder / "server.sh").write_text("#!/bin/sh\n")
+    (server.folder / "server.sh").chmod(0o755)
+    with pytest.raises(PluginError, match=told):
+        server.load(kernel)
+
+
+def test_a_program_without_tools_is_refused(server, kernel):
+    server.write(["python3"], runtime="exec")
+    with pytest.raises(PluginError, match="needs its tools named"):
+        kernel.propose_plugin(server.folder)
