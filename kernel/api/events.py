@@ -13,7 +13,7 @@ from retinue.bus.errors import InvalidInput, KernelClosed, MailboxFull, NotFound
 
 from .live.hub import Hub
 from .live.shared import Encoders
-from .live.views import Lines, ServerSent, View
+from .live.views import Gap, Lines, ServerSent, View
 from .live.wanted import Wanted
 from .live.watch import Terms, Watch
 from .problems import Problem, problem_of
@@ -73,10 +73,18 @@ class EventStreams:
         if sent:
             view = ServerSent(cursor.named, cursor.heartbeat or 5.0)
         wanted = Wanted(cursor.run, cursor.task, cursor.agent, cursor.type)
-        begin = after(cursor.start, self._hub)
-        if sent and (last := request.headers.get("last-event-id", "")):
-            begin = _last_event(last)
-        watch = Watch(self._hub, wanted, view, begin, self._terms(cursor, waits=not sent))
+        came_back = request.headers.get("last-event-id", "") if sent else ""
+        begin = _last_event(came_back) if came_back else after(cursor.start, self._hub)
+        anew = _anew(begin, self._hub)
+        watch = Watch(
+            self._hub,
+            wanted,
+            view,
+            anew.last if anew else begin,
+            self._terms(cursor, waits=not sent),
+        )
+        if anew:
+            watch.tell(view.gap(anew))
         kind = "text/event-stream" if sent else "application/x-ndjson"
         return Stream(watch, kind)
 
@@ -98,7 +106,15 @@ def after(start: str, hub: Hub) -> int:
         return store.last
     if start == "start":
         return store.first - 1
-    return _number(f"from={start}", start, 1, "now, start, or a sequence number from 1 upwards") - 1
+    begin = (
+        _number(f"from={start}", start, 1, "now, start, or a sequence number from 1 upwards") - 1
+    )
+    if begin > store.last:
+        raise InvalidInput(
+            f"from={start}: the journal ends at {store.last}, so this number is of another one: "
+            "begin with start, or with now"
+        )
+    return begin
 
 
 def show(call: Call) -> Any:
@@ -112,6 +128,14 @@ def show(call: Call) -> Any:
         gone = f"event {seq} is no longer kept: the journal begins at {store.first}"
         return problem_of(NotFound(gone), 410)
     return msgspec.Raw(Encoders(call.kernel.name).whole(event, seq - 1))
+
+
+def _anew(begin: int, hub: Hub) -> Gap | None:
+    """The gap that says that the events are numbered anew, to who comes back with another cursor."""
+    store = hub.feed.store
+    if begin <= store.last:
+        return None
+    return Gap(1, store.first - 1, "anew", None, "the journal before: its file, if it had one")
 
 
 def _last_event(given: str) -> int:

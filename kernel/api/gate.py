@@ -94,22 +94,27 @@ class Gate:
 
     def _let_in(self, scope: Scope) -> Caller:
         """Who it is; raises what refuses it."""
+        name = ""
         try:
             headers = Headers(scope=scope)
             self._check_names(headers, scope.get("server"))
             _check_body(headers, scope)
             caller, scope["query_string"] = self._authorise(scope)
+            name = caller.name
             self._check_role(caller, scope)
         except Denied as error:
-            self._tell(scope, error.rule, "", str(error))
-            self._rates.check("", _address(scope))
+            self._tell(scope, error.rule, name, str(error))
+            self._check_rate(scope, name)
             raise
-        try:
-            self._rates.check(caller.name, _address(scope))
-        except RateLimited as error:
-            self._tell(scope, "rate", caller.name, str(error))
-            raise
+        self._check_rate(scope, name)
         return caller
+
+    def _check_rate(self, scope: Scope, name: str) -> None:
+        try:
+            self._rates.check(name, _address(scope))
+        except RateLimited as error:
+            self._tell(scope, "rate", name, str(error))
+            raise
 
     def _check_names(self, headers: Headers, server: tuple[str, int] | None) -> None:
         hosts = [host.lower() for host in headers.getlist("host")]

@@ -65,7 +65,7 @@ class ApiServer:
             host, port = tcp.getsockname()[:2]
             self.address = names_of(host, port)[0]
         tickets = Tickets(kernel.clock)
-        shared = Shared(
+        self.shared = shared = Shared(
             kernel,
             self.hub,
             stop,

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, NamedTuple
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from retinue.bus.clock import SystemClock
 
 from ..tokens import TokenFile
+from ..version import VERSION
 from . import (
     agents,
     approvals,
@@ -14,6 +18,7 @@ from . import (
     events,
     journal,
     plugins,
+    reference,
     runs,
     sessions,
     status,
@@ -21,6 +26,7 @@ from . import (
 )
 from .live.hub import Hub
 from .metrics import Requests
+from .openapi import document
 from .repeats import Repeats
 from .router import Route
 from .tickets import Tickets
@@ -28,7 +34,7 @@ from .tickets import Tickets
 if TYPE_CHECKING:
     from ..kernel import Kernel
 
-__all__ = ["Shared", "table"]
+__all__ = ["Shared", "described", "listed", "table"]
 
 
 class Shared(NamedTuple):
@@ -49,19 +55,44 @@ class Shared(NamedTuple):
 
 
 def table(shared: Shared) -> list[Route]:
-    """In the order in which they are tried."""
-    return [
-        *status.routes(
-            shared.stop, shared.address, shared.requests, lambda: len(shared.hub.clients)
-        ),
+    """In the order in which they are tried; the last two describe the others."""
+    clients = shared.hub.clients
+    found = [
+        *status.routes(shared.stop, shared.address, shared.requests, lambda: len(clients)),
         *sessions.routes(shared.tickets, shared.tokens),
-        *tasks.ROUTES,
-        *runs.ROUTES,
-        *agents.ROUTES,
-        *elements.ROUTES,
-        *plugins.ROUTES,
-        *approvals.ROUTES,
-        *asking.ROUTES,
-        *events.ROUTES,
-        *journal.ROUTES,
+        *_ALIKE,
     ]
+    return [*found, *reference.routes(lambda: documented(found))]
+
+
+def listed() -> list[Route]:
+    """The same, of no kernel: for who describes them."""
+    return [
+        *status.routes(lambda _: None, "", Requests(), lambda: 0),
+        *sessions.routes(Tickets(SystemClock()), TokenFile(Path())),
+        *_ALIKE,
+    ]
+
+
+def described() -> dict[str, Any]:
+    """The OpenAPI document, without a kernel."""
+    return documented(listed())
+
+
+def documented(routes: list[Route]) -> dict[str, Any]:
+    """The OpenAPI document of these routes, and of those that show it."""
+    return document([*routes, *reference.routes(dict)], VERSION)
+
+
+_ALIKE: tuple[Route, ...] = (
+    *tasks.ROUTES,
+    *runs.ROUTES,
+    *agents.ROUTES,
+    *elements.ROUTES,
+    *plugins.ROUTES,
+    *approvals.ROUTES,
+    *asking.ROUTES,
+    *events.ROUTES,
+    *journal.ROUTES,
+)
+"""Those that are the same for every kernel."""

@@ -22,6 +22,7 @@ PAGES: dict[str, Callable[[], str]] = {
     "reference/errors.md": errors.page,
     "reference/events.md": events.page,
     "reference/http-api.md": routes.page,
+    "reference/openapi.json": routes.openapi,
     "reference/python.md": programs.page,
 }
 ROOT = Path(__file__).resolve().parents[2]

@@ -16,6 +16,7 @@ from retinue.kernel.aio import AsyncLetters
 from retinue.kernel.letters import Letters
 from retinue.kernel.testing import MemoryTransport, TestKernel
 from retinue.plugins import Context, Plugin, SyncContext, ToolContext, agent, tool
+from retinue.plugins.testing import PluginFolder
 
 _HEAD = """\
 # Python API
@@ -24,7 +25,7 @@ _HEAD = """\
 
 What a program uses of Retinue.
 `Kernel`, `AsyncKernel` and `TaskHandle` are in `retinue.kernel`, the test kit in `retinue.kernel.testing`;
-readers of the mirror are in `retinue.bus.redis`; all else is in `retinue.plugins`.
+readers of the mirror are in `retinue.bus.redis`; `PluginFolder` is in `retinue.plugins.testing`; all else is in `retinue.plugins`.
 Errors are in [Errors](errors.md), and read-only pictures of the state in `retinue.bus.views`.
 
 {entries}
@@ -42,6 +43,7 @@ _USED: list[Callable[..., Any]] = [
     tool,
     ToolContext,
     Plugin,
+    PluginFolder,
     TestKernel,
     MemoryTransport,
     Subscriber,

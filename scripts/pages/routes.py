@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import json
+
+import msgspec
 from text import fields, prose
 
-from retinue.kernel.api import agents, asking, elements, events, status, tasks
 from retinue.kernel.api.events import Cursor
 from retinue.kernel.api.router import Body, Nothing, Query, Route
 from retinue.kernel.api.sockets import Listen, Sockets
+from retinue.kernel.api.streams import STREAM
+from retinue.kernel.api.table import described, listed
 
 _HEAD = """\
 # HTTP API
@@ -15,10 +19,12 @@ _HEAD = """\
 <!-- Written by scripts/docs from kernel/api. Change the code, then run scripts/docs. -->
 
 The daemon answers HTTP on a Unix socket in its state folder. Only the daemon's user can open it.
-With `--listen` it also lets programs of this machine read events over TCP: `/healthz`, `/v1/events`,
-`/v1/events/{{seq}}` and the WebSockets, and nothing else.
+With `--listen` it answers over TCP too, and each request has to show a token:
+[how to use the API](../how-to/use-the-api.md). The role that a route needs there stands with it.
 Requests and answers are JSON. Unknown fields and query names are refused.
-An error is a problem as in RFC 9457: a JSON object with `type`, `title`, `status` and `detail`.
+An error is a problem as in RFC 9457: a JSON object with `type`, `title`, `status` and `detail`; `errors`
+names the fields that are wrong. Answers to GET have an `ETag`. Each POST takes an `Idempotency-Key`.
+The same is there for programs: [openapi.json](openapi.json), which a daemon serves at `/openapi.json`.
 
 ```console fragment
 $ curl --unix-socket ~/.local/state/retinue/main/retinue.sock http://localhost/v1/status
@@ -30,26 +36,24 @@ $ curl --unix-socket ~/.local/state/retinue/main/retinue.sock http://localhost/v
 
 def page() -> str:
     """The whole page."""
-    table = [*status.routes(lambda _: None), *tasks.ROUTES, *agents.ROUTES, *elements.ROUTES]
-    table += [*asking.ROUTES, *events.ROUTES]
-    parts = [*map(_entry, table), _events(), *_sockets()]
+    parts = [*map(_entry, listed()), _events(), *_sockets()]
     return _HEAD.format(routes="\n\n".join(parts))
 
 
+def openapi() -> str:
+    """The OpenAPI document."""
+    return json.dumps(json.loads(msgspec.json.encode(described())), indent=2) + "\n"
+
+
 def _entry(route: Route) -> str:
-    said = prose(route.handler.__doc__) or "Begin the daemon's stop."
-    parts = [f"## {route.method} {route.path}", said]
+    said = prose(route.handler.__doc__)
+    parts = [f"## {route.method} {route.path}", f"Role: {route.role}.", said]
     parts += _given("Query", route.query, Query) + _given("Body", route.body, Body)
     return "\n\n".join(parts)
 
 
 def _events() -> str:
-    said = (
-        "The events as JSON lines, one each. An empty line is a heartbeat.\n\n"
-        "With `Accept: text/event-stream` they are server-sent events: `id` is the `seq`, `event` the type, "
-        "`data` the event as CloudEvents JSON. `Last-Event-ID` goes on after that event. An event `gap` says "
-        "what is missing and how to get it, an event `problem` why the stream ends. A comment is a heartbeat."
-    )
+    said = f"Role: viewer.\n\n{STREAM.summary} {STREAM.description}"
     return "\n\n".join(["## GET /v1/events", said, *_given("Query", Cursor, Query)])
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import types
 from collections.abc import Iterable
-from typing import Annotated, Any, Union, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
 
 import msgspec
 
@@ -40,6 +40,8 @@ def kind_in_words(kind: Any) -> str:
         return f"list of {kind_in_words(args[0])}s"
     if origin is dict or kind is dict:
         return "object"
+    if origin is Literal:
+        return " or ".join(f"`{one}`" for one in args)
     if origin in (types.UnionType, Union):
         return " or ".join(map(kind_in_words, args))
     if origin is Annotated:

@@ -17,7 +17,8 @@ class Gap(msgspec.Struct, frozen=True):
     """Events that a client does not get, from ``first`` to ``last``, and where it finds them.
 
     ``dropped`` is how many it wanted of them, where that is known. ``reason`` is ``slow`` (it read
-    too slowly), ``trimmed`` (the journal has them no more) or ``large`` (one that fits no frame).
+    too slowly), ``trimmed`` (the journal has them no more), ``large`` (one that fits no frame) or
+    ``anew`` (the client's cursor is of another journal, and this one has let go of these, or none).
     """
 
     first: int
