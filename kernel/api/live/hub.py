@@ -20,6 +20,7 @@ from .recent import Recent
 from .run_boards import RunBoards
 from .shared import Encoders, Shared
 from .speakers import Speaker, Speakers
+from .turns import Turns
 from .views import View
 from .wanted import Wanted
 
@@ -53,6 +54,7 @@ class Hub:
         self.places = Places()
         self.stalled_after = stalled_after
         self.clients: set[Client] = set()
+        self.turns = Turns()
         self.speakers = Speakers()
         self.position = 0
         """Every event up to this ``seq`` was handed on."""
@@ -166,6 +168,7 @@ class Hub:
         if self._ticking is not None:
             self._ticking.cancel()
         self._arrivals.clear()
+        self.turns.clear()
 
     def _wake(self) -> None:
         """On the journal's thread, once for all that comes until ``_drain``."""

@@ -103,7 +103,7 @@ class Watch:
             if not self.backlog.put(chunk) and self._terms.waits:
                 self.fall_back()
                 return
-        self._wake.set()
+        self._hub.turns.take(self._wake)
 
     def show(self, chunk: Chunk) -> None:
         """Take a state, in place of the one before."""
