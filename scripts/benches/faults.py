@@ -28,6 +28,7 @@ CHAOS, MESSAGES = 1_000, 10_000
 TREES, FOREST = 1_000, 50
 KILLS, CHAIN = 300, 10
 CLOCKS = 200
+HANGS = 100
 ROUNDS, WORLD = 1_000, 100
 """Of readers: 20 of them and a listener go through each round, which makes 21 trials."""
 HARM_ROUNDS, HARM_SECONDS = 9, 2.0
@@ -35,7 +36,7 @@ HARM_ROUNDS, HARM_SECONDS = 9, 2.0
 
 def run(report: Any) -> None:
     """Every fault; ``report`` is a ``report.Report``."""
-    for fault in (_chaos, _trees, _kills, _storage, _clocks, _observers, _harm, _demos):
+    for fault in (_chaos, _trees, _kills, _storage, _clocks, _observers, _harm, _demos, _hangs):
         fault(report, Tally(report))
 
 
@@ -158,3 +159,18 @@ def _demos(report: Any, tally: Tally) -> None:
         with tempfile.TemporaryDirectory() as folder:
             tally.add(lambda at=(agent, kind), folder=folder: demos.run(Path(folder), *at))
     tally.close("demo", {"kills": ""}, "the question is answered")
+
+
+def _hangs(report: Any, tally: Tally) -> None:
+    if not hangs.possible():
+        report.progress("hangs: left out, this host does not give plugins their walls")
+        return
+    times = 2 if report.quick else HANGS
+    over: list[float] = []
+    for kind in hangs.KINDS:
+        report.progress(f"plugins that hang, {kind} × {times}")
+        with tempfile.TemporaryDirectory() as folder:
+            tally.add(lambda kind=kind, folder=folder: hangs.run(Path(folder), kind, times, over))
+    longest = max(over, default=0.0)
+    report.at_most("hangs: gone after the deadline, the slowest", longest, 0.5, "s")
+    tally.close("hangs", {"hangs": ""}, "killed, and no process left")

@@ -134,7 +134,7 @@ def test_what_the_host_holds_open_is_not_handed_down(at_level, tmp_path):
     try:
         den = at_level("standard")
         confined = den.spawn(den.plan(den.admitted()))
-        held = {os.readlink(f) for f in Path(f"/proc/{confined.pid}/fd").iterdir()}
+        held = {str(f.readlink()) for f in Path(f"/proc/{confined.pid}/fd").iterdir()}
         assert str(tmp_path) not in held
         confined.kill()
     finally:

@@ -1,0 +1,94 @@
+"""A plugin whose tools do what plugins do, well and badly. Runs behind the walls."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import re
+import signal
+import time
+
+from retinue.plugins import ToolContext, tool
+
+
+@tool
+def echo(value: str) -> str:
+    return value
+
+
+@tool
+def crash() -> None:
+    os._exit(3)
+
+
+@tool
+async def wait(ctx: ToolContext) -> None:
+    await asyncio.Event().wait()
+
+
+@tool
+def stream(ctx: ToolContext, count: int) -> int:
+    for number in range(count):
+        ctx.stream(number)
+        ctx.progress(number + 1, count)
+    return count
+
+
+@tool
+def big(size: int) -> str:
+    return "x" * size
+
+
+@tool
+def length(value: str) -> int:
+    return len(value)
+
+
+@tool
+def raising(kind: str) -> None:
+    raise type(kind, (Exception,), {})("forged")
+
+
+@tool
+def hang_in_a_thread() -> None:
+    while True:
+        pass
+
+
+@tool
+async def hang_on_the_loop() -> None:
+    while True:
+        pass
+
+
+@tool
+def hang_in_c() -> None:
+    re.match(r"(a+)+$", "a" * 64 + "b")
+
+
+@tool
+async def hang_through_cancels() -> None:
+    while True:
+        try:
+            await asyncio.sleep(3600)
+        except asyncio.CancelledError:
+            continue
+
+
+@tool
+def hang_with_signals_blocked() -> None:
+    signal.pthread_sigmask(signal.SIG_BLOCK, set(signal.Signals))
+    while True:
+        time.sleep(3600)
+
+
+@tool
+def hang_in_a_system_call() -> None:
+    reading, _writing = os.pipe()
+    os.read(reading, 1)
+
+
+@tool
+def hang_flooding() -> None:
+    while True:
+        print("x" * 4000, flush=True)
