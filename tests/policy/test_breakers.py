@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from retinue.actors.pipeline.breakers import Breaker, BreakerRule, admitted, ended
@@ -14,17 +14,26 @@ rules = st.builds(
     pause=st.floats(0.1, 100.0),
     trials=st.integers(1, 4),
 )
+busy = st.builds(
+    BreakerRule,
+    failures=st.integers(1, 2),
+    window=st.just(60.0),
+    pause=st.just(1.0),
+    trials=st.integers(1, 3),
+)
 moves = st.lists(
     st.tuples(
-        st.floats(0.0, 60.0),
-        st.sampled_from(["call", "ok", "failed", "neutral"]),
+        st.sampled_from([0.0, 0.1, 2.0]),
+        st.sampled_from(["call", "call", "ok", "failed", "failed", "neutral"]),
         st.integers(0, 10),
     ),
+    min_size=20,
     max_size=120,
 )
 
 
-@given(rules, moves)
+@settings(max_examples=300)
+@given(busy, moves)
 def test_whatever_comes_back_in_whatever_order_no_more_trials_run_than_the_rule_allows(rule, moves):
     now, breaker, running = 0.0, Breaker(), []
     for gap, move, which in moves:

@@ -16,15 +16,17 @@ rates = st.builds(
     burst=st.integers(1, 50),
     wait=st.floats(0.0, 60.0),
 )
-steps = st.lists(st.tuples(st.floats(0.0, 5.0), st.booleans(), st.floats(0.0, 10.0)), max_size=80)
+gaps = st.one_of(st.just(0.0), st.floats(0.0, 5.0))
+pauses = st.one_of(st.just(None), st.just(None), st.floats(0.0, 10.0))
+steps = st.lists(st.tuples(gaps, pauses), max_size=80)
 
 
 def starts_of(rate, steps):
     """When each call came, when it may start, and up to when there was a pause when it came."""
     now, until, bucket, starts = 0.0, 0.0, Bucket(), []
-    for gap, pauses_now, seconds in steps:
+    for gap, seconds in steps:
         now += gap
-        if pauses_now:
+        if seconds is not None:
             bucket = paused(bucket, now, seconds)
             until = max(until, now + seconds)
         bucket, wait = take(rate, bucket, now)
