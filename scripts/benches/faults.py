@@ -17,6 +17,7 @@ from faults import (  # noqa: E402
     clocks,
     demos,
     disturbances,
+    hangs,
     harm,
     kills,
     observers,
