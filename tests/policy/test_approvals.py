@@ -14,7 +14,7 @@ from retinue.bus.journal import MemoryStore
 from retinue.bus.messages import ApprovalGranted
 from retinue.plugins import agent
 
-from .conftest import first, types
+from .conftest import first, merge, types
 
 GRANTED = "approval.granted"
 
@@ -81,6 +81,25 @@ def test_an_approval_counts_for_one_call_and_not_for_the_next(start, paid):
         kernel.approve(two.data["approval"])
         task.result(timeout=10)
         assert len(paid) == 2
+
+
+def test_an_approval_that_was_used_counts_for_no_further_attempt_at_the_same_call(start):
+    @agent(tools=[merge])
+    async def clumsy(ctx) -> str:
+        await ctx.call("merge")
+        if ctx.attempt == 1:
+            raise ConnectionError("after the call")
+        return "done"
+
+    with start(clumsy) as kernel:
+        task = kernel.submit("clumsy", attempts=2)
+        one = first(kernel, "approval.requested")
+        kernel.approve(one.data["approval"], by="board")
+        two = first(kernel, "approval.requested", one.seq)
+        assert (two.data["key"], two.data["digest"]) == (one.data["key"], one.data["digest"])
+        assert two.data["approval"] != one.data["approval"]
+        kernel.approve(two.data["approval"], by="board")
+        assert task.result(timeout=10) == "done"
 
 
 def test_an_answer_counts_once(start):
