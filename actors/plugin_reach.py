@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 
 from retinue.bus.codec import encode_value
-from retinue.bus.errors import DeadlineExceeded, Denied
+from retinue.bus.errors import DeadlineExceeded
 from retinue.bus.messages import CancelTask, SubmitTask, TaskResumes, TaskWaits
 from retinue.plugins.hosting.calls import CallContext
 
@@ -22,8 +22,6 @@ __all__ = ["PluginReach"]
 
 PATIENCE = 30.0
 """Seconds until the orchestrator has to answer; a call's own deadline is the usual end."""
-MAX_DEPTH = 16
-"""Tasks above one that a plugin submits: a plugin and an agent may ask each other in a circle."""
 
 
 class PluginReach:
@@ -45,8 +43,6 @@ class PluginReach:
     ) -> str:
         """As ``KernelPort.submit``."""
         services = self._services()
-        if sum(1 for _ in self._table.lineage(call.task)) >= MAX_DEPTH:
-            raise Denied("kernel.depth", agent, f"the task lies under {MAX_DEPTH} others already")
         ids = services.scribe.ids
         given = msgspec.Raw(encode_value(dict(input), f"the input for {agent!r}"))
         body = SubmitTask(given, priority, None, key, call.task)

@@ -87,7 +87,7 @@ class Mediation:
             "http": FetchService(vault, judge, private_hosts=private, clock=clock),
             "secret": SecretService(vault, judge),
             "kernel": KernelService(reach, judge),
-            "plugin": CallService(reach, judge),
+            "plugin": CallService(reach),
             "memory": MemoryService(self._notes, judge, withheld=withheld, clock=clock),
         }
         """What any plugin may ask for."""

@@ -10,8 +10,7 @@ import msgspec
 from retinue.bus.errors import Denied
 
 from ..hosting.calls import CallContext
-from .judge import Judge
-from .mediator import parameters
+from .mediator import PassedOn, parameters
 
 __all__ = ["CallService", "ToolPort"]
 
@@ -37,10 +36,9 @@ class _Asked(msgspec.Struct, forbid_unknown_fields=True):
 class CallService:
     """A plugin that is called works with its own grant, whoever called it; and in no circle."""
 
-    def __init__(self, tools: ToolPort, judge: Judge) -> None:
-        """``tools`` makes the call that was decided here."""
+    def __init__(self, tools: ToolPort) -> None:
+        """``tools`` makes the call; the operator's rules are asked there, as for any call."""
         self._tools = tools
-        self._judge = judge
 
     async def handle(self, call: CallContext, method: str, params: bytes) -> Any:
         """The tool's result. Raises ``Denied`` for a tool that was not granted by name."""
@@ -48,8 +46,10 @@ class CallService:
             raise Denied("plugin.unknown_method", method, f"there is no {method!r} to ask for")
         asked: _Asked = parameters(params, _Asked, method)
         check_call(call, asked.tool)
-        await self._judge.allow(call, "call", asked.tool, {})
-        return {"value": await self._tools.call(call, asked.tool, asked.args)}
+        try:
+            return {"value": await self._tools.call(call, asked.tool, asked.args)}
+        except Denied as error:
+            raise PassedOn(error) from None
 
 
 def check_call(call: CallContext, tool: str) -> None:

@@ -24,8 +24,9 @@ MAX_KINDS = 32
 class Denials:
     """The first refusal is told at once, those of the next second in one sum. On any loop."""
 
-    def __init__(self, tell: Tell) -> None:
-        """``tell`` is called on the loop of whoever was refused."""
+    def __init__(self, tell: Tell, seconds: float = SUM_UP) -> None:
+        """``tell`` is called on the loop of whoever was refused; sums are made for ``seconds``."""
+        self._seconds = seconds
         self._tell = tell
         self._repeated: dict[tuple[object, ...], int] = {}
 
@@ -37,7 +38,7 @@ class Denials:
             return
         self._repeated[key] = 0
         self._tell(call, method, error, 1)
-        asyncio.get_running_loop().call_later(SUM_UP, self._sum_up, key, call, method, error)
+        asyncio.get_running_loop().call_later(self._seconds, self._sum_up, key, call, method, error)
 
     def _key(self, call: CallContext, method: str, error: Denied) -> tuple[object, ...]:
         """What counts as the same: beyond a few, all that these callers are refused."""

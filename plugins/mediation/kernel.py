@@ -31,7 +31,7 @@ class KernelPort(Protocol):
         """The id of a task that was accepted, a child of the call's if it has one.
 
         A ``key`` that was used before gives the task that has it.
-        Raises ``Denied`` for one that would lie too deep, and what refuses any task.
+        Raises what refuses any task: an agent above it that would wait for itself among them.
         """
 
     async def result(self, call: CallContext, task: str) -> Any:

@@ -12,7 +12,7 @@ from retinue.bus.errors import Denied, InvalidInput, RetinueError
 from ..hosting.calls import CallContext
 from .denials import Denials, Tell
 
-__all__ = ["Service", "ServiceMediator", "parameters"]
+__all__ = ["PassedOn", "Service", "ServiceMediator", "parameters"]
 
 Holds = Callable[[CallContext], bool]
 
@@ -22,6 +22,15 @@ class Service(Protocol):
 
     async def handle(self, call: CallContext, method: str, params: bytes) -> Any:
         """Decide and do. Raises ``Denied``, which is told, or another ``RetinueError``."""
+
+
+class PassedOn(Exception):
+    """A refusal that somebody else decided on, and told: it is the answer, and no news."""
+
+    def __init__(self, error: Denied) -> None:
+        """``error`` is what the plugin gets."""
+        super().__init__(str(error))
+        self.error = error
 
 
 class ServiceMediator:
@@ -49,6 +58,8 @@ class ServiceMediator:
         except Denied as error:
             self._denials.add(call, method, error)
             raise
+        except PassedOn as passed:
+            raise passed.error from None
         except RetinueError:
             raise
         except (OSError, ValueError) as error:

@@ -134,8 +134,8 @@ def test_a_part_that_is_swapped_for_a_link_again_and_again_never_leads_out(files
     def turn():
         while not over.is_set():
             for name in ("real", "evil"):
-                os.rename(own / name, place)
-                os.rename(place, own / name)
+                (own / name).rename(place)
+                place.rename(own / name)
 
     with ThreadPoolExecutor(1) as pool:
         turning = pool.submit(turn)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+from functools import partial
 from itertools import islice
 
 import pytest
@@ -9,8 +11,10 @@ import pytest
 from retinue.bus.errors import Denied, RetinueError
 from retinue.bus.journal import Filter
 from retinue.kernel import Config, Kernel
-from retinue.kernel.config import SandboxConfig, VaultConfig
+from retinue.kernel.calls_config import PolicyConfig
+from retinue.kernel.config import SandboxConfig, SchedulerConfig, VaultConfig
 from retinue.plugins import agent
+from retinue.plugins.hosting.calls import CallContext, Principals
 
 from .servers import ok
 
@@ -31,10 +35,10 @@ def kernel(tmp_path_factory):
 
 
 @pytest.fixture
-def load(kernel, tmp_path):
-    """``load(name, code, manifest)``: written, approved, loaded."""
+def load_into(tmp_path):
+    """``load_into(kernel, name, code, manifest)``: written, approved, loaded."""
 
-    def make(name, code, manifest=""):
+    def make(kernel, name, code, manifest=""):
         folder = tmp_path / name
         folder.mkdir()
         module = name.replace("-", "_") + "_tools"
@@ -47,10 +51,17 @@ def load(kernel, tmp_path):
     return make
 
 
+@pytest.fixture
+def load(kernel, load_into):
+    """The same into the kernel that all share."""
+    return partial(load_into, kernel)
+
+
 def denials(kernel, plugin, count=1):
     """The first refusals of a plugin, as they come."""
     only = Filter(types=("security.denied",))
-    own = (e.data for e in kernel.events(only=only) if f"plugin:{plugin}" in e.data["principals"])
+    seen = (e.data for e in filter(None, kernel.events(only=only)))
+    own = (event for event in seen if f"plugin:{plugin}" in event["principals"])
     return list(islice(own, count))
 
 
@@ -273,3 +284,170 @@ def test_a_call_that_comes_back_to_a_plugin_is_refused(kernel, load):
     with pytest.raises(RetinueError, match="comes back"):
         kernel.invoke("ping.call", round_trip)
     assert denials(kernel, "pong")[0]["rule"] == "call.circle"
+
+
+def test_a_task_that_nobody_waits_for_any_more_is_cancelled(kernel, load):
+    load(
+        "hasty",
+        """
+@tool
+async def ask(ctx: ToolContext) -> object:
+    "Somebody slow."
+    return await ctx.kernel.ask("slow")
+""",
+        '[permissions]\nkernel = ["ask"]\n[limits]\ncall_seconds = 0.5\n',
+    )
+
+    @agent
+    async def slow(ctx):
+        await asyncio.sleep(1000)
+
+    kernel.spawn("slow", slow)
+    with pytest.raises(RetinueError):
+        kernel.invoke("hasty.ask")
+    ended = next(filter(None, kernel.events(only=Filter(types=("task.cancelled",), agent="slow"))))
+    assert "nobody waits" in ended.data["reason"]
+
+
+def test_the_place_of_a_task_is_lent_while_its_plugin_waits_for_another(load_into, tmp_path):
+    with Kernel(config=Config(scheduler=SchedulerConfig(max_running=1))) as kernel:
+        load_into(
+            kernel,
+            "asker",
+            """
+@tool
+async def ask(ctx: ToolContext) -> object:
+    "The only other one."
+    return await ctx.kernel.ask("other")
+""",
+            '[permissions]\nkernel = ["ask"]\n',
+        )
+
+        @agent
+        async def other(ctx):
+            return "done"
+
+        @agent(tools=["asker.ask"])
+        async def one(ctx):
+            return await ctx.call("asker.ask")
+
+        kernel.spawn("other", other)
+        kernel.spawn("one", one)
+        assert kernel.submit("one").result(timeout=20) == "done"
+
+
+def test_an_agent_that_would_wait_for_itself_through_a_plugin_is_told_so(kernel, load):
+    load(
+        "mirror",
+        """
+@tool
+async def ask(ctx: ToolContext) -> object:
+    "Back to where it came from."
+    return await ctx.kernel.ask("echoer")
+""",
+        '[permissions]\nkernel = ["ask"]\n',
+    )
+
+    @agent(tools=["mirror.ask"])
+    async def echoer(ctx):
+        return await ctx.call("mirror.ask")
+
+    kernel.spawn("echoer", echoer)
+    with pytest.raises(RetinueError, match="would wait for ever"):
+        kernel.submit("echoer").result(timeout=30)
+
+
+def test_one_call_submits_so_many_tasks_and_no_more(kernel, load):
+    load(
+        "spammer",
+        """
+@tool
+async def spam(ctx: ToolContext) -> int:
+    "As many as it can."
+    done = 0
+    try:
+        while True:
+            await ctx.kernel.submit("idle")
+            done += 1
+    except Exception:
+        return done
+""",
+        '[permissions]\nkernel = ["submit"]\n',
+    )
+
+    @agent
+    async def idle(ctx):
+        return None
+
+    kernel.spawn("idle", idle)
+    assert kernel.invoke("spammer.spam") == 100
+    assert denials(kernel, "spammer")[0]["rule"] == "kernel.flood"
+
+
+def test_the_operators_rules_hold_for_each_of_the_chain_beside_the_grant(
+    load_into, tmp_path, serve
+):
+    server = serve({"/": ok(b"hello")})
+    rules = tmp_path / "rules.cedar"
+    rules.write_text(
+        """
+@id("calls") permit(principal, action == Action::"call", resource);
+@id("runs") permit(principal is User, action == Action::"submit", resource);
+@id("loads") permit(principal is User, action == Action::"load", resource);
+@id("plugin-may") permit(principal is Plugin, action == Action::"fetch", resource == Host::"web.localhost");
+@id("one-may")
+permit(principal == Agent::"trusted", action == Action::"fetch", resource == Host::"web.localhost");
+"""
+    )
+    config = Config(
+        policy=PolicyConfig(file=str(rules)),
+        sandbox=SandboxConfig(allow_private_hosts=("web.localhost",)),
+    )
+    with Kernel(config=config) as kernel:
+        load_into(
+            kernel,
+            "getter",
+            """
+@tool
+async def get(ctx: ToolContext, url: str) -> str:
+    "A page."
+    return (await ctx.http.fetch(url)).text
+""",
+            f'[permissions]\nnet = [{{host = "web.localhost", ports = [{server.port}]}}]\n',
+        )
+
+        @agent(tools=["getter.get"])
+        async def reader(ctx, url: str):
+            return await ctx.call("getter.get", url=url)
+
+        kernel.spawn("trusted", reader)
+        kernel.spawn("other", reader)
+        url = {"url": f"http://web.localhost:{server.port}/"}
+        assert kernel.submit("trusted", url).result(timeout=20) == "hello"
+        with pytest.raises(RetinueError, match="other"):
+            kernel.submit("other", url).result(timeout=20)
+        refused = denials(kernel, "getter")[0]
+        assert refused["principals"] == ["plugin:getter", "agent:other"]
+        assert server.connections == 1
+
+
+def test_what_was_revoked_is_refused_and_a_version_that_was_replaced_goes_on(
+    kernel, load, tmp_path
+):
+    load("leaver", CALLER, '[permissions]\ntools = ["clock.now"]\n')
+    hosted = kernel._tree.hosted
+    grant = hosted.grants["leaver"]
+    call = CallContext(1, "call", Principals("leaver", "", "operator"), grant, 1e9)
+    ask = (call, "plugin.call", b'{"tool": "clock.now"}')
+    module = tmp_path / "leaver" / "leaver_tools.py"
+    module.write_text(module.read_text() + "\n# another version\n")
+    folder = tmp_path / "leaver"
+    kernel.load_plugin(folder, approve=kernel.propose_plugin(folder).digest)
+    assert b"epoch" in hosted.hosts.run(hosted.hosts._mediator.handle(*ask), 10)
+    kernel.load_plugin(folder, approve=kernel.propose_plugin(folder).digest)
+    new = hosted.grants["leaver"]
+    kernel.revoke_plugin("leaver")
+    late = CallContext(2, "call", Principals("leaver", "", "operator"), new, 1e9)
+    with pytest.raises(Denied, match="taken back"):
+        hosted.hosts.run(hosted.hosts._mediator.handle(late, *ask[1:]), 10)
+    assert denials(kernel, "leaver")[0]["rule"] == "grant.revoked"

@@ -25,7 +25,9 @@ def kernel():
 
 
 def first(kernel, type, count=1):
-    return [e.data for e in islice(kernel.events(only=Filter(types=(type,))), count)][-1]
+    return [e.data for e in islice(filter(None, kernel.events(only=Filter(types=(type,)))), count)][
+        -1
+    ]
 
 
 def test_an_agent_fetches_from_the_hosts_that_the_operator_allows_and_no_others(serve):
