@@ -14,7 +14,7 @@ from ..client import Query
 from ..redis_access import access_of
 from .options import Cli, common
 from .output import json_line, note
-from .tailing import follow_mirror
+from .tailing import follow_mirror, lost
 from .trace import log_line
 
 if TYPE_CHECKING:
@@ -83,7 +83,11 @@ def command(
             follow_mirror(cli, subscriber, _only(cli, agent), follow=follow, fill=fill)
         return
     query: Query = {"from": start, "run": run, "agent": agent, "type": types, "follow": follow}
+    cursor = int(start) - 1 if start.isdigit() else None
     for event in cli.client.events(query):
+        if cursor is not None and event.previous > cursor:
+            lost(cli, cursor + 1, event.previous)
+        cursor = event.seq
         _print(cli, event)
     if follow:
         note("the daemon has stopped: no more events will come")

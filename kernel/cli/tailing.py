@@ -15,7 +15,7 @@ from .output import json_line, note
 if TYPE_CHECKING:
     from retinue.bus.redis.subscriber import Gap, Subscriber
 
-__all__ = ["Mood", "follow_mirror"]
+__all__ = ["Mood", "follow_mirror", "lost"]
 
 _TICK = 0.25
 _SETTLED = 0.5
@@ -112,7 +112,7 @@ def _gap(cli: Cli, gap: Gap, show: Print, *, fill: bool) -> None:
         for event in filled:
             show(event)
         for first, last in filled.lost:
-            _lost(cli, first, last)
+            lost(cli, first, last)
 
 
 def _anew(cli: Cli, gap: Gap) -> None:
@@ -133,7 +133,8 @@ def _missing(cli: Cli, gap: Gap, why: str) -> None:
         note(why or f"events {gap.first} to {gap.last} are not in Redis: {gap.how_to_fill}")
 
 
-def _lost(cli: Cli, first: int, last: int) -> None:
+def lost(cli: Cli, first: int, last: int) -> None:
+    """Say that nobody has these events any more."""
     if cli.as_json:
         json_line({"gap": {"first": first, "last": last, "lost": True}})
     else:
