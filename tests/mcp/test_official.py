@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -29,7 +30,9 @@ def python_server(server, official, kernel):
 def node_server(server, everything, kernel):
     """A server of the npm registry's, loaded."""
     script = everything / "@modelcontextprotocol/server-everything/dist/index.js"
-    server.write(["node", script, "stdio"], read=[everything], more=NODE)
+    node = Path(shutil.which("node")).resolve()
+    beside = [] if node.is_relative_to("/usr/bin") else [node.parents[1]]
+    server.write([node, script, "stdio"], read=[everything, *beside], more=NODE)
     server.load(kernel)
     return server
 
