@@ -10,17 +10,14 @@ from typing import Any
 import msgspec
 
 from retinue.bus.clock import Clock
-from retinue.bus.errors import DeadlineExceeded, PluginError, RetinueError
+from retinue.bus.errors import DeadlineExceeded, PluginError
 
-from ..host.faults import Fault as Known
-from ..host.faults import unpack
 from ..manifest.model import Limits
 from ..protocol.frames import (
     Ask,
     Call,
     Cancel,
     Event,
-    Fault,
     FromGuest,
     Hello,
     Log,
@@ -35,9 +32,11 @@ from ..protocol.wire import encode, in_parts
 from ..sandbox.confined import Confined
 from .asks import Asks
 from .calls import CallContext, Mediator, OpenCall
+from .idle import IdleWatch
 from .link import Link, Witness
 from .output import Budget, escaped
 from .pace import Allowance
+from .raised import raised
 
 __all__ = ["CANCEL_GRACE", "HostedProcess"]
 
@@ -45,9 +44,6 @@ CANCEL_GRACE = 0.25
 """Seconds that a plugin has to end a call it was told to end, before its process is killed."""
 _PROGRESS = 100.0
 """Reports of progress a second that are passed on, and at once."""
-_RAISED = {"InvalidInput", "NotFound", "UnknownTool", "Unavailable", "ToolError", "PluginError"}
-_RAISED |= {"DeadlineExceeded", "Denied", "ResultTooLarge", "OutcomeUnknown", "ModelRefused"}
-"""Errors that a plugin may raise as such; any other might be taken for the kernel's own."""
 LINGER = 0.1
 """Seconds without a call after which a process that is to stop has had its last one."""
 
@@ -86,6 +82,7 @@ class HostedProcess:
         self._log = Budget(limits.log_bytes, clock.monotonic)
         self._progress = Allowance(_PROGRESS, _PROGRESS)
         self._monotonic = clock.monotonic
+        self._idle = IdleWatch(confined.pid, lambda: (self.calls, bool(self._calls)), self.kill)
         self._link = Link(confined, rules, limits.log_bytes, witness, clock, self._take, self.kill)
         self._takers: dict[type[FromGuest], Callable[[Any], None]] = {
             Hello: self._greeted,
@@ -205,6 +202,7 @@ class HostedProcess:
             return
         self.reason = reason
         self._link.close()
+        self._idle.close()
         self._confined.strike()  # at once: the threads that see to its end may all be busy
         self._loop.run_in_executor(None, self._confined.kill).add_done_callback(self._gone)
         self._asks.close()
@@ -247,7 +245,7 @@ class HostedProcess:
         if opened.answer.done():
             return
         if reply.fault is not None:
-            opened.answer.set_exception(_raised(reply.fault))
+            opened.answer.set_exception(raised(reply.fault))
             return
         opened.answer.set_result(b"".join([*opened.parts, reply.value]))
 
@@ -281,16 +279,6 @@ class HostedProcess:
         if not self.reason:
             self._rules.answered(id)
             self._link.write(data)
-
-
-def _raised(fault: Fault) -> BaseException:
-    try:
-        if fault.kind not in _RAISED:
-            return RetinueError(f"{escaped(fault.kind)}: {escaped(fault.message)}")
-        fields = msgspec.json.decode(fault.fields, type=dict[str, Any])
-        return unpack(Known(fault.kind, escaped(fault.message), fields))
-    except (msgspec.DecodeError, KeyError, TypeError, RecursionError):
-        return PluginError(f"{escaped(fault.kind)}: {escaped(fault.message)}")
 
 
 def _seen(future: asyncio.Future[Any]) -> None:

@@ -42,6 +42,8 @@ _QUIET_NUMBERS = {
 _FCNTL = (0, 1, 2, 3, 4, 5, 6, 7, 36, 37, 38, 1030, 1032, 1034)
 _IOCTL = (0x5401, 0x5413, 0x541B, 0x5421, 0x5450, 0x5451)
 _PRCTL = (3, 15, 16, 23, 0x53564D41)
+_SET_ID = 0o6000
+"""Modes by which whoever runs a file becomes its owner: none is made so in a granted folder."""
 _MAP_SHARED, _MAP_ANONYMOUS = 0x01, 0x20
 _PR_SET_NO_NEW_PRIVS, _SET_FILTER, _NEW_LISTENER = 38, 1, 8
 _SECCOMP = {"x86_64": 317, "aarch64": 277}
@@ -128,6 +130,10 @@ def _special(profile: Profile) -> dict[str, Sequence[Sequence[Test]]]:
         "setpgid": always if profile.forks else never,
         "execve": always if profile.executes or profile.forks else never,
         "mmap": _PRIVATE_OR_FILE if profile.executes else always,
+        "open": [[Test(2, 0, _SET_ID)]],
+        "openat": [[Test(3, 0, _SET_ID)]],
+        "mkdir": [[Test(1, 0, _SET_ID)]],
+        "mkdirat": [[Test(2, 0, _SET_ID)]],
         "kill": always if profile.forks else own,
         "tgkill": always if profile.forks else own,
         "prlimit64": [[Test(0, pid, _INT), Test(2, 0)] for pid in (0, profile.pid)],

@@ -6,6 +6,7 @@ import asyncio
 import os
 import re
 import signal
+import threading
 import time
 
 from retinue.plugins import ToolContext, tool
@@ -47,6 +48,11 @@ def length(value: str) -> int:
 @tool
 def raising(kind: str) -> None:
     raise type(kind, (Exception,), {})("forged")
+
+
+@tool
+def leave_a_thread_spinning() -> None:
+    threading.Thread(target=hang_in_a_thread.function, daemon=True).start()
 
 
 @tool

@@ -11,6 +11,7 @@ from hypothesis import given as examples
 from hypothesis import strategies as st
 
 from retinue.bus.errors import NotFound, PluginError, RetinueError
+from retinue.plugins.hosting.idle import Burnt, IdleWatch
 from retinue.plugins.hosting.output import Budget, escaped
 from retinue.plugins.hosting.pace import Allowance
 from retinue.plugins.hosting.restarts import Crashes, crashed
@@ -147,3 +148,36 @@ def test_a_minute_has_so_many_bytes_and_what_is_over_is_counted():
 @examples(st.text())
 def test_a_line_has_nothing_that_a_terminal_obeys(text):
     assert escaped(text).isprintable()
+
+
+def test_processor_time_between_calls_is_bounded_and_a_pause_begins_anew():
+    burnt = Burnt(3.0)
+    spins = [burnt.is_over(cpu, 1.0, 1, busy=False) for cpu in (0.0, 1.0, 2.0, 3.0, 4.0)]
+    assert spins == [False, False, False, False, True]
+    burnt = Burnt(3.0)
+    rests = [burnt.is_over(cpu, 1.0, 1, busy=False) for cpu in (0.0, 2.0, 2.05, 4.0, 5.0)]
+    assert not any(rests)
+    burnt = Burnt(3.0)
+    assert not any(burnt.is_over(10.0 * n, 1.0, 1, busy=True) for n in range(9))
+    burnt = Burnt(3.0)
+    assert not any(burnt.is_over(2.0 * n, 1.0, n, busy=False) for n in range(9))
+
+
+def test_a_plugin_that_spins_between_calls_is_ended_and_its_idle_neighbour_is_not(
+    plugins, on_a_loop
+):
+    async def work():
+        spinning, quiet = plugins.plugin(), plugins.plugin()
+        for plugin in (spinning, quiet):
+            await plugin.start()
+            process = plugin.process
+            IdleWatch(process.confined.pid, lambda: (0, False), process.kill, 0.5, 0.3)
+        first = spinning.process
+        await spinning.call("leave_a_thread_spinning", {}, ToolContext())
+        await first.gone
+        assert "processor time while no call was open" in first.reason
+        assert quiet.process.reason == ""
+        await spinning.stop(0.0)
+        await quiet.stop(0.0)
+
+    on_a_loop(work())

@@ -153,7 +153,7 @@ class Conversation(RuleBasedStateMachine):
 
     @invariant()
     def knows_what_is_open(self):
-        assert all(self.rules.is_open(id) == (id in self.open) for id in range(13))
+        assert all(self.rules.is_open(n) == (n in self.open) for n in range(13))
 
 
 TestConversation = Conversation.TestCase

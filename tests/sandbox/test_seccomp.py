@@ -110,6 +110,15 @@ def test_nothing_is_typed_into_a_terminal_and_no_process_is_hidden_or_outlives()
     assert decide("ioctl", 0, 0x5401) == decide("fcntl", 3, 3) == decide("prctl", 15) == ALLOW
 
 
+@pytest.mark.parametrize(
+    ("call", "before"),
+    [("open", (0, 0)), ("openat", (3, 0, 0)), ("mkdir", (0,)), ("mkdirat", (3, 0))],
+)
+def test_nothing_is_made_by_which_another_becomes_its_owner(call, before):
+    assert decide(call, *before, 0o777) == decide(call, *before, 0o1777) == ALLOW
+    assert decide(call, *before, 0o4755) == decide(call, *before, 0o2755) == NOTIFY
+
+
 def test_programs_are_started_only_by_what_is_no_interpreter():
     assert decide("execve", 1) == NOTIFY
     assert decide("execve", 1, executes=True) == decide("execve", 1, forks=True) == ALLOW

@@ -99,6 +99,15 @@ def _xattr(told: dict[str, Any]) -> object:
     return "changed"
 
 
+def _set_uid(told: dict[str, Any]) -> object:
+    return os.open(told["folder"] + "/became", _CREATE, 0o4755)
+
+
+def _set_gid(_: dict[str, Any]) -> object:
+    os.mkdir("/tmp/became", 0o2777)
+    return "made"
+
+
 def _hard_link(told: dict[str, Any]) -> object:
     os.link(told["secret"], "/tmp/link")
     return "linked"
@@ -184,6 +193,8 @@ ATTACKS: dict[str, Callable[[dict[str, Any]], object]] = {
     "files: chmod another's file": _chmod,
     "files: set another file's times": _touch,
     "files: set an extended attribute": _xattr,
+    "files: make a set-uid file": _set_uid,
+    "files: make a set-gid folder": _set_gid,
     "files: make a hard link": _hard_link,
     "files: make a symbolic link": _symlink,
     "files: make a FIFO": _fifo,
