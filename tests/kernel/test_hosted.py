@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
@@ -164,7 +165,8 @@ def test_no_call_is_lost_while_one_version_after_another_takes_the_place(kernel,
 
 def test_calls_in_flight_end_before_a_plugin_is_unloaded(kernel, gate, ended):
     gate.load(kernel, "done", "1.0")
-    pid = gate.view(kernel).pid
+    pid, hosted = gate.view(kernel).pid, kernel._live.hosted
+    plugin = hosted.plugins["guest"]
     with ThreadPoolExecutor(101) as pool:
         calls = [pool.submit(kernel.invoke, "guest.wait") for _ in range(100)]
         wait_for(kernel, "tool.progress", 100)
@@ -172,6 +174,9 @@ def test_calls_in_flight_end_before_a_plugin_is_unloaded(kernel, gate, ended):
         wait_for(kernel, "plugin.unloaded")
         with pytest.raises(UnknownTool):
             kernel.invoke("guest.wait")
+        while plugin.state != "stopped":
+            hosted.hosts.run(turns(), 10)
+        hosted.hosts.run(turns(), 10)
         assert not any(call.done() for call in calls)
         gate.open()
         assert [call.result(20) for call in calls] == ["done"] * 100
@@ -262,6 +267,12 @@ def test_fewer_walls_are_the_operators_choice_alone_and_said_aloud(guest):
         pytest.raises(PluginError, match="below the minimum"),
     ):
         guest.load(kernel, HELLO)
+
+
+async def turns():
+    """Some turns of the loop: what is to happen at once has happened then."""
+    for _ in range(20):
+        await asyncio.sleep(0)
 
 
 class Gate:
