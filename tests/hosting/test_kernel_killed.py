@@ -43,6 +43,8 @@ def test_a_host_that_is_killed_takes_twenty_plugins_with_it(tmp_path, missing, w
             missing("a level", f"this host gives {told['levels']}")
         family = beneath(told["pid"])
         assert set(told["plugins"]) <= family
+        for pid in told["plugins"]:
+            os.kill(pid, signal.SIGSTOP)  # none of them gets to notice by itself
     finally:
         os.kill(host.pid, signal.SIGKILL)
         host.wait()
