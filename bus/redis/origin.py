@@ -60,9 +60,7 @@ class Origin:
         before, now = self.journal, journal_of(value)
         if before and now and before != now:
             return True
-        if at is not None and last is not None:
-            return at.id != last.id
-        if before and before == now:
+        if before and before == now and (at is None or last is None):
             return None if top is None or top.seq < cursor else False
         return renumbered(cursor, last, at, top)
 
