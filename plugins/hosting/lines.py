@@ -36,18 +36,22 @@ class LineReader(Generic[T]):
         head, newline, rest = data.partition(b"\n")
         self._buffer += head
         while newline:
-            line = bytes(self._buffer).strip()
-            self._check(line)
+            line = self._whole()
             head, newline, rest = rest.partition(b"\n")
             self._buffer[:] = head
             if line:
                 yield self._decode(line)
-        self._check(self._buffer)
+        self._check_length()
 
-    def _check(self, line: bytes | bytearray) -> None:
-        if len(line) > self._longest:
+    def _check_length(self) -> None:
+        if len(self._buffer) > self._longest:
             raise Violation(f"a line of over {self._longest:,} bytes; send less at once")
+
+    def _whole(self) -> bytes:
+        self._check_length()
+        line = bytes(self._buffer).strip()
         if len(line) > MOST_VALUES and line.count(b"{") + line.count(b"[") > MOST_VALUES:
             raise Violation(
                 f"a line with over {MOST_VALUES:,} objects and lists; send less at once"
             )
+        return line

@@ -11,7 +11,7 @@ import msgspec
 
 from retinue.bus.clock import Clock
 from retinue.bus.codec import encode_value
-from retinue.bus.errors import PluginError, RetinueError, ToolError
+from retinue.bus.errors import DeadlineExceeded, PluginError, RetinueError, ToolError
 
 from ..manifest.model import Grant
 from ..protocol.frames import Hello, Offer
@@ -129,7 +129,12 @@ class HostedPlugin:
         if (left := ctx.remaining) is not None:
             seconds = min(seconds, left)
         deadline = self._clock.monotonic() + seconds
-        process = await self._ready(seconds)
+        try:
+            process = await self._ready(seconds)
+        except TimeoutError:
+            raise DeadlineExceeded(
+                f"plugin {self.name!r} did not start again within {seconds:g} s"
+            ) from None
         principals = Principals(self.name, ctx.agent, "" if ctx.agent else "operator", ctx.via)
         context = CallContext(
             self._number(), tool, principals, self.grant, deadline, ctx.run, ctx.task

@@ -9,9 +9,22 @@ from retinue.plugins import agent
 
 from .conftest import HERE
 
-NAMES = ("count", "fail", "look", "wait", "hang", "stray", "foreign", "again", "two")
+NAMES = (
+    "fill",
+    "share",
+    "zero",
+    "count",
+    "fail",
+    "look",
+    "wait",
+    "hang",
+    "stray",
+    "foreign",
+    "again",
+    "two",
+)
 TOOLS = "".join(f'[[tools]]\nname = "{name}"\neffect = "none"\n' for name in NAMES)
-LIMITS = "[limits]\ncall_seconds = 1.0\nstart_seconds = 1.0\n"
+LIMITS = "[limits]\ncall_seconds = 1.0\nstart_seconds = 1.0\nmemory_bytes = 134217728\n"
 
 
 @pytest.fixture
@@ -54,6 +67,15 @@ def test_a_program_s_environment_is_built_from_nothing(program, kernel):
     assert "HOME" in seen["environment"]
     assert "VIRTUAL_ENV" not in seen["environment"]
     assert seen["folder"] == "/tmp"
+
+
+@pytest.mark.parametrize(
+    ("tool", "told"),
+    [("fill", "no more memory"), ("share", "nothing to share"), ("zero", "no zeros")],
+)
+def test_a_program_s_memory_is_bounded_whichever_way_it_asks_for_it(program, kernel, tool, told):
+    with pytest.raises(ToolError, match=told):
+        program().call(kernel, tool)
 
 
 def test_a_program_that_ends_its_call_when_told_to_keeps_its_process(program, kernel):

@@ -11,6 +11,7 @@ from mcp.server.mcpserver.exceptions import ToolError
 
 server = MCPServer("official")
 never = threading.Event()
+cancelled = []
 
 
 @server.tool()
@@ -34,8 +35,15 @@ async def wait(ctx: Context) -> str:
     try:
         await asyncio.Event().wait()
     except asyncio.CancelledError:
+        cancelled.append(True)
         raise
     return "never"
+
+
+@server.tool()
+def cancels() -> int:
+    """How many calls were cancelled."""
+    return len(cancelled)
 
 
 @server.tool()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import mmap
 import os
 import sys
 import threading
@@ -27,7 +28,34 @@ def look(call, args):
     say(result=call, value={"environment": sorted(os.environ), "folder": str(Path.cwd())})
 
 
+def fill(call, args):
+    try:
+        kept = bytearray(256 << 20)
+        say(result=call, value=len(kept))
+    except MemoryError:
+        say(error=call, message="no more memory")
+
+
+def share(call, args):
+    try:
+        kept = mmap.mmap(-1, 1 << 20, mmap.MAP_SHARED | mmap.MAP_ANONYMOUS)
+        say(result=call, value=len(kept))
+    except PermissionError:
+        say(error=call, message="nothing to share")
+
+
+def zero(call, args):
+    try:
+        Path("/dev/zero").open("rb").close()
+        say(result=call, value=0)
+    except PermissionError:
+        say(error=call, message="no zeros")
+
+
 TOOLS = {
+    "fill": fill,
+    "share": share,
+    "zero": zero,
     "count": count,
     "look": look,
     "fail": lambda call, args: say(error=call, message="as it was meant to\n\x1b[2J"),
