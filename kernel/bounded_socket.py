@@ -20,7 +20,7 @@ class BoundedSocket(socket.socket):
 
     def __init__(self, family: int, kind: int, most: int = 2048) -> None:
         """``most`` are open at once; a quarter of them may come from one address beyond this machine."""
-        super().__init__(family, kind)
+        super().__init__(family, kind, socket.IPPROTO_TCP)  # named, or asyncio leaves Nagle on
         self.on_refused: Callable[[str], None] | None = None
         """Told the address of who was hung up on; on the accepting thread."""
         self._most = most

@@ -25,7 +25,7 @@ _REFUSED = {
     404: "There is no such thing.",
     408: "The request's body did not come in time.",
     413: "The request's body is too large.",
-    422: "The plugin cannot be loaded.",
+    422: "The plugin cannot be loaded, or the Idempotency-Key came with another body.",
     429: "Too many requests: try again in a second.",
     502: "A tool failed.",
     503: "Not now: the kernel is closing, or too much waits.",
@@ -152,9 +152,10 @@ def _responses(route: Route) -> dict[str, Any]:
         told[str(status)] = _answer(route, kind)
     if route.method == "GET":
         told["304"] = {"description": "What you have is what there is (If-None-Match)."}
-    codes = set(_EVERYWHERE) | ({404} if "{" in route.path or route.method != "GET" else set())
+    names = "{" in route.path or route.method != "GET" or _is_paged(route)
+    codes = set(_EVERYWHERE) | ({404} if names else set())
     codes |= {408, 413} if route.method != "GET" else set()
-    codes |= {422} if "/plugins" in route.path else set()
+    codes |= {422} if "/plugins" in route.path or route.method == "POST" else set()
     codes |= {502} if "/tools" in route.path or "/plugins" in route.path else set()
     for code in sorted(codes):
         told.setdefault(str(code), _ref("responses", str(code)))
@@ -174,10 +175,14 @@ def _answer(route: Route, kind: Any) -> dict[str, Any]:
         "content": {"application/json": {"schema": _schema(kind)}},
     }
     names = ["ETag"] if route.method == "GET" else []
-    names += ["Link"] if "before" in route.query.__struct_fields__ else []
+    names += ["Link"] if _is_paged(route) else []
     if names:
         told["headers"] = {name: _ref("headers", name) for name in names}
     return told
+
+
+def _is_paged(route: Route) -> bool:
+    return "before" in route.query.__struct_fields__
 
 
 def _answers(route: Route) -> Mapping[int, Any]:

@@ -41,7 +41,7 @@ class Invoke(Body, frozen=True):
     """Arguments of a tool, and the seconds that it may take."""
 
     args: dict[str, Any] = {}
-    timeout: Annotated[float, Meta(gt=0, le=600)] = 30.0
+    timeout: Annotated[float, Meta(ge=0.1, le=600)] = 30.0
 
 
 def list_plugins(call: Call) -> list[PluginView]:

@@ -8,6 +8,7 @@ import msgspec
 
 from retinue.bus import errors
 from retinue.bus.errors import (
+    ActorDead,
     DeadlineExceeded,
     Denied,
     InvalidInput,
@@ -37,6 +38,7 @@ _STATUS: tuple[tuple[type[BaseException], int], ...] = (
     (ResultTooLarge, 502),
     (ModelError, 502),
     (KernelClosed, 503),
+    (ActorDead, 503),
     (MailboxFull, 503),
     (Unavailable, 503),
     (DeadlineExceeded, 504),

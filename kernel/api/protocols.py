@@ -17,6 +17,8 @@ __all__ = ["FIRST_REQUEST", "HttpProtocol", "Seldom", "SocketProtocol"]
 
 FIRST_REQUEST = 10.0
 """Seconds until a new connection must have sent a whole request's head."""
+LAST_BYTES = 60.0
+"""Seconds that a client has to take the end of an answer."""
 _WARNINGS = (0.1, 5.0)  # a second, and at once, however many requests are malformed
 _HIGH_WATER = 16 * 1024  # bytes that a connection buffers until its writer waits
 
@@ -35,6 +37,17 @@ class HttpProtocol(H11Protocol):
         transport.set_write_buffer_limits(high=_HIGH_WATER)
         self.app_state = {**self.app_state, "abort": transport.abort}
         self.loop.call_later(FIRST_REQUEST, self._expect_request)
+
+    def on_response_complete(self) -> None:
+        """Called by uvicorn. What is written may still wait for a client that does not read it."""
+        answered = self.cycle
+        super().on_response_complete()
+        if self.transport.get_write_buffer_size():
+            self.loop.call_later(LAST_BYTES, self._expect_reading, answered)
+
+    def _expect_reading(self, answered: object) -> None:
+        if self.cycle is answered and self.transport.get_write_buffer_size():
+            self.transport.abort()
 
     def _expect_request(self) -> None:
         is_ours = self.transport.get_protocol() is self  # not since a WebSocket took it over

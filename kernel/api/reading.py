@@ -13,7 +13,17 @@ from retinue.bus.errors import DeadlineExceeded, InvalidInput
 
 from .problems import FieldError
 
-__all__ = ["Body", "Malformed", "Nothing", "Query", "TooLarge", "TooSlow", "parsed_query", "read"]
+__all__ = [
+    "Body",
+    "Malformed",
+    "Nothing",
+    "Query",
+    "Reused",
+    "TooLarge",
+    "TooSlow",
+    "parsed_query",
+    "read",
+]
 
 _PATIENCE = 30.0
 """Seconds in which a body has to come."""
@@ -46,6 +56,12 @@ class TooLarge(InvalidInput):
     """A body that is over the limit."""
 
     status = 413
+
+
+class Reused(InvalidInput):
+    """A key that came before with something else."""
+
+    status = 422
 
 
 class TooSlow(DeadlineExceeded):

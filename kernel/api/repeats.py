@@ -11,8 +11,7 @@ from typing import NamedTuple
 
 from starlette.responses import Response
 
-from retinue.bus.errors import InvalidInput
-
+from .reading import Reused
 from .responses import Reply
 
 __all__ = ["KEY", "Repeats"]
@@ -47,12 +46,12 @@ class Repeats:
     async def once(
         self, scope: tuple[str, ...], body: bytes, answer: Callable[[], Awaitable[Response]]
     ) -> Response:
-        """The answer; ``scope`` is who asks, what, and the key. Raises ``InvalidInput`` for another body."""
+        """The answer; ``scope`` is who asks, what, and the key. Raises ``Reused`` for another body."""
         digest = hashlib.blake2b(body, digest_size=16).digest()
         known = self._known.get(scope)
         if known is not None:
             if known.digest != digest:
-                raise InvalidInput(
+                raise Reused(
                     f"Idempotency-Key {scope[-1]}: it came before with another body; use a new key"
                 )
             given = await asyncio.shield(known.answer)

@@ -19,6 +19,9 @@ _PATIENCE = 60.0
 """Seconds in which a client has to take an answer."""
 
 
+_PIECE = 256 * 1024  # the server waits for its client between two writes, not within one
+
+
 class Answer(msgspec.Struct, frozen=True):
     """An answer with a status of its own; a handler that returns anything else answers 200."""
 
@@ -39,9 +42,17 @@ class Reply(Response):
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Write it."""
+        body = bytes(self.body)
+        head = {"status": self.status_code, "headers": self.raw_headers}
         try:
             async with asyncio.timeout(_PATIENCE):
-                await super().__call__(scope, receive, send)
+                await send({"type": "http.response.start", **head})
+                while len(body) > _PIECE:
+                    await send(
+                        {"type": "http.response.body", "body": body[:_PIECE], "more_body": True}
+                    )
+                    body = body[_PIECE:]
+                await send({"type": "http.response.body", "body": body})
         except TimeoutError:
             abort = scope.get("state", {}).get("abort")
             if abort is not None:

@@ -98,6 +98,11 @@ class ApiServer:
         self._thread.join(timeout)
         return not self._thread.is_alive()
 
+    @property
+    def connections(self) -> int:
+        """How many are open."""
+        return sum(len(server.server_state.connections) for server, _ in self._servers)
+
     def _add(self, app: object, listener: socket.socket, tls: TlsConfig | None) -> None:
         self._servers.append((_Server(_config(app, tls), self.hub), listener))
 
