@@ -15,7 +15,7 @@ from retinue.bus.errors import PluginError
 from . import notices
 from .confined import Confined
 from .levels import Plan
-from .outside import namespaces_of, status_of, unproven
+from .outside import child_of, namespaces_of, status_of, unproven
 
 __all__ = ["Handshake"]
 
@@ -51,6 +51,8 @@ class Handshake:
         self._confined.layers = self._plan.layers
 
     def _see_namespaces(self) -> None:
+        if self._plan.bwrap:  # what it started first is its own
+            self._confined.pid = child_of(self._confined.pid)
         host = namespaces_of(os.getpid())
         self._inside = namespaces_of(self._confined.pid)
         if self._inside["pid"] != host["pid"]:

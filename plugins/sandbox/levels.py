@@ -214,9 +214,11 @@ def _bounds(level: Level, given: Given, limits: Limits, execute: Sequence[str]) 
 def _bwrap(given: Given, read: Sequence[str], permissions: Permissions) -> tuple[str, ...]:
     """bubblewrap's command line. What it leaves to the launcher, that one gives up.
 
-    It takes CAP_SYS_ADMIN to bound the files in ``/tmp``: bubblewrap bounds their bytes alone.
+    The first process of its pid namespace is bubblewrap's own, with the uid of the one outside:
+    that may kill it when the kernel ends, as it might not kill a plugin with a uid of its own. It
+    takes CAP_SYS_ADMIN to bound the files in ``/tmp``: bubblewrap bounds their bytes alone.
     """
-    walls = ["--as-pid-1", "--unshare-pid", "--unshare-net", "--unshare-ipc", "--unshare-uts"]
+    walls = ["--unshare-pid", "--unshare-net", "--unshare-ipc", "--unshare-uts"]
     if given.root:
         keeps = ["CAP_SYS_ADMIN", "CAP_SETUID", "CAP_SETGID", "CAP_SETPCAP"]
     else:

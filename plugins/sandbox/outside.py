@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
-__all__ = ["namespaces_of", "parse_status", "processes_in", "status_of", "unproven"]
+__all__ = ["child_of", "namespaces_of", "parse_status", "processes_in", "status_of", "unproven"]
 
 _KINDS = {"mnt": "mnt", "net": "net", "ipc": "ipc", "uts": "uts", "user": "user"}
 
@@ -19,6 +19,14 @@ def parse_status(text: str) -> dict[str, str]:
     """Names and values of the lines. Pure."""
     pairs = (line.partition(":") for line in text.splitlines())
     return {name: value.strip() for name, _, value in pairs}
+
+
+def child_of(pid: int) -> int:
+    """The first child of a process; raises ``OSError`` when it has ended, or has none."""
+    children = Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="ascii").split()
+    if not children:
+        raise ProcessLookupError(f"process {pid} has no child")
+    return int(children[0])
 
 
 def namespaces_of(pid: int) -> dict[str, int]:
