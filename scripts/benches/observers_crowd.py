@@ -30,7 +30,7 @@ from retinue.plugins import Context, agent
 NAME = "bench-crowd"
 OBSERVERS = 200
 SECONDS = 10.0
-ROUNDS = 7
+ROUNDS = 5
 EVENTS_A_SECOND, TASKS_A_SECOND = 1_000, 100
 
 

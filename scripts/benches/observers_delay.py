@@ -44,7 +44,7 @@ SOCKET = "a WebSocket at 1,000 a second"
 IDLE = 0.005
 """Seconds between two messages: each finds everybody asleep."""
 BUSY = 0.001
-ROUNDS, COUNT = 7, 400
+ROUNDS, COUNT = 5, 400
 
 Measured = dict[str, list[Ages]]
 Emit = Callable[[int, float], None]
