@@ -28,7 +28,7 @@ from .session import Answered, Asked, Changed, ClientSession, Failed, Nothing, P
 
 __all__ = ["CANCEL_GRACE", "McpProcess"]
 
-CANCEL_GRACE = 0.25
+CANCEL_GRACE = 0.5
 """Seconds for a server to answer anything at all once a call of its was taken back."""
 _STRAYS = 100
 """Lines on stdout that are no messages, before the server counts as broken."""

@@ -68,10 +68,22 @@ def _install(folder, missing):
         shutil.rmtree(making, ignore_errors=True)
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def kernel():
+    """One for all tests of a file: what a host gives is tried once."""
     with Kernel() as running:
         yield running
+
+
+@pytest.fixture
+def happened(kernel):
+    """``happened(type)``: the bodies of the events of a type, since the test began."""
+    began = kernel.last_seq
+
+    def found(kind):
+        return [e.data for e in kernel.events(began, follow=False) if e.type == kind]
+
+    return found
 
 
 class Server:
@@ -103,9 +115,12 @@ class Server:
 
 
 @pytest.fixture
-def server(tmp_path):
-    """A folder for a plugin named ``there``."""
-    return Server(tmp_path / "there", "there")
+def server(tmp_path, kernel):
+    """A folder for a plugin named ``there``, which is unloaded in the end."""
+    made = Server(tmp_path / "there", "there")
+    yield made
+    if any(view.name == "there" and view.digest for view in kernel.plugins()):
+        kernel.unload_plugin("there", drain=0.0)
 
 
 @pytest.fixture
@@ -118,11 +133,11 @@ def plain():
 
 @pytest.fixture
 def hostile(server, plain, kernel):
-    """``hostile(mode)``: a hostile server, loaded; its calls have a second."""
+    """``hostile(mode)``: a hostile server, loaded; ``seconds`` are for a call, and for a start."""
     python, read = plain
 
-    def load(mode, more=""):
-        limits = "[limits]\ncall_seconds = 1.0\nstart_seconds = 1.5\n"
+    def load(mode, more="", seconds=(20.0, 30.0)):
+        limits = f"[limits]\ncall_seconds = {seconds[0]}\nstart_seconds = {seconds[1]}\n"
         command = [python, "-S", "{plugin}/server.py", mode]
         script = HERE / "servers" / "hostile.py"
         server.write(command, read=read, script=script, more=limits + more)
@@ -133,11 +148,6 @@ def hostile(server, plain, kernel):
 
 
 @pytest.fixture
-def denials():
-    """``denials(kernel)``: what the events say was refused."""
-
-    def found(kernel):
-        events = kernel.events(follow=False)
-        return [e.data["detail"] for e in events if e.type == "security.denied"]
-
-    return found
+def denials(happened):
+    """``denials()``: what was refused since the test began."""
+    return lambda: [body["detail"] for body in happened("security.denied")]

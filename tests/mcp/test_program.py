@@ -24,18 +24,21 @@ NAMES = (
     "two",
 )
 TOOLS = "".join(f'[[tools]]\nname = "{name}"\neffect = "none"\n' for name in NAMES)
-LIMITS = "[limits]\ncall_seconds = 1.0\nstart_seconds = 1.0\nmemory_bytes = 134217728\n"
+LIMITS = "[limits]\nmemory_bytes = 134217728\n"
 
 
 @pytest.fixture
 def program(server, plain, kernel):
-    """``program(mode)``: the program beside this file, loaded as a plugin of runtime ``exec``."""
+    """``program(mode)``: the program beside this file, as a plugin; ``seconds`` as for ``hostile``."""
     python, read = plain
 
-    def load(mode="honest"):
+    def load(mode="honest", seconds=(20.0, 30.0)):
+        bounds = f"call_seconds = {seconds[0]}\nstart_seconds = {seconds[1]}\n"
         command = [python, "-S", "{plugin}/server.py", mode]
         script = HERE / "servers" / "program.py"
-        server.write(command, read=read, script=script, runtime="exec", more=TOOLS + LIMITS)
+        server.write(
+            command, read=read, script=script, runtime="exec", more=TOOLS + LIMITS + bounds
+        )
         server.load(kernel)
         return server
 
@@ -79,7 +82,7 @@ def test_a_program_s_memory_is_bounded_whichever_way_it_asks_for_it(program, ker
 
 
 def test_a_program_that_ends_its_call_when_told_to_keeps_its_process(program, kernel):
-    server = program()
+    server = program(seconds=(1.0, 30.0))
     pid = server.view(kernel).pid
     with pytest.raises(DeadlineExceeded):
         server.call(kernel, "wait")
@@ -87,12 +90,11 @@ def test_a_program_that_ends_its_call_when_told_to_keeps_its_process(program, ke
     assert server.view(kernel).pid == pid
 
 
-def test_a_program_that_hangs_is_ended_and_started_again(program, kernel, wait_until):
-    server = program()
-    pid = server.view(kernel).pid
+def test_a_program_that_hangs_is_ended_and_started_again(program, kernel, happened, wait_until):
+    server = program(seconds=(1.0, 30.0))
     with pytest.raises(DeadlineExceeded):
         server.call(kernel, "hang")
-    wait_until(lambda: server.view(kernel).pid not in (0, pid))
+    wait_until(lambda: len(happened("plugin.started")) == 2, 30.0)
     assert server.call(kernel, "count", {"upto": 1}) == 1
 
 
@@ -108,7 +110,7 @@ def test_a_program_that_hangs_is_ended_and_started_again(program, kernel, wait_u
 def test_what_is_no_line_of_the_protocol_ends_the_process(program, kernel, denials, tool, told):
     with pytest.raises(PluginError, match="process has ended"):
         program().call(kernel, tool)
-    assert any(told in detail for detail in denials(kernel))
+    assert any(told in detail for detail in denials())
 
 
 @pytest.mark.parametrize(
@@ -116,7 +118,7 @@ def test_what_is_no_line_of_the_protocol_ends_the_process(program, kernel, denia
 )
 def test_a_program_that_is_not_ready_is_not_loaded(program, kernel, mode, told):
     with pytest.raises(RetinueError, match=told):
-        program(mode)
+        program(mode, (1.0, 3.0))
 
 
 @pytest.mark.parametrize(
