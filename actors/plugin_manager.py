@@ -127,9 +127,13 @@ class PluginManager(KernelActor):
     def _adopt_hosted(self, message: AdoptHosted) -> Future[Any]:
         plugin, name = message.plugin, message.plugin.name
         if name in self._plugins and name not in self._hosted and self._plugins[name].tools:
-            raise InvalidInput(f"a plugin of the kernel's own is named {name!r}: rename yours")
+            taken = f"a plugin of the kernel's own is named {name!r}: rename yours"
+            return self._no(InvalidInput(taken))
         before = self._hosted.get(name)
-        self._toolbox.swap(() if before is None else before.tools, plugin.tools)
+        try:
+            self._toolbox.swap(() if before is None else before.tools, plugin.tools)
+        except InvalidInput as error:
+            return self._no(error)
         self._hosted[name] = plugin
         self._plugins[name] = PluginView(
             name,
@@ -158,9 +162,8 @@ class PluginManager(KernelActor):
         plugin = self._hosted.pop(message.name, None)
         if plugin is None:
             known = ", ".join(sorted(self._hosted)) or "none"
-            raise NotFound(
-                f"no plugin {message.name!r} was loaded into a process: there are {known}"
-            )
+            missing = f"no plugin {message.name!r} was loaded into a process: there are {known}"
+            return self._no(NotFound(missing))
         self._toolbox.swap(plugin.tools, ())
         del self._plugins[message.name]
         return self._durable(PluginUnloaded(message.name, message.reason), plugin)
@@ -193,6 +196,11 @@ class PluginManager(KernelActor):
 
         call.add_done_callback(ended)
         return reply
+
+    def _no(self, error: RetinueError) -> Future[Any]:
+        """What somebody asked for and cannot have is no failure of this actor."""
+        refused: Future[Any] = self.refuse(error)
+        return refused
 
     def _durable(self, body: EventBody, answer: object) -> Future[Any]:
         """Write down what an operator did; he is answered when it outlives the kernel's process."""
