@@ -146,7 +146,7 @@ def test_what_is_told_of_a_refused_url_has_no_password_and_no_query(world):
 )
 def test_a_name_that_leads_to_an_address_which_is_not_public_is_refused(world, address):
     world.grants("inside.test", "service.test")
-    world.addresses["inside.test"] = ["8.8.8.8", address]
+    world.addresses["inside.test"] = ["2606:4700::1", address]
     with pytest.raises(Denied):
         world.fetch("https://inside.test/")
     assert world.rules == ["http.address"]

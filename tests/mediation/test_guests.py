@@ -431,9 +431,7 @@ async def get(ctx: ToolContext, url: str) -> str:
         assert server.connections == 1
 
 
-def test_what_was_revoked_is_refused_and_a_version_that_was_replaced_goes_on(
-    kernel, load, tmp_path
-):
+def test_what_was_revoked_is_refused_and_what_was_replaced_goes_on(kernel, load, tmp_path):
     load("leaver", CALLER, '[permissions]\ntools = ["clock.now"]\n')
     hosted = kernel._tree.hosted
     grant = hosted.grants["leaver"]

@@ -9,7 +9,7 @@ import subprocess
 
 import pytest
 
-from retinue.bus.errors import DeadlineExceeded, Denied, FetchFailed
+from retinue.bus.errors import Denied, FetchFailed
 
 from .servers import Server, moved, ok
 
@@ -116,25 +116,42 @@ def test_a_plugin_signs_with_a_secret_that_it_does_not_see(granted):
     assert granted.rules == ["secret.grant"]
 
 
-def test_the_certificate_has_to_be_the_hosts_by_its_name(world, tmp_path, missing, request):
+@pytest.fixture
+def safe(world, tmp_path, missing):
+    """A world whose service.test has a certificate, and notes for which names it was asked."""
     certificates = _certificates(tmp_path, missing)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(tmp_path / "server.crt", tmp_path / "server.key")
-    names = []
-    context.sni_callback = lambda sock, name, ctx: names.append(name)
-    server = Server({"/": ok(b"safe")}, context)
-    request.addfinalizer(server.close)
+    world.names = []
+    context.sni_callback = lambda sock, name, ctx: world.names.append(name)
+    world.server = Server({"/": ok(b"safe")}, context)
     world.private = ("service.test", "other.test")
     world.addresses["other.test"] = ["127.0.0.1"]
-    world.grants("service.test", "other.test", ports=[server.port])
+    world.grants("service.test", "other.test", ports=[world.server.port])
     world.tls = lambda: ssl.create_default_context(cafile=certificates)
-    assert world.fetch(f"https://service.test:{server.port}/")[2] == b"safe"
+    yield world
+    world.server.close()
+
+
+def test_the_certificate_has_to_be_the_hosts_by_its_name(safe):
+    port = safe.server.port
+    assert safe.fetch(f"https://service.test:{port}/")[2] == b"safe"
     with pytest.raises(FetchFailed):
-        world.fetch(f"https://other.test:{server.port}/")
-    world.tls = ssl.create_default_context
-    with pytest.raises((FetchFailed, DeadlineExceeded)):
-        world.fetch(f"https://service.test:{server.port}/")
-    assert names == ["service.test", "other.test", "service.test"]
+        safe.fetch(f"https://other.test:{port}/")
+    safe.tls = ssl.create_default_context
+    with pytest.raises(FetchFailed):
+        safe.fetch(f"https://service.test:{port}/")
+    assert safe.names == ["service.test", "other.test", "service.test"]
+
+
+def test_no_redirect_leads_from_https_to_http(safe, serve):
+    plain = serve({"/": ok(b"in the open")})
+    safe.server.answers["/"] = moved(f"http://service.test:{plain.port}/")
+    safe.grants("service.test", ports=[safe.server.port, plain.port])
+    with pytest.raises(Denied):
+        safe.fetch(f"https://service.test:{safe.server.port}/")
+    assert safe.rules == ["http.downgrade"]
+    assert plain.connections == 0
 
 
 def _certificates(folder, missing):
