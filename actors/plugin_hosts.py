@@ -139,7 +139,7 @@ class PluginHosts:
         loop = self._thread.loop
 
         async def ended() -> None:
-            await plugin.stop(plugin.grant.limits.call_seconds + _OVERDUE)
+            await plugin.stop(plugin.patience + _OVERDUE)
             self._running.pop(id(plugin), None)
 
         asyncio.run_coroutine_threadsafe(ended(), loop)

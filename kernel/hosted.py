@@ -5,7 +5,7 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import msgspec
 
@@ -32,6 +32,16 @@ Ask = Callable[[object], Any]
 Commit = Callable[[EventBody], object]
 
 
+class Staff(Protocol):
+    """What becomes of the agents that plugins bring."""
+
+    def check(self, before: HostedPlugin | None, after: HostedPlugin) -> None:
+        """Raise ``InvalidInput`` for a name that is taken."""
+
+    def change(self, before: HostedPlugin | None, after: HostedPlugin | None, reason: str) -> None:
+        """Stop and spawn them, so that they are those of ``after``."""
+
+
 class Hosted:
     """The kernel's hosted plugins. Its methods block; any thread may call them."""
 
@@ -50,6 +60,8 @@ class Hosted:
         """
         self.plugins: dict[str, HostedPlugin] = {}
         self.grants = grants
+        self.staff: Staff | None = None
+        """Spawns the agents that plugins bring; set once there are agents."""
         self._settings = config.plugins
         self._say = say
         self._clock = clock
@@ -106,7 +118,9 @@ class Hosted:
         ``drain`` is how many seconds they have; as many as a call may take by default.
         """
         plugin: HostedPlugin = drop(DropHosted(name, reason))
-        self.hosts.stop(plugin, plugin.grant.limits.call_seconds if drain is None else drain)
+        if self.staff is not None:
+            self.staff.change(plugin, None, reason)
+        self.hosts.stop(plugin, plugin.patience if drain is None else drain)
 
     def revoke(self, name: str, reason: str, drop: Ask, commit: Commit) -> None:
         """Take a grant back, and end what runs by it at once. Raises ``NotFound``."""
@@ -157,6 +171,8 @@ class Hosted:
         body = encode_value(settings, f"the settings of {name}")
         plugin = self.hosts.start(admitted, grant, body)
         try:
+            if self.staff is not None:
+                self.staff.check(self.plugins.get(name), plugin)
             message = AdoptHosted(plugin, admitted.digest, admitted.manifest.runtime, source)
             before: HostedPlugin | None = adopt(message)
         except BaseException:
@@ -166,6 +182,9 @@ class Hosted:
             self.grants[name] = msgspec.structs.replace(grant, offered=plugin.offered)
         if before is not None:
             before.successor = plugin
+        if self.staff is not None:
+            self.staff.change(before, plugin, f"plugin {name} {plugin.version} has no such agent")
+        if before is not None:
             self.hosts.retire(before)
 
     def _proposal(self, admitted: Admitted, permissions: Permissions) -> PluginProposal:
@@ -187,10 +206,12 @@ class Hosted:
 
     def _admitted(self, folder: Path) -> Admitted:
         try:
-            return admit(folder, self._store())
+            admitted = admit(folder, self._store())
+            checked_permissions(admitted.manifest)
         except PluginError as error:
             self._say(SecurityDenied("admission", "admission", (), "load", str(folder), str(error)))
             raise
+        return admitted
 
     def _refusal(self, proposal: PluginProposal, folder: str) -> Denied:
         said, plugin = _unapproved(proposal), (f"plugin:{proposal.name}",)

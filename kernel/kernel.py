@@ -44,6 +44,7 @@ from .plugging import adopt, load_system_plugins
 from .plugin_commands import PluginCommands
 from .reads import Reads
 from .recovery import folded_from, open_store, resume
+from .staffing import start_hosted
 from .stopping import stop
 from .submission import Options, Submission, handle_of, resubmission, submission
 from .tree import Tree
@@ -157,7 +158,7 @@ class Kernel(Reads, PluginCommands, Answering):
         )
         self.began = commit(tree, started)
         load_system_plugins(tree, self._plugins)
-        tree.hosted.start_again(state.hosted, tree.manager.ask)
+        start_hosted(tree, state.hosted)
         resume(tree, state)
         return self
 

@@ -36,6 +36,7 @@ from retinue.plugins.mediation.local import Lender
 from retinue.plugins.mediation.mediator import Service, ServiceMediator
 from retinue.plugins.mediation.memory import MemoryService
 from retinue.plugins.mediation.processes import ProcessService
+from retinue.plugins.mediation.turns import TurnService
 from retinue.plugins.mediation.vault import SecretService
 from retinue.plugins.policy import Policy
 
@@ -88,6 +89,7 @@ class Mediation:
             "secret": SecretService(vault, judge),
             "kernel": KernelService(reach, judge),
             "plugin": CallService(reach),
+            "turn": TurnService(judge),
             "memory": MemoryService(self._notes, judge, withheld=withheld, clock=clock),
         }
         """What any plugin may ask for."""

@@ -36,7 +36,7 @@ class ToolCall:
         self._awaits = True
         self._task: asyncio.Task[None] | None = None
 
-    def start(self, tools: Mapping[str, Tool], pool: futures.Executor) -> asyncio.Task[None]:
+    def start(self, tools: Mapping[str, Any], pool: futures.Executor) -> asyncio.Task[None]:
         """Begin; the task never fails, what goes wrong is the call's answer."""
         self._task = asyncio.get_running_loop().create_task(self._answer(tools, pool))
         return self._task
@@ -50,10 +50,10 @@ class ToolCall:
         if self._task is not None and self._awaits:
             self._task.cancel()
 
-    async def _answer(self, tools: Mapping[str, Tool], pool: futures.Executor) -> None:
+    async def _answer(self, tools: Mapping[str, Any], pool: futures.Executor) -> None:
         number = self._call.id
         try:
-            value = encode_value(await self._run(tools, pool), "the tool's result")
+            value = encode_value(await self._run(tools, pool), "the result")
         except BaseException as error:  # noqa: BLE001 - SystemExit too is only this call's end
             fault = pack(error)
             fields = msgspec.json.encode(fault.fields)
@@ -64,9 +64,9 @@ class ToolCall:
         finally:
             self._over.set()
 
-    async def _run(self, tools: Mapping[str, Tool], pool: futures.Executor) -> Any:
+    async def _run(self, tools: Mapping[str, Any], pool: futures.Executor) -> Any:
         params: dict[str, Any] = msgspec.json.decode(self._params)
-        tool = tools.get(params["tool"])
+        tool: Tool | None = tools.get(params["tool"])
         if tool is None:
             raise UnknownTool(f"this plugin has no tool {params['tool']!r}: {', '.join(tools)}")
         checked = tool.check(params["args"])

@@ -12,7 +12,7 @@ import os
 import socket
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -20,10 +20,12 @@ import msgspec
 
 from retinue.bus.errors import PluginError
 
+from ..agents import AgentSpec
 from ..host.faults import pack
 from ..plugin import Plugin
 from ..protocol.frames import (
     PROTOCOL,
+    AgentOffer,
     Call,
     Cancel,
     Fault,
@@ -39,6 +41,7 @@ from ..tools import Tool
 from .calls import ToolCall
 from .channel import Channel
 from .host import Host
+from .turns import AgentTurn, Staff
 
 __all__ = ["Guest", "main", "plugin_of", "serve"]
 
@@ -61,10 +64,12 @@ class Guest:
         self._pool = ThreadPoolExecutor(_THREADS, thread_name_prefix="tool")
         self._calls: dict[int, ToolCall] = {}
         self._tools: dict[str, Tool] = {}
+        self._staff: Staff = {}
         self._name, self._version, self._make = name, version, make
         self._methods: dict[str, Callable[[Call, bytes], None]] = {
             "load": self._load,
             "tool.call": self._start,
+            "agent.turn": self._turn,
             "shutdown": self._shut_down,
         }
 
@@ -102,19 +107,25 @@ class Guest:
             plugin = self._make(msgspec.json.decode(params))
             tools = {tool.name.removeprefix(f"{name}."): tool for tool in plugin.tools}
             offers = tuple(_offer(bare, tool) for bare, tool in tools.items())
+            staff = tuple(map(_agent_offer, plugin.agents))
         except BaseException as error:  # noqa: BLE001 - the plugin's own code ran
             self._channel.send(Hello(PROTOCOL, name, version))
             self._fail(call, error)
             return
         self._tools = tools
-        self._channel.send(Hello(PROTOCOL, plugin.name, plugin.version, offers))
+        self._staff = {spec.name: (spec, spec.instance()) for spec in plugin.agents}
+        self._channel.send(Hello(PROTOCOL, plugin.name, plugin.version, offers, staff))
         self._channel.send(Reply(call.id, b"null"))
 
     def _start(self, call: Call, params: bytes) -> None:
-        running = ToolCall(call, params, self._channel, self._host)
-        self._calls[call.id] = running
-        task = running.start(self._tools, self._pool)
-        task.add_done_callback(lambda _: self._calls.pop(call.id, None))
+        self._begin(ToolCall(call, params, self._channel, self._host), call.id, self._tools)
+
+    def _turn(self, call: Call, params: bytes) -> None:
+        self._begin(AgentTurn(call, params, self._channel, self._host), call.id, self._staff)
+
+    def _begin(self, running: ToolCall, id: int, known: Mapping[str, Any]) -> None:
+        self._calls[id] = running
+        running.start(known, self._pool).add_done_callback(lambda _: self._calls.pop(id, None))
 
     def _shut_down(self, call: Call, params: bytes) -> None:
         with contextlib.suppress(OSError):
@@ -136,9 +147,10 @@ def plugin_of(entry: str, name: str, version: str, settings: dict[str, Any]) -> 
     found = find(entry) if ":" in entry else find(f"{entry}:__dict__")
     if isinstance(found, dict):
         tools = [value for value in found.values() if isinstance(value, Tool)]
-        if not tools:
+        agents = [value for value in found.values() if isinstance(value, AgentSpec)]
+        if not tools and not agents:
             raise PluginError(f"{entry} has no tools: write @tool above a function")
-        return Plugin(name, version, tools)
+        return Plugin(name, version, tools, agents)
     if isinstance(found, Tool):
         return Plugin(name, version, [found])
     plugin = found if isinstance(found, Plugin) else found(settings)
@@ -150,6 +162,13 @@ def plugin_of(entry: str, name: str, version: str, settings: dict[str, Any]) -> 
 def _offer(name: str, tool: Tool) -> Offer:
     schema = msgspec.json.encode(tool.schema)
     return Offer(name, schema, tool.description, tool.effect, tool.timeout)
+
+
+def _agent_offer(spec: AgentSpec) -> AgentOffer:
+    tools = tuple(tool if isinstance(tool, str) else tool.name for tool in spec.tools)
+    schema = msgspec.json.encode(spec.schema)
+    told = (spec.description, tools, spec.attempts, spec.attempt_timeout)
+    return AgentOffer(spec.name, schema, *told)
 
 
 def serve(channel: int, name: str, version: str, make: Callable[[Settings], Plugin]) -> None:

@@ -40,6 +40,9 @@ class CallContext(msgspec.Struct, frozen=True):
     deadline: float
     run: str = ""
     task: str = ""
+    turn: Any = None
+    """The ``TurnDoor`` of an agent of the plugin's own; ``None`` for a call of a tool."""
+
 
 class Mediator(Protocol):
     """Decides and does what a plugin's process asks for, at the time of each request."""

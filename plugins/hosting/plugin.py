@@ -11,25 +11,26 @@ import msgspec
 
 from retinue.bus.clock import Clock
 from retinue.bus.codec import encode_value
-from retinue.bus.errors import DeadlineExceeded, PluginError, RetinueError, ToolError
+from retinue.bus.errors import DeadlineExceeded, PluginError
 
+from ..agents import AgentSpec
 from ..manifest.model import Grant
-from ..protocol.frames import Hello, Offer
+from ..protocol.frames import Hello
 from ..protocol.rules import Rules
-from ..remote_tool import RemoteTool
 from ..sandbox.confined import Confined
-from ..tools import Effect, Tool, ToolContext
+from ..tools import Tool, ToolContext
 from .calls import CallContext, Mediator, Principals
+from .offers import remote_tool
 from .process import HostedProcess
 from .processes import MakeProcess, PluginProcess
 from .restarts import Crashes, crashed
+from .turns import TURN_SECONDS, TurnDoor, remote_agent
 from .watch import PluginWatch
 from .wire import Witness
 
 __all__ = ["Changed", "HostedPlugin", "PluginWatch", "State"]
 
 State = Literal["new", "starting", "running", "waiting", "quarantined", "stopped"]
-_EFFECTS: dict[str, Effect] = {"none": "none", "idempotent": "idempotent", "once": "once"}
 
 
 class Changed(PluginError):
@@ -62,6 +63,7 @@ class HostedPlugin:
         self.name, self.version = grant.name, grant.version
         self.state: State = "new"
         self.tools: tuple[Tool, ...] = ()
+        self.agents: tuple[AgentSpec, ...] = ()
         """What it offers; fixed by its first start."""
         self.last_error = ""
         """Why it ended last, for people."""
@@ -91,6 +93,11 @@ class HostedPlugin:
         """The process that runs now, if one does."""
         return self._process
 
+    @property
+    def patience(self) -> float:
+        """Seconds that the longest of its calls may take."""
+        return TURN_SECONDS if self.agents else self.grant.limits.call_seconds
+
     async def start(self) -> None:
         """Start it and learn its tools. Raises what its code raised, or ``PluginError``."""
         self._loop = asyncio.get_running_loop()
@@ -115,17 +122,24 @@ class HostedPlugin:
         self._crashes = Crashes()
         await self.start()
 
-    async def call(self, tool: str, args: Mapping[str, Any], ctx: ToolContext) -> Any:
-        """One call of a tool, from any loop; waits for a plugin that is just starting again."""
-        work = self._call(tool, args, ctx)
+    async def call(
+        self, tool: str, args: Mapping[str, Any], ctx: ToolContext, turn: TurnDoor | None = None
+    ) -> Any:
+        """One call of a tool, from any loop; waits for a plugin that is just starting again.
+
+        With ``turn`` it is a turn of the agent that is named.
+        """
+        work = self._call(tool, args, ctx, turn)
         if self._loop is None or self._loop is asyncio.get_running_loop():
             return await work
         return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(work, self._loop))
 
-    async def _call(self, tool: str, args: Mapping[str, Any], ctx: ToolContext) -> Any:
+    async def _call(
+        self, tool: str, args: Mapping[str, Any], ctx: ToolContext, turn: TurnDoor | None
+    ) -> Any:
         if self.successor is not None:
-            return await self.successor.call(tool, args, ctx)
-        seconds = self.grant.limits.call_seconds
+            return await self.successor.call(tool, args, ctx, turn)
+        seconds = self.grant.limits.call_seconds if turn is None else TURN_SECONDS
         if (left := ctx.remaining) is not None:
             seconds = min(seconds, left)
         deadline = self._clock.monotonic() + seconds
@@ -137,11 +151,13 @@ class HostedPlugin:
             ) from None
         principals = Principals(self.name, ctx.agent, "" if ctx.agent else "operator", ctx.via)
         context = CallContext(
-            self._number(), tool, principals, self.grant, deadline, ctx.run, ctx.task
+            self._number(), tool, principals, self.grant, deadline, ctx.run, ctx.task, turn
         )
-        params = encode_value({"tool": tool, "args": dict(args)}, f"the arguments of {tool}")
+        about = {} if turn is None else {"turn": turn.about()}
+        asked = {"tool": tool, "args": dict(args), **about}
+        params = encode_value(asked, f"the arguments of {tool}")
         value = await process.call(
-            "tool.call",
+            "tool.call" if turn is None else "agent.turn",
             params,
             max(0.001, deadline - self._clock.monotonic()),
             context,
@@ -208,7 +224,8 @@ class HostedPlugin:
 
     def _adopt(self, hello: Hello) -> None:
         """What it offers at a restart has to be what it offered when it was approved."""
-        offered = hashlib.sha256(msgspec.json.encode(hello.tools)).hexdigest()
+        every = [hello.tools, hello.agents] if hello.agents else hello.tools
+        offered = hashlib.sha256(msgspec.json.encode(every)).hexdigest()
         if self.offered and offered != self.offered:
             raise Changed(
                 f"plugin {self.name!r} offers other tools, or describes them otherwise, than when "
@@ -216,31 +233,9 @@ class HostedPlugin:
             )
         self.offered = offered
         if not self.tools:
-            self.tools = tuple(self._tool(offer) for offer in hello.tools)
-
-    def _tool(self, offer: Offer) -> Tool:
-        async def far(args: Mapping[str, Any], ctx: ToolContext) -> Any:
-            try:
-                return await self.call(offer.name, args, ctx)
-            except RetinueError as error:
-                if type(error) is RetinueError:  # what it raised is of no kind that we know
-                    raise ToolError(f"{self.name}.{offer.name}: {error}") from error
-                raise
-
-        try:
-            schema = msgspec.json.decode(offer.schema, type=dict[str, Any])
-        except (msgspec.DecodeError, RecursionError) as error:
-            raise PluginError(
-                f"plugin {self.name!r}: the schema of {offer.name!r} is not a JSON object: {error}"
-            ) from error
-        return RemoteTool(
-            far,
-            f"{self.name}.{offer.name}",
-            schema,
-            description=offer.description,
-            effect=_EFFECTS.get(offer.effect, "once"),
-            timeout=offer.timeout,
-        )
+            self.tools = tuple(remote_tool(self, offer) for offer in hello.tools)
+        if not self.agents:
+            self.agents = tuple(remote_agent(self, offer) for offer in hello.agents)
 
     def ended(self, process_reason: str, seconds: float, *, for_good: bool = False) -> None:
         """Its process is gone: start it again after a while, or not. On the loop."""

@@ -17,7 +17,7 @@ __all__ = ["checked", "describe", "intersection", "wider"]
 
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,127}\Z")
 _TOOL = re.compile(r"[a-z][a-z0-9-]{1,63}\.[A-Za-z_][\w.-]{0,127}\Z", re.ASCII)
-_ACTIONS = frozenset({"submit", "ask", "state", "memory"})
+_ACTIONS = frozenset({"submit", "ask", "state", "memory", "model"})
 _TOO_WIDE = frozenset(
     map(
         PurePosixPath,

@@ -13,6 +13,7 @@ from msgspec import Meta
 
 __all__ = [
     "PROTOCOL",
+    "AgentOffer",
     "Ask",
     "Call",
     "Cancel",
@@ -61,6 +62,17 @@ class Offer(msgspec.Struct, frozen=True, array_like=True):
     description: Text = ""
     effect: Word = "none"
     timeout: Seconds | None = None
+
+
+class AgentOffer(msgspec.Struct, frozen=True, array_like=True):
+    """An agent that a plugin's code offers; ``schema`` is JSON Schema of its input."""
+
+    name: Word
+    schema: bytes
+    description: Text = ""
+    tools: tuple[Word, ...] = ()
+    attempts: Annotated[int, Meta(ge=1)] = 1
+    attempt_timeout: Annotated[float, Meta(gt=0)] | None = None
 
 
 class Call(_Frame, frozen=True):
@@ -130,6 +142,7 @@ class Hello(_Frame, frozen=True):
     name: Word
     version: Word
     tools: tuple[Offer, ...] = ()
+    agents: tuple[AgentOffer, ...] = ()
 
 
 class Log(_Frame, frozen=True):

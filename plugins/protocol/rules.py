@@ -122,6 +122,9 @@ class Rules:
         names = [tool.name for tool in hello.tools]
         if len(names) > _MAX_TOOLS or len(set(names)) != len(names):
             raise Violation(f"{self._name}: its tools are over {_MAX_TOOLS}, or two have one name")
+        agents = [agent.name for agent in hello.agents]
+        if len(agents) > _MAX_TOOLS or len(set(agents)) != len(agents):
+            raise Violation(f"{self._name}: its agents are over {_MAX_TOOLS}, or two have one name")
         self._greeted = True
 
     def _count(self, id: int, size: int, kind: str) -> None:
