@@ -46,8 +46,14 @@ class NoteStore:
     Raises ``JournalError`` when the file cannot be used, ``KernelClosed`` after ``close``.
     """
 
-    def __init__(self, path: Path | None = None) -> None:
-        """The file is made at the first use, mode 0600; ``None`` keeps notes in memory."""
+    def __init__(
+        self, path: Path | None = None, most: int = MAX_NOTES, most_bytes: int = MAX_BYTES
+    ) -> None:
+        """The file is made at the first use, mode 0600; ``None`` keeps notes in memory.
+
+        An owner keeps ``most`` notes of ``most_bytes`` together.
+        """
+        self._most, self._most_bytes = most, most_bytes
         self._path = path
         self._lock = threading.Lock()
         self._closed = False
@@ -65,10 +71,10 @@ class NoteStore:
             count, kept = db.execute(
                 "SELECT count(*), coalesce(sum(bytes), 0) FROM notes WHERE owner = ?", (owner,)
             ).fetchone()
-            if count >= MAX_NOTES or kept + size > MAX_BYTES:
+            if count >= self._most or kept + size > self._most_bytes:
                 raise InvalidInput(
-                    f"{owner} keeps {count:,} notes of {kept:,} bytes; {MAX_NOTES:,} of "
-                    f"{MAX_BYTES:,} bytes is the limit: delete some"
+                    f"{owner} keeps {count:,} notes of {kept:,} bytes; {self._most:,} of "
+                    f"{self._most_bytes:,} bytes is the limit: delete some"
                 )
             row = (owner, key, text, size, now)
             made = db.execute(
