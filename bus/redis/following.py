@@ -18,8 +18,8 @@ from .client import mended_by_reconnecting
 from .cursor import Cursor, Item, read_entry, read_event
 from .exchange import Ask, Drop, Listen, Pause, Steps, checked
 from .gaps import Gap
-from .liveness import Liveness, read_heartbeat
-from .origin import Origin
+from .liveness import Liveness
+from .origin import Origin, heartbeat_of
 from .replies import denied, entries, first, published
 from .wanted import Wanted
 
@@ -146,10 +146,11 @@ class Following:
             yield from self._subscribe()
             return
         (journal, beat), top = checked(replies[0]), first(checked(replies[1]))
-        self._note(beat)
+        if not self._resolved:
+            self._origin.begin(journal)
+        self._note(beat, journal)
         if not self._resolved:
             self._resolve(top)
-            self._origin.begin(journal)
         if self._origin.differs(journal):
             yield from self._renumber(journal)
         self._tip.rewind()
@@ -177,9 +178,9 @@ class Following:
             checked(reply)
         if self._origin.differs(journal):
             yield from self._renumber(journal)
-            self._note(beat)
+            self._note(beat, journal)
             return
-        self._note(beat)
+        self._note(beat, journal)
         self._at_end = len(found) < PAGE
         for entry in found:
             self._add(self._tip.take(*read_entry(entry)))
@@ -264,8 +265,8 @@ class Following:
                 continue
             self._items.append((item, self._tip.seq))
 
-    def _note(self, beat: object) -> None:
-        heard = read_heartbeat(beat)
+    def _note(self, beat: object, journal: bytes | None) -> None:
+        heard = heartbeat_of(beat, journal)
         self._liveness.look(heard, self._clock.monotonic(), self._clock.time())
         if self._origin.ends_before(self._tip.seq, heard):
             self._begin_anew()

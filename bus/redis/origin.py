@@ -5,9 +5,9 @@ from __future__ import annotations
 from ..topics import journal_of
 from ..wire import ObservedEvent
 from .cursor import renumbered
-from .liveness import Heartbeat
+from .liveness import Heartbeat, read_heartbeat
 
-__all__ = ["Origin", "another"]
+__all__ = ["Origin", "another", "heartbeat_of"]
 
 _BEATS = 2
 """Heartbeats after which what is said in one was looked up later than the first was heard."""
@@ -77,6 +77,18 @@ class Origin:
         elif beat != self._beat:
             self._beat, self._beats = beat, self._beats + 1
         return self._doubted is not None and self._beats >= _BEATS
+
+
+def heartbeat_of(data: object, value: bytes | None) -> Heartbeat | None:
+    """The heartbeat in these bytes, if it is of the start that the journal's key names.
+
+    The last one of a kernel that was killed is there for some seconds beside the next kernel's name.
+    """
+    beat = read_heartbeat(data)
+    if beat is None or value is None:
+        return beat
+    named = f"{beat.journal}/{beat.start}" if beat.start else beat.journal
+    return None if named and named.encode() != value else beat
 
 
 def another(before: bytes | None, now: bytes | None) -> bool:

@@ -175,10 +175,15 @@ OPS = st.lists(
 OVERTAKEN = [("publish", 5), ("read", 0), ("read", 0), ("anew", 0), ("publish", 7)]
 SURVIVED = [("publish", 2), ("read", 0), ("beat", 0), ("anew", 0), *[("read", 0)] * 5]
 
+# What the kernel of the old journal said last is still there when the new one publishes.
+OUTLIVED = [*[("publish", 5), ("beat", 0)], *[("read", 0)] * 2, ("anew", 0), ("publish", 2)]
+OUTLIVED += [("read", 0)] * 8
+
 
 @settings(max_examples=500)
 @example(ops=OVERTAKEN, named=True)
 @example(ops=SURVIVED, named=True)
+@example(ops=OUTLIVED, named=True)
 @example(ops=OVERTAKEN, named=False)
 @example(ops=SURVIVED, named=False)
 @given(ops=OPS, named=st.booleans())
