@@ -29,12 +29,13 @@ from retinue.bus.clock import Clock
 from retinue.bus.ids import Ids
 from retinue.bus.messages import SecurityDenied
 from retinue.plugins import Tool
+from retinue.plugins.manifest.admission import Admitted
 from retinue.plugins.policy import Policy, Request, refusal
 
 from .calls_config import CallsConfig, RetryConfig
 from .config import Config
 
-__all__ = ["approver_of", "configured_policy", "permit", "stages_of", "toolbox_of"]
+__all__ = ["approver_of", "configured_policy", "loads_of", "permit", "stages_of", "toolbox_of"]
 
 
 class Parts(Protocol):
@@ -84,6 +85,19 @@ def permit(
         error = refusal(request, decision)
         say(denial(request, error))
         raise error
+
+
+def loads_of(
+    policy: Policy | None, say: Callable[[SecurityDenied], None]
+) -> Callable[[Admitted], None]:
+    """Whether a plugin may be loaded; raises ``Denied``."""
+
+    def check(admitted: Admitted) -> None:
+        manifest = admitted.manifest
+        about = {"digest": admitted.digest, "runtime": manifest.runtime, "version": manifest.version}
+        permit(policy, say, "load", manifest.name, tuple(about.items()))
+
+    return check
 
 
 def toolbox_of(tree: Parts) -> Toolbox:

@@ -62,6 +62,8 @@ class Hosted:
         self.grants = grants
         self.staff: Staff | None = None
         """Spawns the agents that plugins bring; set once there are agents."""
+        self.permit: Callable[[Admitted], None] = lambda _: None
+        """Raises ``Denied`` where the operator's policy does not let a plugin be loaded."""
         self._settings = config.plugins
         self._say = say
         self._clock = clock
@@ -87,6 +89,7 @@ class Hosted:
         Raises ``Denied`` when it is not approved, saying what it asks for, and ``PluginError``.
         """
         admitted = self._admitted(folder)
+        self.permit(admitted)
         permissions = checked_permissions(admitted.manifest)
         proposal = self._proposal(admitted, permissions)
         if not proposal.granted:
@@ -136,7 +139,9 @@ class Hosted:
         """Start those that ran when the kernel ended; one that cannot is recorded, not fatal."""
         for name, digest in hosted.items():
             try:
-                self._start(read_admitted(self._store(), digest), adopt, "operator")
+                admitted = read_admitted(self._store(), digest)
+                self.permit(admitted)
+                self._start(admitted, adopt, "operator")
             except (RetinueError, OSError) as error:
                 adopt(RefusedPlugin(name, str(error)))
 

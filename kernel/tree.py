@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import random
 import secrets
-import time
 from collections import deque
 from collections.abc import Callable, Coroutine, Mapping
 from concurrent.futures import Future as LoopFuture
@@ -26,7 +25,6 @@ from retinue.actors.models import Models
 from retinue.actors.orchestrator import Orchestrator
 from retinue.actors.past import Pasts
 from retinue.actors.plugin_manager import PluginManager
-from retinue.actors.progress import Budgets
 from retinue.actors.roster import Roster
 from retinue.actors.runtime import ActorRef, DeadLetter, Down, System
 from retinue.actors.scheduler import Desk, Scheduler
@@ -36,7 +34,6 @@ from retinue.actors.scribe import Scribe
 from retinue.actors.secrecy import Secrecy
 from retinue.actors.supervisor import Supervisor
 from retinue.actors.turn import Services
-from retinue.actors.watchdog import Watchdog
 from retinue.bus.clock import Clock
 from retinue.bus.envelope import Event
 from retinue.bus.errors import ActorDead, KernelClosed, RetinueError
@@ -48,7 +45,7 @@ from retinue.bus.views import BusView, PluginView
 from retinue.plugins.llm.model import ChatModel
 from retinue.plugins.policy import Policy
 
-from .calling import approver_of, toolbox_of
+from .calling import approver_of, loads_of, toolbox_of
 from .commits import listeners
 from .config import Config
 from .dead_letters import told
@@ -58,6 +55,7 @@ from .inflow import Inflow
 from .mediating import Mediation
 from .mirroring import HOLD_BACK, bus_view, make_mirror
 from .retaining import keepers
+from .watching import watchdog_of
 
 if TYPE_CHECKING:
     from retinue.bus.redis.mirror import Publishes
@@ -113,6 +111,7 @@ class Tree:
         self.mediation = Mediation(self, os.environ)
         services = self.mediation.services
         self.hosted = Hosted(config, self.say, clock, os.environ, state.grants, services)
+        self.hosted.permit = loads_of(policy, self.say)
         self.lender = self.mediation.lender(self.hosted.tell, self.hosted.hosts)
         self.turns: dict[str, Working] = {}
         self.states = state.states
@@ -146,8 +145,8 @@ class Tree:
         self.journal.monitor(self._broken)
         self.scribe = Scribe(self.ids, self.clock, self.journal, self.secrecy)
         self.services = self._services()
-        children = [self._scheduler(), self._orchestrator(), self._manager(), self._watchdog()]
-        children += [approver_of(self), *keepers(self)]
+        children = [self._scheduler(), self._orchestrator(), self._manager()]
+        children += [watchdog_of(self), approver_of(self), *keepers(self)]
         if self.mirror is not None and self.mirror[1] is not None:
             args = (self.mirror[1], self.system.after)
             children.insert(0, ChildSpec("bus", BusActor, args, optional=True))
@@ -256,20 +255,6 @@ class Tree:
             self.hosted.plugins,
         )
         return ChildSpec("plugins", PluginManager, args)
-
-    def _watchdog(self) -> ChildSpec:
-        watch = self.config.watchdog
-        args = (
-            self.scribe,
-            lambda: self.orchestrator,
-            self.executors,
-            self.turns,
-            Budgets(watch.stall, watch.tool, watch.stream, watch.turn),
-            watch.action,
-            self.system.after,
-            time.monotonic,
-        )
-        return ChildSpec("watchdog", Watchdog, args)
 
     def _silence(self, task: str) -> None:
         working = self.turns.get(task)
