@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import re
 import signal
 import threading
 import time
+from pathlib import Path
 
 from retinue.plugins import ToolContext, tool
 
@@ -98,3 +100,46 @@ def hang_in_a_system_call() -> None:
 def hang_flooding() -> None:
     while True:
         print("x" * 4000, flush=True)
+
+
+@tool
+def daemons(count: int) -> int:
+    reading, writing = os.pipe()
+    for _ in range(count):
+        if os.fork() == 0:
+            os.setsid()
+            if os.fork() == 0:
+                os.write(writing, b"x")
+                while True:
+                    signal.pause()
+            os._exit(0)
+    return sum(len(os.read(reading, 1)) for _ in range(count))
+
+
+@tool
+def fork_bomb() -> int:
+    made = 0
+    while made < 1000:
+        try:
+            if os.fork() == 0:
+                while True:
+                    signal.pause()
+        except OSError:
+            break
+        made += 1
+    return made
+
+
+@tool
+def neighbours() -> list[str]:
+    return [path.name for path in Path("/proc").iterdir()]
+
+
+@tool
+def signalled(pids: list[int]) -> list[int]:
+    reached = []
+    for pid in pids:
+        with contextlib.suppress(OSError):
+            os.kill(pid, 0)
+            reached.append(pid)
+    return reached

@@ -1,0 +1,67 @@
+"""Plugins that may start processes: bounded in number, and all gone with the first."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+from faults.hangs import Plugins
+
+from retinue.bus.errors import RetinueError
+from retinue.plugins.manifest.model import Limits, Permissions
+from retinue.plugins.sandbox.levels import missing as lacking
+from retinue.plugins.sandbox.outside import processes_in
+from retinue.plugins.tools import ToolContext
+
+FORKS = Permissions(processes=True)
+PIDS = 24
+
+
+@pytest.fixture
+def family(tmp_path, given, missing):
+    if gone := lacking("strict", given):
+        missing(", ".join(name for name, _ in gone), gone[0][1].remedy)
+    den = Plugins(tmp_path, given, "strict")
+    admitted, limits = den.admitted(), Limits(pids=PIDS)
+    plan = den.plan(admitted, FORKS, limits)
+    yield den.hosted(admitted, plan, FORKS, limits)
+    den.close()
+
+
+def test_daemons_that_forked_twice_end_with_their_plugin(family, on_a_loop):
+    async def work():
+        await family.start()
+        namespace = family.process.confined.pid_namespace
+        assert await family.call("daemons", {"count": 5}, ToolContext()) == 5
+        assert len(list(processes_in(namespace))) >= 6
+        await family.stop(0.0)
+        return namespace
+
+    assert list(processes_in(on_a_loop(work()))) == []
+
+
+def test_a_fork_bomb_is_bounded_and_ends_with_its_plugin(family, on_a_loop):
+    async def work():
+        await family.start()
+        namespace = family.process.confined.pid_namespace
+        made = await family.call("fork_bomb", {}, ToolContext())
+        alive = len(list(processes_in(namespace)))
+        await family.stop(0.0)
+        return namespace, made, alive
+
+    namespace, made, alive = on_a_loop(work())
+    assert made < PIDS
+    assert alive <= PIDS + 2  # bubblewrap's own first one besides
+    assert list(processes_in(namespace)) == []
+
+
+def test_no_process_of_the_host_is_in_sight_or_in_reach(family, on_a_loop):
+    async def work():
+        await family.start()
+        with pytest.raises(RetinueError, match="Permission denied: '/proc'"):
+            await family.call("neighbours", {}, ToolContext())
+        reached = await family.call("signalled", {"pids": [os.getpid()]}, ToolContext())
+        await family.stop(0.0)
+        return reached
+
+    assert on_a_loop(work()) == []
