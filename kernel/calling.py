@@ -94,7 +94,11 @@ def loads_of(
 
     def check(admitted: Admitted) -> None:
         manifest = admitted.manifest
-        about = {"digest": admitted.digest, "runtime": manifest.runtime, "version": manifest.version}
+        about = {
+            "digest": admitted.digest,
+            "runtime": manifest.runtime,
+            "version": manifest.version,
+        }
         permit(policy, say, "load", manifest.name, tuple(about.items()))
 
     return check

@@ -255,6 +255,7 @@ def _with(view: PluginView, plugin: HostedPlugin, grant: Grant | None) -> Plugin
         layers=() if confined is None else confined.layers,
         pid=0 if process is None or process.reason else process.confined.pid,
         calls=0 if process is None else process.calls,
+        agents=tuple(spec.name for spec in plugin.agents),
         permissions=() if grant is None else tuple(describe(grant.permissions)),
     )
 

@@ -249,3 +249,18 @@ def test_a_processor_at_a_place_that_there_is_not_is_refused():
 
     with pytest.raises(InvalidInput, match="stands after 'execute'"):
         Kernel(plugins=[Plugin("flaky", "1", processors=[Nowhere()])]).start()
+
+
+def test_a_plugin_that_the_policy_does_not_permit_is_not_loaded_even_when_it_is_approved(
+    start, tmp_path
+):
+    folder = tmp_path / "news"
+    folder.mkdir()
+    (folder / "plugin.toml").write_text('name = "news"\nversion = "1"\nentry = "news:plugin"\n')
+    (folder / "news.py").write_text("raise SystemExit('nothing of it may run')\n")
+    with start() as kernel:
+        proposal = kernel.propose_plugin(folder)
+        with pytest.raises(Denied, match="user:operator may not load 'news'"):
+            kernel.load_plugin(folder, approve=proposal.digest)
+        assert first(kernel, "security.denied").data["layer"] == "policy"
+        assert not [e for e in kernel.events(follow=False) if e.type == "plugin.granted"]
