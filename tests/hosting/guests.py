@@ -4,12 +4,30 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import ctypes
+import decimal
+import gc
+import hashlib
+import lzma
+import mmap
 import os
+import platform
 import re
+import resource
+import secrets
+import shutil
 import signal
+import sqlite3
+import ssl
+import tempfile
 import threading
 import time
+import uuid
+import zlib
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 from retinue.plugins import ToolContext, tool
 
@@ -143,3 +161,60 @@ def signalled(pids: list[int]) -> list[int]:
             os.kill(pid, 0)
             reached.append(pid)
     return reached
+
+
+@tool
+def honest() -> list[str]:
+    """What honest code does with the standard library."""
+    done = []
+    for name, work in HONEST.items():
+        work()
+        done.append(name)
+    return done
+
+
+def _sqlite() -> None:
+    with contextlib.closing(sqlite3.connect("/tmp/honest.db")) as base:
+        base.execute("PRAGMA journal_mode=WAL")
+        base.execute("CREATE TABLE t (x)")
+        base.commit()
+
+
+def _threads() -> None:
+    with ThreadPoolExecutor(4) as pool:
+        assert sum(pool.map(abs, range(10))) == 45
+
+
+def _temporary() -> None:
+    with tempfile.TemporaryDirectory() as folder, tempfile.NamedTemporaryFile() as file:
+        path = Path(folder, "a")
+        path.write_text("x")
+        path.rename(Path(folder, "b"))
+        shutil.copyfile(Path(folder, "b"), path)
+        file.write(b"x")
+        os.fsync(file.fileno())
+
+
+def _mapped() -> None:
+    with mmap.mmap(-1, 1 << 20) as shared:
+        shared[:4] = b"page"
+
+
+HONEST = {
+    "asyncio": lambda: asyncio.run(asyncio.sleep(0)),
+    "threads": _threads,
+    "sqlite": _sqlite,
+    "temporary files": _temporary,
+    "memory maps": _mapped,
+    "ssl": ssl.create_default_context,
+    "uuid": uuid.uuid4,
+    "platform": lambda: (os.cpu_count(), platform.machine(), os.times(), resource.getrusage(0)),
+    "time": lambda: (datetime.now(ZoneInfo("Europe/Vienna")), time.monotonic()),
+    "random": lambda: (os.urandom(8), secrets.token_hex()),
+    "compression": lambda: lzma.compress(zlib.compress(b"x" * 4096)),
+    "garbage": gc.collect,
+    "hashes": lambda: hashlib.scrypt(b"x", salt=b"y", n=1024, r=8, p=1),
+    "decimals": lambda: decimal.Decimal(2).sqrt(),
+    "ctypes": lambda: ctypes.CDLL(None).getpid(),
+    "terminal": lambda: (os.isatty(0), shutil.get_terminal_size()),
+}

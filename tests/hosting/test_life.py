@@ -181,3 +181,15 @@ def test_a_plugin_that_spins_between_calls_is_ended_and_its_idle_neighbour_is_no
         await quiet.stop(0.0)
 
     on_a_loop(work())
+
+
+def test_honest_code_gives_no_security_event(plugins, on_a_loop):
+    async def work():
+        plugin = plugins.plugin()
+        await plugin.start()
+        done = await plugin.call("honest", {}, ToolContext())
+        await plugin.stop(0.0)
+        return done
+
+    assert len(on_a_loop(work())) > 10
+    assert plugins.watch.events == []
