@@ -12,7 +12,8 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
-from statistics import median, quantiles
+from statistics import quantiles
+from typing import NamedTuple
 
 from retinue.bus.redis.resp import command
 from retinue.kernel import Config, Kernel
@@ -28,6 +29,26 @@ READERS = 200
 WITHIN = 10.0
 _EVENTS = 4 * 1024
 """Bytes that a stalled reader's kernel keeps for it: less is sooner full."""
+
+
+class Pace:
+    """How long each of many tasks took, and what they cost the processor."""
+
+    def __init__(self) -> None:
+        self.taken: list[float] = []
+        self.cpu = 0.0
+
+    def p99(self) -> float:
+        """Seconds of the slowest but one in a hundred."""
+        return quantiles(self.taken, n=100)[98]
+
+    def rate(self) -> float:
+        """Tasks a second."""
+        return len(self.taken) / sum(self.taken)
+
+    def each(self) -> float:
+        """Seconds of the processor's time for a task."""
+        return self.cpu / len(self.taken)
 
 
 class Patient:
@@ -52,13 +73,13 @@ class Patient:
     def close(self) -> None:
         self._ends.close()
 
-    def pace(self, seconds: float) -> tuple[float, float]:
-        """Milliseconds of the slowest task but one in a hundred, and tasks a second."""
-        taken, until = [], time.perf_counter() + seconds
+    def pace(self, seconds: float, into: Pace) -> None:
+        """Do one task after the other for so long."""
+        until, cpu = time.perf_counter() + seconds, time.process_time()
         while (began := time.perf_counter()) < until:
             self.kernel.submit("echo", {"text": "x" * 200}).result(timeout=30)
-            taken.append(time.perf_counter() - began)
-        return quantiles(taken, n=100)[98] * 1e3, len(taken) / sum(taken)
+            into.taken.append(time.perf_counter() - began)
+        into.cpu += time.process_time() - cpu
 
     def until(self, state: str) -> float:
         """Seconds until the mirror is in that state."""
@@ -158,36 +179,40 @@ HARMS: dict[str, tuple[Harm, bool]] = {
 """Each with whether the mirror has to say that it is degraded."""
 
 
-class Cost:
-    """What a harm cost, in percent, megabytes and seconds; 0 and below is nothing."""
+class Cost(NamedTuple):
+    """What a harm cost: percent more or fewer, megabytes and seconds; 0 and below is nothing.
 
-    def __init__(
-        self, without: list[tuple[float, float]], during: list[tuple[float, float]]
-    ) -> None:
-        self.p99 = 100 * (median(p for p, _ in during) / median(p for p, _ in without) - 1)
-        self.rate = 100 * (1 - median(r for _, r in during) / median(r for _, r in without))
-        self.memory = 0.0
-        self.degraded = 0.0
+    The processor's time for a task is what others on the machine disturb the least.
+    """
+
+    p99: float
+    rate: float
+    cpu: float
+    memory: float
+    degraded: float
 
 
 def measure(patient: Patient, harm: str, rounds: int, seconds: float) -> Cost:
     """Alternating with nothing done; the memory is what grows beyond what the same work takes anyway."""
     begin, degrades = HARMS[harm]
-    without, during, grown, late = [], [], [], [0.0]
+    without, during, grown, late = Pace(), Pace(), [], [0.0]
     for _ in range(rounds):
         patient.until("live")
         before = _memory()
-        without.append(patient.pace(seconds))
+        patient.pace(seconds, without)
         between = _memory()
         with begin(patient):
             if degrades:
                 late.append(patient.until("degraded"))
-            during.append(patient.pace(seconds))
+            patient.pace(seconds, during)
             grown.append((_memory() - between) - (between - before))
     patient.until("live")
-    cost = Cost(without, during)
-    cost.memory, cost.degraded = max(grown), max(late)
-    return cost
+    p99, rate, cpu = (_percent(during, without, of) for of in (Pace.p99, Pace.rate, Pace.each))
+    return Cost(p99, -rate, cpu, max(grown), max(late))
+
+
+def _percent(one: Pace, other: Pace, of: Callable[[Pace], float]) -> float:
+    return 100 * (of(one) / of(other) - 1)
 
 
 def _memory() -> float:
@@ -197,4 +222,4 @@ def _memory() -> float:
     return pages * os.sysconf("SC_PAGE_SIZE") / (1 << 20)
 
 
-__all__ = ["HARMS", "Cost", "Patient", "measure"]
+__all__ = ["HARMS", "Cost", "Pace", "Patient", "measure"]
