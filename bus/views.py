@@ -101,6 +101,7 @@ class PluginView(msgspec.Struct, frozen=True):
     permissions: tuple[str, ...] = ()
     pid: int = 0
     calls: int = 0
+    agents: tuple[str, ...] = ()
 
 
 class PluginProposal(msgspec.Struct, frozen=True):

@@ -13,14 +13,13 @@ from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Protocol, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import msgspec
 
 from retinue.bus.clock import SystemClock
 from retinue.bus.codec import encode_value
 from retinue.bus.errors import (
-    CodecError,
     Denied,
     InvalidInput,
     RetinueError,
@@ -34,11 +33,13 @@ from .manifest.admission import admit
 from .manifest.grants import checked
 from .manifest.model import Grant, Level, Manifest
 from .manifest.parse import read_manifest
+from .plugin import Plugin
+from .scripted_host import QuietWatch, ScriptedMediator, ScriptedPort
 from .tools import Tool, ToolContext
 
 if TYPE_CHECKING:
-    from .hosting.calls import CallContext
     from .hosting.plugin import HostedPlugin
+    from .testing import TestTurn
 
 __all__ = ["PluginFolder"]
 
@@ -93,7 +94,8 @@ class PluginFolder:
             self._runner = stack.enter_context(asyncio.Runner())
             if self._level is None:
                 stack.enter_context(_importing(self.folder))
-                tools = self._imported()
+                self._plugin = self._imported()
+                tools = self._plugin.tools
             else:
                 tools = self._walled(self._level, stack)
             self._tools = {tool.name: tool for tool in tools}
@@ -125,13 +127,24 @@ class PluginFolder:
         given = encode_value(args, f"the arguments of {tool}")
         return self._runner.run(self._called(found, given, timeout))
 
+    def turn(self, agent: str, /, **world: Any) -> TestTurn:
+        """Turns of the plugin's agent of that name, with the plugin's tools; as ``TestTurn``.
+
+        They run here, whether or not the plugin is sandboxed. Raises ``UnknownAgent``.
+        """
+        if self._level is not None:
+            raise InvalidInput("turns of agents run here: open the folder without sandboxed=True")
+        from .testing import PluginHarness
+
+        return PluginHarness(self._plugin).turn(agent, **world)
+
     async def _called(self, tool: Tool, args: bytes, seconds: float) -> Any:
         answer_by = time.time() + seconds
         context = ToolContext(
             lambda done, total, note: self.progress.append((done, total, note)),
             deadline=answer_by,
             stream=lambda value: self.streamed.append(_copied(value)),
-            host=_Port(self._answer),
+            host=ScriptedPort(self._answer),
         )
         try:
             async with asyncio.timeout(seconds):
@@ -146,7 +159,7 @@ class PluginFolder:
             raise seen from error
 
     def _answer(self, method: str, params: Mapping[str, Any]) -> Any:
-        self.asked.append((method, dict(params)))
+        self.asked.append((method, _copied(dict(params))))
         if method not in self._script:
             raise Denied(
                 "test.unscripted",
@@ -158,14 +171,14 @@ class PluginFolder:
             raise script
         return _copied(script(dict(params)) if callable(script) else script)
 
-    def _imported(self) -> tuple[Tool, ...]:
+    def _imported(self) -> Plugin:
         manifest = self.manifest
         if manifest.runtime == "wasm":
             from .wasm.guest import plugin_of as wasm_plugin_of
 
             module = self.folder / manifest.entry
-            return wasm_plugin_of(module, manifest.name, manifest.version, manifest.tools).tools
-        return plugin_of(manifest.entry, manifest.name, manifest.version, self._settings).tools
+            return wasm_plugin_of(module, manifest.name, manifest.version, manifest.tools)
+        return plugin_of(manifest.entry, manifest.name, manifest.version, self._settings)
 
     def _walled(self, level: Level, stack: ExitStack) -> tuple[Tool, ...]:
         from .hosting.interpreter import this_interpreter
@@ -184,8 +197,8 @@ class PluginFolder:
         plugin: HostedPlugin = HostedPlugin(
             grant,
             lambda: spawner.start(plan),
-            _Scripted(self._answer),
-            _Watch(self.logged),
+            ScriptedMediator(self._answer),
+            QuietWatch(self.logged),
             settings=encode_value(self._settings, "the settings"),
             clock=SystemClock(),
             number=lambda: secrets.randbits(63),
@@ -206,55 +219,6 @@ def _granted(folder: PluginFolder, digest: str) -> Grant:
         permissions=folder.permissions,
         limits=manifest.limits,
     )
-
-
-class _Answer(Protocol):
-    def __call__(self, method: str, params: Mapping[str, Any]) -> Any: ...
-
-
-class _Port:
-    """The host of a tool that runs here."""
-
-    def __init__(self, answer: _Answer) -> None:
-        self._answer = answer
-
-    async def ask(self, method: str, params: Mapping[str, Any]) -> Any:
-        return self._answer(method, _copied(dict(params)))
-
-    def wait(self, method: str, params: Mapping[str, Any]) -> Any:
-        return self._answer(method, _copied(dict(params)))
-
-
-class _Scripted:
-    """The mediator of a process."""
-
-    def __init__(self, answer: _Answer) -> None:
-        self._answer = answer
-
-    async def handle(self, call: CallContext, method: str, params: bytes) -> bytes:
-        return encode_value(self._answer(method, msgspec.json.decode(params)), "a scripted answer")
-
-
-class _Watch:
-    """Keeps what the process writes; nothing else of its life is of interest to a test."""
-
-    def __init__(self, lines: list[str]) -> None:
-        self._lines = lines
-
-    def started(self, pid: int, level: str, layers: tuple[str, ...], seconds: float) -> None:
-        """It runs."""
-
-    def refused(self, call: object) -> None:
-        """A system call was refused, which its code sees as an error."""
-
-    def violated(self, error: RetinueError | CodecError) -> None:
-        """The call that is open fails with it."""
-
-    def logged(self, stream: str, line: str) -> None:
-        self._lines.append(line)
-
-    def exited(self, reason: str, restart: float | None, seconds: float) -> None:
-        """The call that is open fails with the reason."""
 
 
 @contextmanager

@@ -75,6 +75,7 @@ def _about(view: PluginView) -> list[tuple[str, object]]:
         ("content", view.digest),
         ("pid", view.pid or ""),
         ("calls", view.calls),
+        ("agents", list(view.agents)),
     ]
 
 

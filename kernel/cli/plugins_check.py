@@ -170,8 +170,10 @@ def _started(cli: Cli, path: Path, admitted: Admitted) -> Iterator[Finding]:
     yield Finding("start", "ok", f"it runs at level {view.level}")
     for tool, about in view.tools.items():
         yield Finding("tool", "ok", f"{tool}: {about['description'] or 'no description'}")
-    if not view.tools:
-        yield Finding("tool", "note", "it offers no tools", "write @tool above a function")
+    for agent in view.agents:
+        yield Finding("agent", "ok", agent)
+    if not view.tools and not view.agents:
+        yield Finding("tool", "note", "it offers nothing", "write @tool above a function")
 
 
 def _open_up(store: Path) -> None:

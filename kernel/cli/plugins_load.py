@@ -65,7 +65,8 @@ def load(cli: Cli, path: Path, approve: str | None, *, yes: bool) -> None:
     view = cli.client.post("/v1/plugins", PluginView, body, wait=_SECONDS)
     walls = f"{view.level}: {', '.join(view.layers)}"
     fields = [("plugin", f"{view.name} {view.version}"), ("state", view.state), ("walls", walls)]
-    record(cli, view, [*fields, ("tools", list(view.tools))])
+    offers = [("tools", list(view.tools)), ("agents", list(view.agents))]
+    record(cli, view, [*fields, *offers])
 
 
 @click.command("unload")

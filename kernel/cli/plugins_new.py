@@ -18,6 +18,7 @@ __all__ = ["TEMPLATES", "command"]
 
 TEMPLATES = {
     "tool": "tools in Python",
+    "agent": "an agent in Python, and a tool of its own",
     "mcp": "an MCP server, in any language",
     "wasm": "a WebAssembly module",
 }

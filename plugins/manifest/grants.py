@@ -17,7 +17,13 @@ __all__ = ["checked", "describe", "intersection", "wider"]
 
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,127}\Z")
 _TOOL = re.compile(r"[a-z][a-z0-9-]{1,63}\.[A-Za-z_][\w.-]{0,127}\Z", re.ASCII)
-_ACTIONS = frozenset({"submit", "ask", "state", "memory", "model"})
+_ACTIONS = {
+    "submit": "submit tasks to agents",
+    "ask": "have agents do something, and wait for it",
+    "state": "look at the states of its tasks",
+    "memory": "keep notes and search them",
+    "model": "talk to language models",
+}
 _TOO_WIDE = frozenset(
     map(
         PurePosixPath,
@@ -79,7 +85,7 @@ def describe(permissions: Permissions) -> list[str]:
     lines += [f"read and write {path}" for path in permissions.write]
     lines += [f"see the environment variable {name}" for name in permissions.env]
     lines += [f"have the kernel use the secret {name} for it" for name in permissions.secrets]
-    lines += [f"ask the kernel to {action}" for action in permissions.kernel]
+    lines += [_ACTIONS.get(action, f"ask the kernel to {action}") for action in permissions.kernel]
     lines += [f"call the tool {name}" for name in permissions.tools]
     return lines + (["start processes of its own"] if permissions.processes else [])
 
