@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 import msgspec
 
@@ -31,9 +31,15 @@ class Asks:
         mediator: Mediator,
         context_of: Callable[[int], CallContext | None],
         answer: Callable[[int, bytes], None],
+        room: Callable[[], Awaitable[None]],
         clock: Clock,
     ) -> None:
-        """``context_of`` gives an open call of the host's; ``answer`` gets the bytes to send."""
+        """``context_of`` gives an open call of the host's; ``answer`` gets the bytes to send.
+
+        ``room`` returns when the process has read most of what it was sent: a plugin that asks for
+        much at once gets it as fast as it reads, and is not ended for being slow.
+        """
+        self._room = room
         self._mediator = mediator
         self._context_of = context_of
         self._answer = answer
@@ -65,25 +71,30 @@ class Asks:
     async def _mediate(self, ask: Ask) -> None:
         """Have the mediator decide and do, and send what came of it."""
         try:
-            await asyncio.sleep(self._asking.delay(self._monotonic()))
-            context = self._during(ask)
-            answer = _value(ask.id, await self._mediator.handle(context, ask.method, ask.params))
+            answer = await self._decided(ask)
+            await self._room()
         except asyncio.CancelledError:
             answer = _fault(ask.id, Fault("CancelledError", "it was taken back"))
+        finally:
+            self._tasks.pop(ask.id, None)
+        self._answer(ask.id, answer)
+
+    async def _decided(self, ask: Ask) -> bytes:
+        """The frames of the answer."""
+        try:
+            await asyncio.sleep(self._asking.delay(self._monotonic()))
+            context = self._during(ask)
+            return _value(ask.id, await self._mediator.handle(context, ask.method, ask.params))
         except RetinueError as error:
             if isinstance(error, Denied):
                 await asyncio.sleep(self._refusing.delay(self._monotonic()))
             told = pack(error)
-            answer = _fault(
-                ask.id, Fault(told.kind, told.message, msgspec.json.encode(told.fields))
-            )
+            fields = msgspec.json.encode(told.fields)
+            return _fault(ask.id, Fault(told.kind, told.message, fields))
         except Exception as error:  # noqa: BLE001 - a bug of a service is told, and no plugin waits
-            answer = _fault(ask.id, Fault("RetinueError", f"{escaped(ask.method)} failed"))
             about = {"message": f"a plugin asked for {escaped(ask.method)}", "exception": error}
             asyncio.get_running_loop().call_exception_handler(about)
-        finally:
-            self._tasks.pop(ask.id, None)
-        self._answer(ask.id, answer)
+            return _fault(ask.id, Fault("RetinueError", f"{escaped(ask.method)} failed"))
 
 
 def _value(id: int, value: bytes) -> bytes:

@@ -68,7 +68,7 @@ class HostedProcess:
         self._number = number
         self._loop = asyncio.get_running_loop()
         self._calls: dict[int, OpenCall] = {}
-        self._asks = Asks(mediator, self._context_of, self._answer, clock)
+        self._asks = Asks(mediator, self._context_of, self._answer, self._room, clock)
         self._pings: dict[int, asyncio.Future[None]] = {}
         self._hello: asyncio.Future[Hello] = self._loop.create_future()
         self.reason = ""
@@ -274,6 +274,9 @@ class HostedProcess:
     def _context_of(self, number: int) -> CallContext | None:
         opened = self._calls.get(number)
         return None if opened is None else opened.context
+
+    async def _room(self) -> None:
+        await self._link.room()
 
     def _answer(self, id: int, data: bytes) -> None:
         if not self.reason:

@@ -39,6 +39,8 @@ _LAST_WORDS = 0.2
 """Seconds that a process has to end after it closed its side, so that its exit status is known."""
 _MAX_WAITING = 4 << 20
 """Bytes that may wait for a plugin which does not read, when there is more to say to it."""
+_ROOM = 1 << 20
+"""Bytes that may wait when an answer is added: what a plugin asked for waits until it reads."""
 
 
 class Witness(Protocol):
@@ -102,6 +104,7 @@ class Wire(Generic[F]):
         self._share = Allowance(_SHARE, _SAVED)
         self._noticing = Allowance(_NOTICES, _NOTICES)
         self._closed = False
+        self._read_on = asyncio.Event()
         self._drains = {
             pipe: Drain(pipe, log_bytes, partial(witness.logged, name), clock.monotonic)
             for name, pipe in (("stdout", confined.stdout), ("stderr", confined.stderr))
@@ -126,6 +129,12 @@ class Wire(Generic[F]):
         if idle and self._out:
             self._loop.add_writer(self._sock.fileno(), self._flush)
 
+    async def room(self) -> None:
+        """Return when little is left for the process to read, or it is over."""
+        while len(self._out) > _ROOM and not self._closed:
+            self._read_on.clear()
+            await self._read_on.wait()
+
     def finish(self) -> None:
         """Tell the process that nothing more will come; it may go on writing."""
         if not self._closed:
@@ -137,6 +146,7 @@ class Wire(Generic[F]):
         if self._closed:
             return
         self._closed = True
+        self._read_on.set()
         for drain in self._drains.values():
             drain.read()
         for descriptor in list(self._readers):
@@ -239,9 +249,12 @@ class Wire(Generic[F]):
             while self._out:
                 del self._out[: self._sock.send(self._out)]
         except BlockingIOError:
+            if len(self._out) <= _ROOM:
+                self._read_on.set()
             return
         except OSError:  # it is gone: the reader says so
             self._out.clear()
+        self._read_on.set()
         self._loop.remove_writer(self._sock.fileno())
 
     def _await_end(self) -> None:

@@ -449,3 +449,24 @@ def test_what_was_revoked_is_refused_and_what_was_replaced_goes_on(kernel, load,
     with pytest.raises(Denied, match="taken back"):
         hosted.hosts.run(hosted.hosts._mediator.handle(late, *ask[1:]), 10)
     assert denials(kernel, "leaver")[0]["rule"] == "grant.revoked"
+
+
+def test_a_plugin_that_asks_for_much_at_once_gets_it_as_fast_as_it_reads(kernel, load, tmp_path):
+    data = tmp_path / "data"
+    data.mkdir(mode=0o755)
+    (data / "file").write_bytes(b"x" * (256 << 10))
+    load(
+        "eager",
+        """
+import asyncio
+
+@tool
+async def read(ctx: ToolContext, path: str) -> list:
+    "As much at once as may be asked for."
+    found = await asyncio.gather(*(ctx.files.read(path) for _ in range(32)))
+    return [len(data) for data in found]
+""",
+        f'[permissions]\nread = ["{data}"]\n',
+    )
+    found = kernel.invoke("eager.read", {"path": str(data / "file")})
+    assert found == [256 << 10] * 32

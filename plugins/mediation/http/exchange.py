@@ -17,6 +17,8 @@ __all__ = ["Exchange", "Request", "exchange"]
 
 _BUFFER = 64 * 1024
 """What may wait unread is twice this, and what a head may have."""
+_CONNECT = 10.0
+"""Seconds for one address, so that one which does not answer leaves time for the next."""
 _INTERIM = 8
 """Answers of the 100s that are passed over."""
 
@@ -71,13 +73,14 @@ async def _connected(
     cause = ""
     for address in addresses:
         try:
-            return await asyncio.open_connection(
-                address,
-                target.port,
-                limit=_BUFFER,
-                ssl=tls,
-                server_hostname=target.host if tls else None,
-            )
+            async with asyncio.timeout(_CONNECT):
+                return await asyncio.open_connection(
+                    address,
+                    target.port,
+                    limit=_BUFFER,
+                    ssl=tls,
+                    server_hostname=target.host if tls else None,
+                )
         except ssl.SSLCertVerificationError as error:
             cause = f"its certificate is not good for this name: {error.verify_message}"
         except (OSError, ssl.SSLError) as error:
