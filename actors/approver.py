@@ -11,8 +11,6 @@ from retinue.bus.codec import decode
 from retinue.bus.envelope import Envelope, Event
 from retinue.bus.errors import Denied, InvalidInput, KernelClosed, RetinueError
 from retinue.bus.messages import (
-    TERMINAL_RUN,
-    TERMINAL_TASK,
     ApprovalDenied,
     ApprovalExpired,
     ApprovalGranted,
@@ -23,76 +21,20 @@ from retinue.bus.messages import (
     GrantApproval,
 )
 
-from .approvals import Approval, Approvals, approval_view
+from .approval_desk import Desk, GoOn, Over, RequestApproval, UseApproval, denied, settle
+from .approvals import Approval, approval_view
 from .base import KernelActor
 from .runtime import ActorRef, Future
 from .runtime.future import VALUE
 from .scribe import Scribe
 
-__all__ = ["PATIENCE", "Approver", "Desk", "GoOn", "RequestApproval", "UseApproval"]
+__all__ = ["Approver"]
 
 MOST_OPEN = 10_000
-PATIENCE = 60.0
-"""Seconds beyond an approval's own until its answer has to be committed."""
-
-
-class RequestApproval(msgspec.Struct, frozen=True):
-    """Asks for a word; answered with the approval's id once it is granted, or with ``Denied``."""
-
-    run: str
-    task: str
-    agent: str
-    trace: str
-    action: str
-    resource: str
-    principals: tuple[str, ...]
-    rule: str
-    who: tuple[str, ...]
-    seconds: float
-    digest: str
-    key: str
-    args: bytes
-
-
-class UseApproval(msgspec.Struct, frozen=True):
-    """A call with that digest is about to go on; answered once that is committed, or ``Denied``."""
-
-    approval: str
-    digest: str
-
-
-class GoOn(msgspec.Struct, frozen=True):
-    """The kernel has started: what waited then waits on."""
 
 
 class _Due(msgspec.Struct, frozen=True):
     approval: str
-
-
-class _Over(msgspec.Struct, frozen=True):
-    """Tasks and runs that ended."""
-
-    tasks: tuple[str, ...]
-    runs: tuple[str, ...]
-
-
-class Desk:
-    """What outlives a restart of the actor: the table, and who waits. Its listener is on any thread."""
-
-    def __init__(self, table: Approvals) -> None:
-        """``table`` was folded from the journal."""
-        self.table = table
-        self.waiting: dict[str, list[Future[str]]] = {}
-        self.begun = False
-
-    def committed(self, events: Sequence[Event], tell: Callable[[Any], None]) -> None:
-        """Tell the actor of ends, while anything is known that they could be the end of."""
-        if not self.table.any:
-            return
-        tasks = tuple(event.task for event in events if event.type in TERMINAL_TASK)
-        runs = tuple(event.run for event in events if event.type in TERMINAL_RUN)
-        if tasks or runs:
-            tell(_Over(tasks, runs))
 
 
 class Approver(KernelActor):
@@ -109,7 +51,7 @@ class Approver(KernelActor):
         "DenyApproval": "_deny",
         GoOn: "_go_on",
         _Due: "_due",
-        _Over: "_over",
+        Over: "_over",
     }
 
     def __init__(
@@ -181,8 +123,8 @@ class Approver(KernelActor):
             return Denied(
                 asked.rule, asked.resource, f"{MOST_OPEN:,} approvals wait: answer some of them"
             )
-        denied = self._table.refused(asked.run, asked.digest)
-        return None if denied is None else _denied(denied)
+        known = self._table.refused(asked.run, asked.digest)
+        return None if known is None else denied(known)
 
     def _opened(self, asked: RequestApproval, now: float) -> Approval:
         approval = Approval(
@@ -255,7 +197,7 @@ class Approver(KernelActor):
 
         def then(_: Sequence[Event]) -> None:
             for one in waiting:
-                _settle(one, answered)
+                settle(one, answered)
             reply.settle(VALUE, approval_view(answered, now))
 
         self._append(approval, event, cause, then)
@@ -305,19 +247,19 @@ class Approver(KernelActor):
 
         def then(_: Sequence[Event]) -> None:
             for one in waiting:
-                _settle(one, expired)
+                settle(one, expired)
 
         if not self._matters(approval):
             then(())  # nothing follows the end of a task, and nobody waits
         else:
             self._append(approval, ApprovalExpired(approval.id, reason), then=then)
 
-    def _over(self, over: _Over) -> None:
+    def _over(self, over: Over) -> None:
         for task in over.tasks:
             for approval in self._table.void(task, self._clock.time()):
                 self._untimed(approval.id)
                 for one in self._desk.waiting.pop(approval.id, []):
-                    _settle(one, self._table.find(approval.id))
+                    settle(one, self._table.find(approval.id))
         for run in over.runs:
             self._table.forget(run)
 
@@ -342,27 +284,3 @@ class Approver(KernelActor):
 
 
 _LATE = "nobody answered in time"
-
-
-def _settle(waiting: Future[str], approval: Approval) -> None:
-    if approval.state == "granted":
-        waiting.settle(VALUE, approval.id)
-    elif approval.state == "denied":
-        waiting.fail(_denied(approval))
-    else:
-        waiting.fail(
-            Denied(
-                approval.rule,
-                approval.resource,
-                f"approval {approval.id} of {approval.resource!r} expired: {approval.reason}",
-            )
-        )
-
-
-def _denied(approval: Approval) -> Denied:
-    reason = f": {approval.reason}" if approval.reason else ""
-    return Denied(
-        approval.rule,
-        approval.resource,
-        f"{approval.by} denied {approval.resource!r} (approval {approval.id}){reason}",
-    )

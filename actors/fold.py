@@ -13,11 +13,6 @@ from retinue.bus.envelope import Envelope, Event
 from retinue.bus.messages import (
     AgentSpawned,
     AgentState,
-    ApprovalDenied,
-    ApprovalExpired,
-    ApprovalGranted,
-    ApprovalRequested,
-    ApprovalUsed,
     AttemptFailed,
     CancelRequested,
     ElementCreated,
@@ -36,7 +31,8 @@ from retinue.bus.messages import (
 from retinue.plugins.manifest.model import Grant
 
 from . import plugin_fold
-from .approvals import Approval, Approvals
+from .approval_fold import APPROVAL_STEPS
+from .approvals import Approvals
 from .effects import Effect, Effects
 from .past import Origin
 from .task_table import TaskTable
@@ -244,48 +240,6 @@ def _appended(folded: Folded, event: Envelope) -> None:
     folded.progressions[body.progression].extend(body.elements)
 
 
-def _approval_requested(folded: Folded, event: Envelope) -> None:
-    body = decode(event.body, ApprovalRequested)
-    folded.approvals.put(
-        Approval(
-            body.approval,
-            event.run,
-            event.task,
-            event.agent,
-            body.action,
-            body.resource,
-            body.principals,
-            body.rule,
-            body.who,
-            event.time,
-            body.expires,
-            body.digest,
-            body.key,
-            bytes(body.args),
-            trace=event.trace,
-        )
-    )
-
-
-def _approval_granted(folded: Folded, event: Envelope) -> None:
-    body = decode(event.body, ApprovalGranted)
-    folded.approvals.settle(body.approval, "granted", event.time, body.by, body.reason)
-
-
-def _approval_denied(folded: Folded, event: Envelope) -> None:
-    body = decode(event.body, ApprovalDenied)
-    folded.approvals.settle(body.approval, "denied", event.time, body.by, body.reason)
-
-
-def _approval_expired(folded: Folded, event: Envelope) -> None:
-    body = decode(event.body, ApprovalExpired)
-    folded.approvals.settle(body.approval, "expired", event.time, reason=body.reason)
-
-
-def _approval_used(folded: Folded, event: Envelope) -> None:
-    folded.approvals.settle(decode(event.body, ApprovalUsed).approval, "used", event.time)
-
-
 def _kernel_moved(folded: Folded, event: Envelope) -> None:
     folded.clean = event.type == "kernel.stopped"
 
@@ -339,11 +293,8 @@ STEPS: dict[str, Callable[[Folded, Envelope], None]] = {
     "element.created": _element,
     "progression.created": _progression,
     "progression.appended": _appended,
-    "approval.requested": _approval_requested,
-    "approval.granted": _approval_granted,
-    "approval.denied": _approval_denied,
-    "approval.expired": _approval_expired,
-    "approval.used": _approval_used,
-    "kernel.started": _kernel_moved,
-    "kernel.stopped": _kernel_moved,
+    **dict.fromkeys(
+        APPROVAL_STEPS, lambda f, event: APPROVAL_STEPS[event.type](f.approvals, event)
+    ),
+    **dict.fromkeys(("kernel.started", "kernel.stopped"), _kernel_moved),
 }

@@ -11,8 +11,8 @@ from retinue.bus.codec import encode_value
 from retinue.plugins.hosting.calls import CallContext
 from retinue.plugins.policy import Policy, Request, refusal
 
+from .approval_desk import PATIENCE, RequestApproval, UseApproval
 from .approvals import request_digest
-from .approver import PATIENCE, RequestApproval, UseApproval
 from .runtime import ActorRef
 
 __all__ = ["ApprovedByPeople", "JudgedByPolicy"]

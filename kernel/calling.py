@@ -8,7 +8,8 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
-from retinue.actors.approver import Approver, Desk
+from retinue.actors.approval_desk import Desk
+from retinue.actors.approver import Approver
 from retinue.actors.child_specs import ChildSpec
 from retinue.actors.effects import Effects
 from retinue.actors.pipeline import Stage

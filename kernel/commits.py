@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
-from retinue.actors.approver import Desk
+from retinue.actors.approval_desk import Desk
 from retinue.actors.completions import Completions
 from retinue.actors.feed import Feed
 from retinue.actors.past import Pasts

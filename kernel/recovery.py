@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from retinue.actors.approver import GoOn
+from retinue.actors.approval_desk import GoOn
 from retinue.actors.fold import AgentRecord, Folded, fold
 from retinue.actors.orchestrator import Resume
 from retinue.actors.restoring import forget_with, restored

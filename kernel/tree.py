@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from retinue.actors.admission import Admission
 from retinue.actors.agent import Working
-from retinue.actors.approver import Desk as Approvals
+from retinue.actors.approval_desk import Desk as Approvals
 from retinue.actors.bus import BusActor, hold_back
 from retinue.actors.child_specs import ChildSpec
 from retinue.actors.completions import Completions

@@ -11,8 +11,8 @@ from retinue.bus.redact import is_withheld
 from retinue.plugins import Tool
 from retinue.plugins.policy import Decision, Policy, Request, refusal
 
+from ..approval_desk import PATIENCE, RequestApproval, UseApproval
 from ..approvals import request_digest
-from ..approver import PATIENCE, RequestApproval, UseApproval
 from ..runtime import ActorRef
 from ..tool_threads import line_of
 from .invocation import Invocation, waiting
