@@ -9,6 +9,12 @@ from msgspec import Meta
 
 from .api_config import ApiConfig, TlsConfig
 from .calls_config import CallsConfig, PolicyConfig
+from .dialects_config import (
+    AgentEventsConfig,
+    DialectsConfig,
+    LiveLogsConfig,
+    OrchestratorEventsConfig,
+)
 from .masking import masked
 
 __all__ = [
@@ -54,13 +60,6 @@ Address = Annotated[
     Meta(
         pattern=r"^(\S+:[0-9]{1,5})?\Z",
         description="HOST:PORT, such as 127.0.0.1:8787, or left out",
-    ),
-]
-ChannelName = Annotated[
-    str,
-    Meta(
-        pattern=r"^[!-~]{1,200}\Z",
-        description="1 to 200 printable ASCII characters without blanks",
     ),
 ]
 Texts = tuple[str, ...]
@@ -124,43 +123,6 @@ class JournalConfig(_Section, frozen=True):
     max_bytes: CountOrZero = 0
     trim_every: Seconds = 60.0
     holds: Literal["keep", "pass"] = "keep"
-
-
-class LiveLogsConfig(_Section, frozen=True):
-    """The dialect ``live-logs``: tool calls and thoughts as one flat JSON object each.
-
-    ``enabled`` publishes the kernel's own. ``inbound`` takes in what other programs publish on the
-    channel, as events ``telemetry.*``: ``inbound_rate`` messages a second at most, each of
-    ``inbound_bytes`` at most. What is over that is dropped and counted.
-    """
-
-    enabled: bool = False
-    channel: ChannelName = "raro:live_logs"
-    inbound: bool = False
-    inbound_rate: Count = 1000
-    inbound_bytes: Bytes = 64 * 1024
-
-
-class AgentEventsConfig(_Section, frozen=True):
-    """The dialect ``agent-events``: steps, tasks' states, calls and searches, in a stream."""
-
-    enabled: bool = False
-    key: ChannelName = "agent_events"
-
-
-class OrchestratorEventsConfig(_Section, frozen=True):
-    """The dialect ``orchestrator-events``: text, tool uses and reasoning, on a channel."""
-
-    enabled: bool = False
-    channel: ChannelName = "orchestrator_events"
-
-
-class DialectsConfig(_Section, frozen=True):
-    """Wire formats of existing consumers, spoken beside Retinue's own."""
-
-    live_logs: LiveLogsConfig = LiveLogsConfig()
-    agent_events: AgentEventsConfig = AgentEventsConfig()
-    orchestrator_events: OrchestratorEventsConfig = OrchestratorEventsConfig()
 
 
 class RedisAccessConfig(_Section, frozen=True):

@@ -12,7 +12,8 @@ import pytest
 
 from retinue.bus.errors import InvalidInput, NotFound, UnknownAgent, UnknownTool
 from retinue.bus.views import AgentView, PluginView, RunView, StatusView, TaskView
-from retinue.kernel.client import Client, _UnixConnection, under
+from retinue.kernel.client import Client, under
+from retinue.kernel.client.places import _UnixConnection
 
 
 def test_a_submitted_task_is_accepted_and_can_be_waited_for(served):

@@ -16,7 +16,6 @@ from retinue.bus.redis.dialects import OrchestratorEvents
 from retinue.bus.redis.subscriber import Subscriber
 from retinue.bus.wire import ObservedEvent
 from retinue.kernel.api.live import arrivals
-from retinue.kernel.client import Client
 
 from .conftest import Sent, _Unix, serving
 
@@ -306,6 +305,6 @@ def _drained(stuck) -> None:
 
 
 def _asked(served, path) -> http.client.HTTPResponse:
-    connection = _Unix(Client(served.path)._path)
+    connection = _Unix(served.path)
     connection.request("GET", path)
     return connection.getresponse()
