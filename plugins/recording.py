@@ -22,7 +22,7 @@ from retinue.bus.errors import (
     UnknownAgent,
     UnknownTool,
 )
-from retinue.bus.messages import EventBody, ToolCalled, ToolProgress, ToolReturned
+from retinue.bus.messages import EventBody, ToolCalled, ToolOutput, ToolProgress, ToolReturned
 
 from .agents import AgentSpec
 from .tools import Tool, ToolContext
@@ -184,7 +184,13 @@ class RecordingPort:
         def progress(done: float, total: float, note: str) -> None:
             self.emit(ToolProgress(call, tool.name, done, total, note))
 
-        context = ToolContext(progress, lambda: self.cancelled, self.deadline, self._world.clock)
+        def stream(value: Any) -> None:
+            piece = encode_value(value, f"a piece of the output of {tool.name}")
+            self.emit(ToolOutput(call, tool.name, msgspec.Raw(piece)))
+
+        context = ToolContext(
+            progress, lambda: self.cancelled, self.deadline, self._world.clock, stream=stream
+        )
         limit = asyncio.timeout(tool.timeout)
         try:
             async with limit:

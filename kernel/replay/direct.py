@@ -9,7 +9,7 @@ from typing import TypeAlias
 from retinue.actors.answers import is_cut_off
 from retinue.bus.codec import decode
 from retinue.bus.envelope import Event
-from retinue.bus.messages import CancelRequested, ToolProgress, ToolReturned
+from retinue.bus.messages import CancelRequested, ToolReturned
 
 from .gates import Gate
 from .stage import Stage
@@ -89,7 +89,7 @@ def _state(stage: Stage, event: Event) -> list[Move]:
 
 
 def _progress(stage: Stage, event: Event) -> list[Move]:
-    held = stage.gates.find(["answer"], ref=decode(event.envelope.body, ToolProgress).call)
+    held = stage.gates.find(["answer"], ref=event.data["call"])
     return [partial(stage.world.progress, event, gate.message) for gate in held]
 
 
@@ -121,5 +121,6 @@ _DIRECT: dict[str, Callable[[Stage, Event], list[Move]]] = {
     "task.running": _running,
     "agent.state": _state,
     "tool.progress": _progress,
+    "tool.output": _progress,
     "tool.returned": _returned,
 }

@@ -142,7 +142,9 @@ class Recording:
     @cached_property
     def begun(self) -> frozenset[str]:
         """Calls of tools that certainly went ahead: they told how far they are, or came to an end."""
-        found = (e for e in self.events if e.type in ("tool.progress", "tool.returned"))
+        found = (
+            e for e in self.events if e.type in ("tool.progress", "tool.output", "tool.returned")
+        )
         return frozenset(event.data["call"] for event in found)
 
     @cached_property

@@ -111,8 +111,11 @@ class World:
         return value_of(answer)
 
     def progress(self, event: Event, context: Any) -> None:
-        """A tool says how far it is."""
+        """A tool says how far it is, or gives a piece of its output."""
         body = event.data  # not as ToolProgress: that would make floats of whole numbers
+        if event.type == "tool.output":
+            context.stream(body["value"])
+            return
         context.progress(body["done"], body.get("total", 0.0), body.get("note", ""))
 
     def model_name(self, task: str) -> str:

@@ -35,6 +35,7 @@ def pay(to: str) -> str:
 @tool
 async def slow(ctx, seconds: float) -> str:
     ctx.progress(1, 2, "half")
+    ctx.stream({"slept": [seconds / 2]})
     await asyncio.sleep(seconds)
     ctx.progress(2, 2)
     return "slept"
