@@ -72,8 +72,6 @@ class FileService:
         root, inner = root_of(asked.path, call.grant.permissions, writes=writes)
         if inner == "." and method in ("fs.remove", "fs.mkdir"):
             raise Denied("fs.root", asked.path, f"{asked.path!r} was granted itself, and stays")
-        if isinstance(asked, _Write):
-            _check_end(asked, call.grant.limits.file_bytes)
         place = str(PurePosixPath(root, inner))
         await self._judge.allow(call, "write" if writes else "read", place, {})
         if isinstance(asked, _Write):
@@ -103,17 +101,6 @@ def _check_size(asked: _Write, most: int) -> None:
     if (asked.offset or 0) < 0 or end > most:
         raise Denied(
             "fs.size", asked.path, f"a file may have {most:,} bytes: raise limits.file_bytes"
-        )
-
-
-def _check_end(asked: _Write, limit: int) -> None:
-    """What the process itself may not write, its host does not write for it either."""
-    start, size = asked.offset or 0, len(asked.data) * 3 // 4
-    if start < 0:
-        raise InvalidInput(f"fs.write: the offset {start} is before the file")
-    if start + size > limit:
-        raise Denied(
-            "fs.size", asked.path, f"a file has {limit:,} bytes at most: limits.file_bytes"
         )
 
 
