@@ -38,7 +38,14 @@ def test_the_recorded_runs_have_every_shape(recorded):
     seen = {event.type for event in store.read()}
     assert seen >= {
         *("run.succeeded", "run.failed", "run.cancelled", "task.attempt_failed", "agent.state"),
-        *("task.cancel_requested", "tool.progress", "llm.returned", "agent.text", "agent.thought"),
+        *(
+            "task.cancel_requested",
+            "tool.progress",
+            "tool.output",
+            "llm.returned",
+            "agent.text",
+            "agent.thought",
+        ),
     }
     effects = {
         e.data.get("effect", "none") for e in store.read(only=Filter(types=("tool.called",)))
