@@ -17,7 +17,7 @@ from retinue.plugins.sandbox.probe import probe
 
 ROOT = Path(__file__).parents[2]
 HERE = Path(__file__).parent
-OFFICIAL = ROOT / ".venv" / "mcp"
+OFFICIAL = Path(sys.prefix) / "mcp"
 BASE = Path(sys.base_prefix).resolve()
 
 

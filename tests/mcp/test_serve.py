@@ -114,19 +114,41 @@ def test_only_what_the_operator_names_is_offered(talk):
     assert heard[3]["error"]["message"] == "no tool is named 'clock_now'"
 
 
-def test_a_client_that_goes_away_takes_its_calls_with_it(serve, folder, wait_until):
+@pytest.fixture
+def waiting(serve, folder, wait_until):
+    """A client whose call number 2 is under way, and the task that it is."""
     client = Client(folder / "retinue.sock")
     bridge = subprocess.Popen(serve(), stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-    for message in (initialize(), request(2, "tools/call", name="ask_waiting", arguments={})):
-        bridge.stdin.write(json.dumps(message) + "\n")
-    bridge.stdin.flush()
+    send(bridge, initialize(), request(2, "tools/call", name="ask_waiting", arguments={}))
     query = {"agent": "waiting", "limit": 1, "state": "running"}
     wait_until(lambda: client.get("/v1/tasks", list[TaskView], query))
     (task,) = client.get("/v1/tasks", list[TaskView], query)
+    yield bridge, lambda: client.get(f"/v1/tasks/{task.id}", TaskView).state
+    bridge.kill()
+    bridge.communicate(timeout=30)
+
+
+def send(bridge, *messages):
+    for message in messages:
+        bridge.stdin.write(json.dumps(message) + "\n")
+    bridge.stdin.flush()
+
+
+def test_a_client_that_goes_away_takes_its_calls_with_it(waiting, wait_until):
+    bridge, state = waiting
     bridge.stdin.close()
     assert bridge.wait(timeout=30) == 0
-    bridge.stdout.close()
-    wait_until(lambda: client.get(f"/v1/tasks/{task.id}", TaskView).state == "cancelled")
+    wait_until(lambda: state() == "cancelled")
+
+
+def test_a_cancel_of_a_client_s_reaches_the_task(waiting, wait_until):
+    bridge, state = waiting
+    cancel = {"jsonrpc": "2.0", "method": "notifications/cancelled", "params": {"requestId": 2}}
+    send(bridge, cancel)
+    wait_until(lambda: state() == "cancelled")
+    send(bridge, request(3, "ping"))
+    answers = [json.loads(bridge.stdout.readline())["id"] for _ in range(2)]
+    assert answers == [1, 3]
 
 
 def test_a_client_is_told_when_there_are_other_tools(serve, folder):
