@@ -20,7 +20,6 @@ _WHAT = {
     "landlock": "files by grants alone",
     "namespaces": "a network and a view of its own",
     "bwrap": "processes of its own",
-    "cgroup": "quotas on trees of processes",
 }
 
 
@@ -42,6 +41,7 @@ def told(given: Given, config: SandboxConfig, *, wanted: bool) -> Iterator[Findi
     needed = {*LAYERS[config.level], *LAYERS[config.minimum]}
     for name, what in _WHAT.items():
         yield _of(name, what, getattr(given, name), needed=wanted and name in needed)
+    yield _cgroup(given.cgroup)
     yield from _levels(given, config, wanted=wanted)
 
 
@@ -50,6 +50,12 @@ def _of(name: str, what: str, layer: Layer, *, needed: bool) -> Finding:
         return Finding(name, "ok", f"{what}: {layer.detail}")
     state: State = "fail" if needed else "note"
     return Finding(name, state, f"no {what}: {layer.detail}", layer.remedy)
+
+
+def _cgroup(layer: Layer) -> Finding:
+    """No level needs it, and none puts it on: said, so that nobody counts on it."""
+    own = "bounds are each process's own, none is put on a tree of them"
+    return Finding("cgroup", "note", f"{own} ({layer.detail})")
 
 
 def _levels(given: Given, config: SandboxConfig, *, wanted: bool) -> Iterator[Finding]:
