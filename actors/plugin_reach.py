@@ -92,7 +92,7 @@ class PluginReach:
 
     async def _cancel(self, call: CallContext, task: str, reason: str) -> None:
         services = self._services()
-        command = services.scribe.write(CancelTask(reason, call.task), call.run, task)
+        command = services.scribe.write(CancelTask(reason), call.run, task)
         await services.orchestrator().ask(command, block=False, timeout=PATIENCE)
 
 

@@ -58,7 +58,8 @@ def endings_given(stage: Stage, task: str, end: Event) -> list[Move]:
 
 def _submitted(stage: Stage, event: Event) -> list[Move]:
     was = stage.recording.submitted[event.task]
-    if not was.parent or stage.is_given(stage.agent_of(was.parent)):
+    outside = not was.ordinal  # a program gave it this parent, or a plugin that worked for it
+    if outside or stage.is_given(stage.agent_of(was.parent)):
         first = next(e for e in stage.recording.events if e.task == event.task)
         return [partial(stage.couriers.submit, first)]
     return opened(stage, stage.gates.find(["submit"], was.parent, str(was.ordinal))[:1])
