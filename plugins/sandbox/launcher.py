@@ -52,7 +52,7 @@ def _confine(plan: dict[str, Any], channel: socket.socket) -> None:
         namespaces.unshare(names)
     if view := plan["view"]:
         binds = [namespaces.Bind(*bind) for bind in view["binds"]]
-        namespaces.enter(namespaces.View(binds, view["tmp_bytes"]))
+        namespaces.enter(namespaces.View(binds, view["tmp_bytes"], plan["uid"]))
     if scratch := plan["scratch"]:
         binds = [namespaces.Bind(*bind) for bind in scratch["binds"]]
         namespaces.make_scratch(namespaces.View(binds, scratch["tmp_bytes"]))

@@ -10,6 +10,8 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from . import ownership
+
 __all__ = ["FLAGS", "Bind", "View", "enter", "make_scratch", "unshare"]
 
 FLAGS = {
@@ -43,6 +45,8 @@ class View(NamedTuple):
 
     binds: Sequence[Bind]
     tmp_bytes: int
+    uid: int = 0
+    """Who writes in folders that may be written, where that is not their owner; 0 for nobody else."""
 
 
 def unshare(names: Iterable[str]) -> None:
@@ -75,7 +79,7 @@ def enter(view: View) -> None:
     _mount("tmpfs", scratch, "tmpfs", _NOSUID | _NODEV | _NOEXEC, _sized(view.tmp_bytes))
     for bind, source in opened:
         if source is not None:
-            _bind(bind, source, _BASE + bind.path)
+            _bind(bind, source, _BASE + bind.path, view.uid)
     _mark(_BASE)
     _set_attributes(_BASE, _ATTR_RDONLY, 0)
     _pivot(_BASE)
@@ -119,13 +123,14 @@ def _open(path: str) -> int | None:
         return None
 
 
-def _bind(bind: Bind, source: int, target: str) -> None:
+def _bind(bind: Bind, source: int, target: str, uid: int = 0) -> None:
     if stat.S_ISDIR(os.fstat(source).st_mode):
         Path(target).mkdir(parents=True, exist_ok=True)
     elif not Path(target).exists():
         Path(target).parent.mkdir(parents=True, exist_ok=True)
         Path(target).touch()
-    _mount(f"/proc/self/fd/{source}", target, None, _BIND | _REC)
+    if not (bind.write and uid and ownership.lent(source, target, uid)):
+        _mount(f"/proc/self/fd/{source}", target, None, _BIND | _REC)
     os.close(source)
     if bind.path in _DEVICES:
         return

@@ -218,3 +218,13 @@ HONEST = {
     "ctypes": lambda: ctypes.CDLL(None).getpid(),
     "terminal": lambda: (os.isatty(0), shutil.get_terminal_size()),
 }
+
+
+@tool
+def rewrite(folder: str) -> list[str]:
+    """Read, change, make and rename files in a granted folder."""
+    before = Path(folder, "mine").read_text()
+    Path(folder, "mine").write_text("new")
+    Path(folder, "made").write_text("made")
+    Path(folder, "made").rename(Path(folder, "renamed"))
+    return [before, *sorted(path.name for path in Path(folder).iterdir())]
