@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import sys
 
 import anyio
@@ -15,7 +16,7 @@ from mcp.client.stdio import stdio_client
 
 
 async def main(mode, command):
-    server = StdioServerParameters(command=command[0], args=command[1:])
+    server = StdioServerParameters(command=command[0], args=command[1:], env=dict(os.environ))
     async with Client(stdio_client(server), mode=mode) as client:
         print(json.dumps(await seen(client)))
 

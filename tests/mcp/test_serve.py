@@ -125,7 +125,9 @@ def waiting(serve, folder, wait_until):
     (task,) = client.get("/v1/tasks", list[TaskView], query)
     yield bridge, lambda: client.get(f"/v1/tasks/{task.id}", TaskView).state
     bridge.kill()
-    bridge.communicate(timeout=30)
+    bridge.wait(timeout=30)
+    bridge.stdin.close()
+    bridge.stdout.close()
 
 
 def send(bridge, *messages):
