@@ -13,7 +13,7 @@ from retinue.bus.redis.server import find_binaries
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))  # the parts share what they read with
 
-PARTS = {"rate": False, "delay": True, "crowd": True, "away": False}
+PARTS = {"rate": True, "delay": True, "crowd": True, "away": False}
 """And which of them are disturbed by every other program that wants a processor."""
 
 
