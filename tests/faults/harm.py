@@ -18,7 +18,7 @@ from typing import NamedTuple
 from retinue.bus.redis.resp import command
 from retinue.kernel import Config, Kernel
 from retinue.kernel.api.server import ApiServer
-from retinue.kernel.config import DialectsConfig, LiveLogsConfig, ObserversConfig
+from retinue.kernel.config import DialectsConfig, LimitsConfig, LiveLogsConfig, ObserversConfig
 from retinue.kernel.unix_socket import connect, listen
 
 from .disturbances import GARBAGE
@@ -26,6 +26,7 @@ from .outside import LOGS
 from .redises import Server
 
 READERS = 200
+FILLING = 300
 WITHIN = 10.0
 _EVENTS = 4 * 1024
 """Bytes that a stalled reader's kernel keeps for it: less is sooner full."""
@@ -60,15 +61,18 @@ class Patient:
         self._ends.callback(self.server.close)
         folder = Path(self._ends.enter_context(tempfile.TemporaryDirectory()))
         dialects = DialectsConfig(live_logs=LiveLogsConfig(inbound=True))
-        config = Config(observers=ObserversConfig(stream_length=5_000, dialects=dialects))
+        config = Config(
+            observers=ObserversConfig(stream_length=5_000, dialects=dialects),
+            limits=LimitsConfig(ended_tasks=200),  # what ended is no growth
+        )
         self.kernel = self._ends.enter_context(
             Kernel(redis=self.server.url, state_dir=folder / "k", config=config)
         )
         self.path = folder / "s"
         listener = self._ends.enter_context(listen(self.path))
-        api = ApiServer(self.kernel, listener, lambda reason: None)
-        api.start()
-        self._ends.callback(api.close)
+        self._api = ApiServer(self.kernel, listener, lambda reason: None)
+        self._api.start()
+        self._ends.callback(self._api.close)
 
     def close(self) -> None:
         self._ends.close()
@@ -80,6 +84,17 @@ class Patient:
             self.kernel.submit("echo", {"text": "x" * 200}).result(timeout=30)
             into.taken.append(time.perf_counter() - began)
         into.cpu += time.process_time() - cpu
+
+    def fill_up(self) -> None:
+        """Work until whoever does not read has as much as is held for it."""
+        tasks = self.kernel.submit_many("echo", [{"text": "x" * 2_000}] * FILLING)
+        for task in tasks:
+            task.result(timeout=30)
+
+    def all_stall(self) -> bool:
+        """Whether events are dropped for every client of the HTTP server."""
+        clients = list(self._api.hub.clients)
+        return len(clients) >= READERS and all(client.backlog.dropped for client in clients)
 
     def until(self, state: str) -> float:
         """Seconds until the mirror is in that state."""
@@ -151,6 +166,8 @@ def stalled_over_http(patient: Patient) -> Iterator[None]:
             made.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _EVENTS)
             head = b"GET /v1/events HTTP/1.1\r\nHost: x\r\nAccept: text/event-stream\r\n\r\n"
             made.sendall(head)
+        while not patient.all_stall():
+            patient.fill_up()
         yield
 
 
@@ -162,6 +179,7 @@ def stalled_on_redis(patient: Patient) -> Iterator[None]:
             made.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _EVENTS)
             made.connect(str(patient.server.path))
             made.sendall(command((b"PSUBSCRIBE", b"retinue:{main}:events:*:*")))
+        patient.fill_up()
         yield
 
 
