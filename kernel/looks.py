@@ -10,13 +10,12 @@ from typing import Any, TypeVar
 import msgspec
 
 from retinue.actors.roster import Entry
-from retinue.actors.scheduler import AskScheduler, WhyWaiting
+from retinue.actors.scheduler import WhyWaiting
 from retinue.actors.tasks import ENDED_STATES, OPEN_STATES, Run, Task, run_view, task_view
 from retinue.bus.errors import InvalidInput
 from retinue.bus.messages import SchedulerConfigured
-from retinue.bus.views import AgentView, PluginView, RunView, StatusView, TaskView
+from retinue.bus.views import AgentView, JournalView, PluginView, RunView, StatusView, TaskView
 
-from .journal import journal_view
 from .tree import Tree
 
 __all__ = [
@@ -111,10 +110,10 @@ def plugin_view(tree: Tree, view: PluginView) -> PluginView:
     return msgspec.structs.replace(view, tools=tools)
 
 
-def status(tree: Tree, state: str, version: str, started: float) -> StatusView:
-    """The kernel at a glance."""
+def status(tree: Tree, state: str, version: str, started: float, kept: JournalView) -> StatusView:
+    """The kernel at a glance; asks no actor, so that it never waits."""
     system = tree.system.statistics()
-    scheduler: SchedulerConfigured = tree.scheduler.ask(AskScheduler())
+    scheduler = scheduling(tree)
     return StatusView(
         tree.config.name,
         version,
@@ -131,7 +130,7 @@ def status(tree: Tree, state: str, version: str, started: float) -> StatusView:
         sum(system.dead_letters.values()),
         tree.health.trouble,
         _actors(tree),
-        kept=journal_view(tree),
+        kept=kept,
     )
 
 
@@ -143,8 +142,9 @@ def _actors(tree: Tree) -> list[dict[str, Any]]:
 
 def scheduling(tree: Tree) -> SchedulerConfigured:
     """By what the Scheduler decides now."""
-    told: SchedulerConfigured = tree.scheduler.ask(AskScheduler())
-    return told
+    desk = tree.line
+    line = desk.line
+    return SchedulerConfigured(line.policy.name, line.max_running, line.max_per_agent, desk.paused)
 
 
 def _check(state: str | None) -> None:

@@ -17,6 +17,7 @@ from .asking.why import Answer
 from .balances import Counts, balances
 from .explaining import explain
 from .follow import tail
+from .journal import Journal
 from .tree import Tree
 from .version import VERSION
 
@@ -30,12 +31,13 @@ class Reads:
     _tree: Tree | None
     _state: str
     _started: float
+    journal: Journal
     began: int
     """The ``seq`` of this start's ``kernel.started``."""
 
     def status(self) -> StatusView:
         """The kernel at a glance."""
-        return looks.status(self._live, self._state, VERSION, self._started)
+        return looks.status(self._live, self._state, VERSION, self._started, self.journal.glance())
 
     def agents(self) -> list[AgentView]:
         """All agents, in the order in which they were spawned."""

@@ -227,8 +227,8 @@ class Tree:
         schedule = self.config.scheduler
         policy = make_policy(schedule.policy, schedule.ageing)
         line = Line(policy, schedule.max_running, schedule.max_per_agent, places=0)
-        desk = Desk(line, schedule.ageing)
-        args = (self.scribe, lambda: self.orchestrator, desk, self.table.is_wanted)
+        self.line = Desk(line, schedule.ageing)
+        args = (self.scribe, lambda: self.orchestrator, self.line, self.table.is_wanted)
         return ChildSpec("scheduler", Scheduler, args)
 
     def _orchestrator(self) -> ChildSpec:

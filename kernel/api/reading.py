@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+from functools import cache
 from typing import Any, TypeVar, get_origin, get_type_hints
 
 import msgspec
@@ -102,19 +103,31 @@ def parsed_body(data: bytes, kind: type[B]) -> B:
 
 def parsed_query(request: HTTPConnection, kind: type[Q]) -> Q:
     """The query as a struct; a tuple's name may come several times. Raises ``Malformed``."""
-    hints = get_type_hints(kind)
-    names = dict(zip(kind.__struct_encode_fields__, kind.__struct_fields__, strict=True))
-    given = request.query_params
+    if not request.scope.get("query_string"):
+        known: Q = _empty(kind)
+        return known
+    many, given = _many(kind), request.query_params
     values: dict[str, Any] = {
-        name: given.getlist(name)
-        if get_origin(hints.get(names.get(name, ""))) is tuple
-        else given[name]
-        for name in given
+        name: given.getlist(name) if name in many else given[name] for name in given
     }
     try:
         return msgspec.convert(values, kind, strict=False)
     except msgspec.ValidationError as error:
         raise Malformed(f"the request's query: {error}", _fields(error, "?")) from error
+
+
+@cache
+def _empty(kind: type[Query]) -> Any:
+    """Without a query; queries are immutable."""
+    return msgspec.convert({}, kind)
+
+
+@cache
+def _many(kind: type[Query]) -> frozenset[str]:
+    """The names that may come several times."""
+    hints = get_type_hints(kind)
+    names = zip(kind.__struct_encode_fields__, kind.__struct_fields__, strict=True)
+    return frozenset(shown for shown, name in names if get_origin(hints[name]) is tuple)
 
 
 def _fields(error: Exception, mark: str) -> tuple[FieldError, ...]:

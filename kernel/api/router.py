@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from inspect import isawaitable
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import msgspec
@@ -64,9 +65,9 @@ class Route(msgspec.Struct, frozen=True):
     """Which function answers what.
 
     ``lane``: ``wait`` for calls that take as long as a task does, ``loop`` for those that neither
-    block nor take long, and are answered where they come in. ``role`` is what a caller over TCP has
-    to be. ``answers`` maps statuses to the types of what is answered, where the handler's own return
-    type does not say it.
+    block nor take long (they may await), and are answered where they come in. ``role`` is what a
+    caller over TCP has to be. ``answers`` maps statuses to the types of what is answered, where the
+    handler's own return type does not say it.
     """
 
     method: Literal["GET", "POST", "DELETE"]
@@ -90,7 +91,8 @@ class Lanes:
     async def run(self, lane: str, handler: Handler, call: Call) -> Any:
         """Call the handler, on a thread if it may block; a full ``wait`` lane is an error at once."""
         if lane == "loop":
-            return handler(call)
+            found = handler(call)
+            return await found if isawaitable(found) else found
         limiter = self.wait if lane == "wait" else self.quick
         if lane == "wait" and limiter.available_tokens < 1:
             raise MailboxFull(

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import msgspec
+from anyio import to_thread
 from msgspec import Meta
 
 from retinue.bus.errors import Unavailable
@@ -15,6 +16,9 @@ from .metrics import MEDIA_TYPE, Requests, exposition
 from .problems import Problem, problem_of
 from .router import Answer, Body, Call, Route, Text
 from .tasks import Reason
+
+if TYPE_CHECKING:
+    from ..kernel import Kernel
 
 __all__ = ["routes"]
 
@@ -78,14 +82,20 @@ def routes(
 ) -> tuple[Route, ...]:
     """``stop`` begins the daemon's stop and returns at once; ``address`` is the API's over TCP."""
 
-    def status(call: Call) -> StatusView:
-        """The kernel at a glance."""
-        return msgspec.structs.replace(call.kernel.status(), listen=address)
+    def now(kernel: Kernel) -> StatusView:
+        return msgspec.structs.replace(kernel.status(), listen=address)
+
+    async def status(call: Call) -> StatusView:
+        """The kernel at a glance. What the journal's file holds is up to a second old."""
+        kernel = call.kernel
+        if kernel.journal.is_stale():  # then its file is read
+            return await to_thread.run_sync(now, kernel)
+        return now(kernel)
 
     def schedule(call: Call) -> StatusView:
         """Swap the policy or the caps while the kernel runs."""
         call.kernel.configure_scheduler(**msgspec.structs.asdict(call.body))
-        return status(call)
+        return now(call.kernel)
 
     def metrics(call: Call) -> Text:
         """The kernel's figures, as Prometheus reads them."""
@@ -100,7 +110,7 @@ def routes(
         Route("GET", "/healthz", healthy, lane="loop", role="public"),
         Route("GET", "/readyz", ready, role="viewer", answers={200: Health}),
         Route("GET", "/metrics", metrics, role="viewer", answers={200: Text("", MEDIA_TYPE)}),
-        Route("GET", "/v1/status", status, role="viewer"),
+        Route("GET", "/v1/status", status, lane="loop", role="viewer"),
         Route("GET", "/v1/scheduler", scheduler, role="viewer"),
         Route("POST", "/v1/scheduler", schedule, body=Scheduler, role="admin"),
         Route("POST", "/v1/stop", ask_to_stop, body=Reason, role="admin", answers={202: Stopping}),
