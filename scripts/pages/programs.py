@@ -16,6 +16,15 @@ from retinue.kernel.aio import AsyncLetters
 from retinue.kernel.letters import Letters
 from retinue.kernel.testing import MemoryTransport, TestKernel
 from retinue.plugins import Context, Plugin, SyncContext, ToolContext, agent, tool
+from retinue.plugins.hostside import (
+    Answer,
+    Files,
+    Http,
+    KernelSide,
+    Memory,
+    OtherTools,
+    Secrets,
+)
 from retinue.plugins.testing import PluginFolder
 
 _HEAD = """\
@@ -25,7 +34,8 @@ _HEAD = """\
 
 What a program uses of Retinue.
 `Kernel`, `AsyncKernel` and `TaskHandle` are in `retinue.kernel`, the test kit in `retinue.kernel.testing`;
-readers of the mirror are in `retinue.bus.redis`; `PluginFolder` is in `retinue.plugins.testing`; all else is in `retinue.plugins`.
+readers of the mirror are in `retinue.bus.redis`; `PluginFolder` is in `retinue.plugins.testing`;
+what a `ToolContext` gives, from `Files` to `Memory`, is in `retinue.plugins.hostside`; all else is in `retinue.plugins`.
 Errors are in [Errors](errors.md), and read-only pictures of the state in `retinue.bus.views`.
 
 {entries}
@@ -42,6 +52,13 @@ _USED: list[Callable[..., Any]] = [
     SyncContext,
     tool,
     ToolContext,
+    Files,
+    Http,
+    Answer,
+    Secrets,
+    KernelSide,
+    OtherTools,
+    Memory,
     Plugin,
     PluginFolder,
     TestKernel,
