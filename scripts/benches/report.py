@@ -123,7 +123,7 @@ def clocked(work: Callable[[], object], times: int) -> float:
 
 def _cells(row: Row) -> tuple[str, ...]:
     reference = "" if row.reference is None else f"{row.reference:.4g} {row.unit}"
-    ratio = "" if row.ratio is None else f"×{row.ratio:.1f}"
+    ratio = "" if row.ratio is None else f"×{row.ratio:.{1 if row.ratio >= 1 else 2}f}"
     met = "" if not row.target else "yes" if row.met else "NO"
     return (
         f"{row.bench}: {row.name}",

@@ -9,6 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from retinue.plugins.sandbox.levels import missing as lacking
+from retinue.plugins.sandbox.probe import probe
+
 BENCHES = Path(__file__).resolve().parents[2] / "scripts" / "benches"
 SHAPE = {
     "bench": str,
@@ -69,6 +72,29 @@ def quick(*arguments):
     ],
 )
 def test_a_quick_bench_prints_a_row_for_each_figure(bench, expected):
+    check(bench, expected)
+
+
+@pytest.mark.slow
+def test_a_quick_bench_of_plugins_prints_a_row_for_each_figure(missing):
+    if gone := lacking("standard", probe()):
+        missing(", ".join(name for name, _ in gone), gone[0][1].remedy)
+    expected = {
+        "the channel alone, there and back, beside a bare echo",
+        "a call of an async tool by its host, p99",
+        "a call by an agent, with its events, beside a bare echo",
+        "a task with one call, submit to result, p50",
+        "from nothing to the first frame, standard",
+        "the same beside no layers, standard",
+        "4 plugins resident",
+    }
+    told = check("plugins", expected)
+    for part in ("strict", "MCP"):  # each is measured, or told to be left out
+        assert any(part in line for line in told.splitlines())
+
+
+def check(bench, expected):
+    """Run it, and return all that it said."""
     done = quick(bench, "--json")
     assert done.returncode in (0, 1), (
         done.stderr
@@ -81,6 +107,7 @@ def test_a_quick_bench_prints_a_row_for_each_figure(bench, expected):
         assert all(isinstance(row[key], kind) for key, kind in SHAPE.items()), row
         assert row["ours"] >= 0
         assert (row["ratio"] is None) == (row["reference"] is None)
+    return done.stdout + done.stderr
 
 
 def test_a_bench_that_is_not_there_is_refused_with_the_names_of_those_that_are():

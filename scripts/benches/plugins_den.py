@@ -1,0 +1,85 @@
+"""What the parts of the bench ``plugins`` start: the plugin that echoes, and the bare echo."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Awaitable, Callable
+from contextlib import contextmanager
+from pathlib import Path
+from statistics import quantiles
+from typing import Any
+
+from retinue.plugins.attacks.den import Den
+from retinue.plugins.hosting.plugin import HostedPlugin
+from retinue.plugins.manifest.admission import Admitted, admit
+
+REFERENCES = Path(__file__).resolve().parent / "references"
+TEXT = "x" * 64
+WAIT = 120.0
+
+
+class Echoes(Den):
+    """Starts the plugin that echoes, in place of a hostile one."""
+
+    def admitted(self, name: str = "echoing") -> Admitted:
+        """The plugin, taken in."""
+        return admit(source_of(self.folder, name), self.folder / "store")
+
+    def plugin(self) -> HostedPlugin:
+        """One that is not started yet."""
+        admitted = self.admitted()
+        return self.hosted(admitted, self.plan(admitted))
+
+
+def source_of(folder: Path, name: str = "echoing") -> Path:
+    """The folder of the plugin that echoes; made at first use."""
+    source = folder / name
+    if not source.exists():
+        source.mkdir(parents=True)
+        shutil.copy(REFERENCES / "echo_plugin.py", source / "echoing.py")
+        manifest = f'name = "{name}"\nversion = "1.0.0"\nentry = "echoing"\n'
+        (source / "plugin.toml").write_text(manifest, encoding="utf-8")
+    return source
+
+
+@contextmanager
+def bare_echo() -> Any:
+    """One round trip of 64 bytes from the loop that runs, to a process without walls and back."""
+    ours, theirs = socket.socketpair()
+    words = [sys.executable, "-I", "-S", str(REFERENCES / "echo.py"), str(theirs.fileno())]
+    process = subprocess.Popen(words, pass_fds=[theirs.fileno()])
+    theirs.close()
+    ours.setblocking(False)
+    data = TEXT.encode()
+
+    async def trip() -> None:
+        loop = asyncio.get_running_loop()
+        await loop.sock_sendall(ours, data)
+        if await loop.sock_recv(ours, 65536) != data:
+            raise RuntimeError("the echo gave something else back")
+
+    try:
+        yield trip
+    finally:
+        ours.close()
+        process.wait(WAIT)
+
+
+async def timed(work: Callable[[], Awaitable[object]], times: int) -> list[float]:
+    """Microseconds of each."""
+    took = []
+    for _ in range(times):
+        began = time.perf_counter()
+        await work()
+        took.append((time.perf_counter() - began) * 1e6)
+    return took
+
+
+def p99(took: list[float]) -> float:
+    """Of at least two figures."""
+    return quantiles(took, n=100)[98]
