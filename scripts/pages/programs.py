@@ -35,7 +35,8 @@ _HEAD = """\
 What a program uses of Retinue.
 `Kernel`, `AsyncKernel` and `TaskHandle` are in `retinue.kernel`, the test kit in `retinue.kernel.testing`;
 readers of the mirror are in `retinue.bus.redis`; `PluginFolder` is in `retinue.plugins.testing`;
-what a `ToolContext` gives, from `Files` to `Memory`, is in `retinue.plugins.hostside`; all else is in `retinue.plugins`.
+what a `ToolContext` gives, from `Files` to `Memory`, is in `retinue.plugins.hostside`.
+All else is in `retinue.plugins`.
 Errors are in [Errors](errors.md), and read-only pictures of the state in `retinue.bus.views`.
 
 {entries}
