@@ -134,10 +134,10 @@ def test_a_round_of_the_keeper_that_fails_answers_who_asked_and_the_next_one_goe
     for reply in asked:
         with pytest.raises(RuntimeError, match="a fault"):
             reply.get(timeout=10)
-    wait_until(lambda: kernel.status().kept.trouble == "a fault")
+    wait_until(lambda: kernel.journal.view().trouble == "a fault")
     broken[0] = False
     assert keeper.ask(Trim(), timeout=10).first >= 1
-    assert kernel.status().kept.trouble == ""
+    assert kernel.journal.view().trouble == ""
 
 
 def _echo(kernel):
