@@ -39,7 +39,7 @@ from .tools import Tool, ToolContext
 
 if TYPE_CHECKING:
     from .hosting.plugin import HostedPlugin
-    from .testing import TestTurn
+    from .harness import TestTurn
 
 __all__ = ["PluginFolder"]
 
@@ -134,7 +134,7 @@ class PluginFolder:
         """
         if self._level is not None:
             raise InvalidInput("turns of agents run here: open the folder without sandboxed=True")
-        from .testing import PluginHarness
+        from .harness import PluginHarness
 
         return PluginHarness(self._plugin).turn(agent, **world)
 

