@@ -38,8 +38,8 @@ from .scripted_host import QuietWatch, ScriptedMediator, ScriptedPort
 from .tools import Tool, ToolContext
 
 if TYPE_CHECKING:
-    from .hosting.plugin import HostedPlugin
     from .harness import TestTurn
+    from .hosting.plugin import HostedPlugin
 
 __all__ = ["PluginFolder"]
 
