@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
+import os
 import sys
 from functools import reduce
-from hashlib import sha256
 from importlib.machinery import SourceFileLoader
 from pathlib import Path
 from types import CodeType, ModuleType
@@ -87,7 +87,7 @@ def _script_module(path: str) -> ModuleType:
     """The file as a module, imported anew when it has changed since."""
     if not Path(path).is_file():
         raise InvalidInput(f"'{path}' is not there: give the path of a Python file")
-    name, state = _MAIN + sha256(path.encode()).hexdigest()[:16], Path(path).stat()
+    name, state = _MAIN + os.fsencode(path).hex(), Path(path).stat()
     version = (state.st_mtime_ns, state.st_size, state.st_ino)
     loaded = sys.modules.get(name)
     if loaded is not None and getattr(loaded, _VERSION) == version:

@@ -121,6 +121,11 @@ def hang_flooding() -> None:
 
 
 @tool
+def asyncio_has_tls() -> bool:
+    return asyncio.sslproto.ssl is not None
+
+
+@tool
 def daemons(count: int) -> int:
     reading, writing = os.pipe()
     for _ in range(count):

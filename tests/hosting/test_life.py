@@ -197,6 +197,16 @@ def test_honest_code_gives_no_security_event(plugins, on_a_loop):
     assert plugins.watch.events == []
 
 
+def test_a_plugin_without_a_network_is_not_made_to_hold_tls(plugins, on_a_loop):
+    async def work():
+        plugin = plugins.plugin()
+        await plugin.start()
+        assert not await plugin.call("asyncio_has_tls", {}, ToolContext())
+        await plugin.stop(0.0)
+
+    on_a_loop(work())
+
+
 def test_a_granted_folder_is_written_and_what_is_made_there_belongs_to_its_owner(
     plugins, on_a_loop, tmp_path
 ):
