@@ -54,12 +54,15 @@ def test_what_a_server_prints_besides_is_a_log(hostile, kernel, happened, wait_u
     wait_until(lambda: [body["line"] for body in happened("plugin.logged")] == expected)
 
 
-def test_sampling_elicitation_and_roots_are_refused_unless_granted(hostile, kernel, denials):
+def test_sampling_elicitation_and_roots_are_refused_unless_granted(
+    hostile, kernel, denials, wait_until
+):
     server = hostile("sampling")
     answers = server.call(kernel, "run")
     roots = 0 if server_reads(server) else -32601
     assert answers == f"[-32601, -32601, 0, {roots}]"
-    assert denials() == ["it asked for sampling/createMessage, which was not granted"]
+    first = "it asked for sampling/createMessage, which was not granted"
+    wait_until(lambda: denials() == [first])
 
 
 def server_reads(server):

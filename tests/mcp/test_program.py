@@ -107,10 +107,12 @@ def test_a_program_that_hangs_is_ended_and_started_again(program, kernel, happen
         ("two", "not one of ready, result"),
     ],
 )
-def test_what_is_no_line_of_the_protocol_ends_the_process(program, kernel, denials, tool, told):
+def test_what_is_no_line_of_the_protocol_ends_the_process(
+    program, kernel, denials, wait_until, tool, told
+):
     with pytest.raises(PluginError, match="process has ended"):
         program().call(kernel, tool)
-    assert any(told in detail for detail in denials())
+    wait_until(lambda: any(told in detail for detail in denials()))
 
 
 @pytest.mark.parametrize(
