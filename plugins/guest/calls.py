@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
-import threading
 import time
 from collections.abc import Mapping
 from concurrent import futures
@@ -32,7 +31,7 @@ class ToolCall:
         self._params = params
         self._channel = channel
         self._host = host
-        self._over = threading.Event()
+        self._over = False
         self._awaits = True
         self._task: asyncio.Task[None] | None = None
 
@@ -46,7 +45,7 @@ class ToolCall:
 
         Until it has, its call is not answered: a thread that goes on has to be seen by the host.
         """
-        self._over.set()
+        self._over = True
         if self._task is not None and self._awaits:
             self._task.cancel()
 
@@ -62,7 +61,7 @@ class ToolCall:
         else:
             self._channel.send_value(number, value, lambda rest: Reply(number, rest))
         finally:
-            self._over.set()
+            self._over = True
 
     async def _run(self, tools: Mapping[str, Any], pool: futures.Executor) -> Any:
         params: dict[str, Any] = msgspec.json.decode(self._params)
@@ -79,6 +78,9 @@ class ToolCall:
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(pool, lambda: copied.run(tool.call, checked, context))
 
+    def _is_over(self) -> bool:
+        return self._over
+
     def _context(self) -> ToolContext:
         def progress(done: float, total: float, note: str) -> None:
             self._channel.send(Event(self._call.id, float(done), float(total), note[:4096]))
@@ -89,7 +91,7 @@ class ToolCall:
 
         return ToolContext(
             progress,
-            self._over.is_set,
+            self._is_over,
             time.time() + self._call.seconds,
             effect=self._call.effect,
             stream=stream,

@@ -36,7 +36,7 @@ class AgentTurn(ToolCall):
             raise UnknownAgent(f"this plugin has no agent {params['tool']!r}: {', '.join(staff)}")
         spec, runner = staff[params["tool"]]
         during.set(self._call.id)
-        port = _Port(params["turn"], self._host, self._step, self._over.is_set)
+        port = _Port(params["turn"], self._host, self._step, self._is_over)
         given = spec.check(params["args"])
         if spec.is_async:
             value = await runner.run(Context(port), given)

@@ -141,27 +141,24 @@ class HostedProcess:
         """
         if self.reason:
             raise PluginError(f"the plugin's process has ended: {self.reason}")
-        number = self._number()
+        number = self._number() if context is None else context.call
         opened = OpenCall(context, on_progress, on_stream)
         self._calls[number] = opened
         self._rules.called(number)
         self.calls += context is not None
         parts, rest = in_parts(number, params, asked=False)
         self._link.write(b"".join([*parts, encode(Call(number, method, rest, seconds, effect))]))
-        limit = asyncio.timeout(seconds)
+        limit = self._loop.call_later(seconds, self._expire, number, opened.answer, seconds)
         try:
-            async with limit:
-                return await asyncio.shield(opened.answer)
-        except (TimeoutError, asyncio.CancelledError) as error:
-            if opened.answer.done() and not opened.answer.cancelled():
-                raise
-            over = isinstance(error, TimeoutError) and limit.expired()
-            self._cancel(number, opened, "deadline" if over else "cancelled")
-            if over:
-                raise DeadlineExceeded(f"it did not answer within {seconds:g} s") from None
+            return await opened.answer
+        except asyncio.CancelledError:
+            if opened.answer.cancelled():
+                self._cancel(number, "cancelled")
+            else:  # whoever waited went as the answer came
+                _seen(opened.answer)
             raise
         finally:
-            opened.answer.add_done_callback(_seen)
+            limit.cancel()
 
     async def ping(self, seconds: float) -> None:
         """Raise ``DeadlineExceeded`` unless its loop answers."""
@@ -169,12 +166,11 @@ class HostedProcess:
         answer = self._pings[number] = self._loop.create_future()
         self._rules.pinged(number)
         self._link.write(encode(Ping(number)))
+        limit = self._loop.call_later(seconds, _unanswered, answer, seconds)
         try:
-            async with asyncio.timeout(seconds):
-                await answer
-        except TimeoutError:
-            raise DeadlineExceeded(f"its loop did not answer within {seconds:g} s") from None
+            await answer
         finally:
+            limit.cancel()
             self._pings.pop(number, None)
 
     async def stop(self, seconds: float) -> None:
@@ -210,9 +206,7 @@ class HostedProcess:
         waiting: list[asyncio.Future[Any]] = [self._hello, *self._pings.values()]
         waiting += [call.answer for call in self._calls.values()]
         for future in waiting:
-            if not future.done():
-                future.set_exception(error)
-                _seen(future)
+            _fail(future, error)
         self._calls.clear()
 
     def _gone(self, done: asyncio.Future[float]) -> None:
@@ -222,13 +216,18 @@ class HostedProcess:
         self._witness.ended(reason, 0.0 if error else done.result())
         self.gone.set_result(None)
 
-    def _cancel(self, number: int, opened: OpenCall, reason: str) -> None:
+    def _expire(self, number: int, answer: asyncio.Future[bytes], seconds: float) -> None:
+        if not answer.done():
+            answer.set_exception(DeadlineExceeded(f"it did not answer within {seconds:g} s"))
+            self._cancel(number, "deadline")
+
+    def _cancel(self, number: int, reason: str) -> None:
         if self.reason:
             return
         self._link.write(encode(Cancel(number, reason)))
 
         def overdue() -> None:
-            if number in self._calls and not opened.answer.done():
+            if number in self._calls:
                 self.kill(f"a call was told to end ({reason}) and had not after {CANCEL_GRACE:g} s")
 
         self._loop.call_later(CANCEL_GRACE, overdue)
@@ -282,6 +281,16 @@ class HostedProcess:
         if not self.reason:
             self._rules.answered(id)
             self._link.write(data)
+
+
+def _unanswered(ping: asyncio.Future[None], seconds: float) -> None:
+    _fail(ping, DeadlineExceeded(f"its loop did not answer within {seconds:g} s"))
+
+
+def _fail(future: asyncio.Future[Any], error: BaseException) -> None:
+    if not future.done():
+        future.set_exception(error)
+        _seen(future)
 
 
 def _seen(future: asyncio.Future[Any]) -> None:

@@ -98,6 +98,7 @@ class Wire(Generic[F]):
         self._over = over
         self._loop = asyncio.get_running_loop()
         self._out = bytearray()
+        self._writing = False
         self._late: asyncio.TimerHandle | None = None
         self._whole = False
         self._monotonic = clock.monotonic
@@ -123,11 +124,9 @@ class Wire(Generic[F]):
         if len(self._out) > _MAX_WAITING:
             self._over(f"it did not read, and over {_MAX_WAITING >> 20} MiB wait for it")
             return
-        idle = not self._out
         self._out += data
-        self._flush()
-        if idle and self._out:
-            self._loop.add_writer(self._sock.fileno(), self._flush)
+        if not self._writing:
+            self._flush()
 
     async def room(self) -> None:
         """Return when little is left for the process to read, or it is over."""
@@ -245,17 +244,23 @@ class Wire(Generic[F]):
             self._loop.remove_reader(descriptor)
 
     def _flush(self) -> None:
+        """Send what waits; the loop is asked to go on only when the process does not keep up."""
         try:
             while self._out:
                 del self._out[: self._sock.send(self._out)]
         except BlockingIOError:
             if len(self._out) <= _ROOM:
                 self._read_on.set()
+            if not self._writing:
+                self._writing = True
+                self._loop.add_writer(self._sock.fileno(), self._flush)
             return
         except OSError:  # it is gone: the reader says so
             self._out.clear()
         self._read_on.set()
-        self._loop.remove_writer(self._sock.fileno())
+        if self._writing:
+            self._writing = False
+            self._loop.remove_writer(self._sock.fileno())
 
     def _await_end(self) -> None:
         """It closed its side: most often it has ended, or is about to."""
