@@ -43,16 +43,15 @@ class Reply(Response):
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Write it."""
         body = bytes(self.body)
+        kind = "websocket.http.response" if scope["type"] == "websocket" else "http.response"
         head = {"status": self.status_code, "headers": self.raw_headers}
         try:
             async with asyncio.timeout(_PATIENCE):
-                await send({"type": "http.response.start", **head})
+                await send({"type": f"{kind}.start", **head})
                 while len(body) > _PIECE:
-                    await send(
-                        {"type": "http.response.body", "body": body[:_PIECE], "more_body": True}
-                    )
+                    await send({"type": f"{kind}.body", "body": body[:_PIECE], "more_body": True})
                     body = body[_PIECE:]
-                await send({"type": "http.response.body", "body": body})
+                await send({"type": f"{kind}.body", "body": body})
         except TimeoutError:
             abort = scope.get("state", {}).get("abort")
             if abort is not None:

@@ -178,7 +178,7 @@ def serving(folder: Path, tcp: str = "", **given: Any) -> Iterator[Served]:
         for made in (shout, broken, patient, talker):
             kernel.spawn(made.name, made)
         tokens = TokenFile(folder)
-        reached = listen_tcp(tcp) if tcp else None
+        reached = listen_tcp(tcp, kernel.config.api.connections) if tcp else None
         server = ApiServer(kernel, listener, stops.append, reached, tokens)
         server.start()
         try:
