@@ -7,6 +7,7 @@ import logging
 import time
 from typing import Any
 
+import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol
 from uvicorn.protocols.utils import ClientDisconnected
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
@@ -30,6 +31,7 @@ class HttpProtocol(H11Protocol):
         """Called by uvicorn; ``log`` is shared by all connections."""
         super().__init__(*args, **kwargs)
         self.logger = log  # type: ignore[assignment]
+        self._piece: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Called by the loop."""
@@ -37,6 +39,18 @@ class HttpProtocol(H11Protocol):
         transport.set_write_buffer_limits(high=_HIGH_WATER)
         self.app_state = {**self.app_state, "abort": transport.abort}
         self.loop.call_later(FIRST_REQUEST, self._expect_request)
+
+    def data_received(self, data: bytes) -> None:
+        """Called by the loop. A head that comes in pieces has as long as the first one has."""
+        super().data_received(data)
+        if self._piece is None and self.conn.their_state is h11.IDLE:
+            self._piece = self.loop.call_later(FIRST_REQUEST, self._expect_head)
+
+    def _expect_head(self) -> None:
+        self._piece = None
+        is_ours = self.transport.get_protocol() is self
+        if is_ours and self.conn.their_state is h11.IDLE and self.conn.trailing_data[0]:
+            self.transport.abort()
 
     def on_response_complete(self) -> None:
         """Called by uvicorn. What is written may still wait for a client that does not read it."""
