@@ -19,6 +19,7 @@ from ..protocol.frames import Hello
 from ..protocol.rules import Rules
 from ..sandbox.confined import Confined
 from ..tools import Tool, ToolContext
+from .across import across
 from .calls import CallContext, Mediator, Principals
 from .offers import remote_tool
 from .process import HostedProcess
@@ -132,7 +133,7 @@ class HostedPlugin:
         work = self._call(tool, args, ctx, turn)
         if self._loop is None or self._loop is asyncio.get_running_loop():
             return await work
-        return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(work, self._loop))
+        return await across(self._loop, work)
 
     async def _call(
         self, tool: str, args: Mapping[str, Any], ctx: ToolContext, turn: TurnDoor | None

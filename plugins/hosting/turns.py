@@ -20,6 +20,7 @@ from ..remote_tool import check_shallow
 from ..runner import Runner
 from ..secret import SecretFields
 from ..tools import ToolContext
+from .across import across
 
 __all__ = ["TURN_SECONDS", "TurnDoor", "remote_agent"]
 
@@ -41,7 +42,7 @@ class TurnDoor:
 
     async def run(self, work: Coroutine[Any, Any, T]) -> T:
         """Run a coroutine of the context's, on its loop."""
-        return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(work, self._loop))
+        return await across(self._loop, work)
 
     def about(self) -> dict[str, Any]:
         """What the other half has to know."""
