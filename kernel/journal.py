@@ -32,11 +32,18 @@ class Journal:
         self._glance: tuple[float, JournalView] | None = None
 
     def glance(self) -> JournalView:
-        """The same as ``view``, but its sizes and readers are those of up to a second ago."""
+        """The same as ``view``, but its sizes are those of up to a second ago."""
         store, known = self._tree.store, self._glance
         if known is None or self.is_stale():
             known = self._glance = (self._tree.clock.monotonic(), self.view())
-        return msgspec.structs.replace(known[1], first=store.first, last=store.last)
+        kept = self._tree.retention
+        return msgspec.structs.replace(
+            known[1],
+            first=store.first,
+            last=store.last,
+            held_by=kept.last.held_by,
+            trouble=kept.trouble,
+        )
 
     def is_stale(self) -> bool:
         """Whether the next ``glance`` reads the file."""
@@ -68,6 +75,7 @@ class Journal:
         if keeper is None:
             raise Unavailable("the kernel's retention is not running: see its log")
         trimmed: Trimmed = keeper.ask(Trim(), timeout=timeout)
+        self._glance = None
         return trimmed
 
     def readers(self) -> dict[str, int]:
@@ -88,6 +96,7 @@ class Journal:
                 f"reader {reader!r} cannot have event {seq}: the newest is {store.last}"
             )
         store.register_reader(reader, seq)
+        self._glance = None
 
     def forget(self, reader: str) -> None:
         """The reader needs nothing more; raises ``NotFound``."""
@@ -95,6 +104,7 @@ class Journal:
         if reader not in store.readers():
             raise NotFound(f"no reader {reader!r}: see `retinue journal readers list`")
         store.forget_reader(reader)
+        self._glance = None
 
     def _store(self) -> Cuttable:
         if not can_be_cut(self._tree.store):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shutil
 import socket
-import ssl
 import subprocess
 
 import pytest
@@ -43,16 +42,6 @@ def test_over_tls_a_client_is_served_and_trusts_nobody_else(tmp_path, certificat
             Client(url=url, token=token).status()
         with pytest.raises(Unavailable):
             Client(url=f"http://{served.server.address}", token=token).status()
-        old = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-        old.load_verify_locations(certificate.cert_file)
-        old.minimum_version = ssl.TLSVersion.TLSv1
-        old.maximum_version = ssl.TLSVersion.TLSv1_1
-        host, port = served.server.address.split(":")
-        with (
-            socket.create_connection((host, int(port)), timeout=10) as raw,
-            pytest.raises((ssl.SSLError, OSError)),
-        ):
-            old.wrap_socket(raw, server_hostname=host)
 
 
 @pytest.mark.parametrize(
