@@ -194,7 +194,7 @@ class StatusView(msgspec.Struct, frozen=True):
     """The kernel at a glance.
 
     ``journal`` is what keeps the kernel from writing, and empty when it is well; ``kept`` is what the
-    journal holds.
+    journal holds. ``listen`` is where the API is over TCP, ``url`` the same for a browser.
     """
 
     name: str
@@ -214,3 +214,4 @@ class StatusView(msgspec.Struct, frozen=True):
     actors: list[dict[str, Any]]
     listen: str = ""
     kept: JournalView | None = None
+    url: str = ""

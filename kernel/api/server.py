@@ -69,7 +69,7 @@ class ApiServer:
             kernel,
             self.hub,
             stop,
-            self.address,
+            self._url(kernel.config.tls),
             tokens or TokenFile(_NOWHERE),
             tickets,
             Repeats(),
@@ -97,6 +97,10 @@ class ApiServer:
             server.should_exit = True
         self._thread.join(timeout)
         return not self._thread.is_alive()
+
+    def _url(self, tls: TlsConfig) -> str:
+        scheme = "https" if tls.cert_file else "http"
+        return f"{scheme}://{self.address}" if self.address else ""
 
     @property
     def connections(self) -> int:

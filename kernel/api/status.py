@@ -78,12 +78,12 @@ def scheduler(call: Call) -> SchedulerView:
 
 
 def routes(
-    stop: Callable[[str], None], address: str, requests: Requests, followers: Callable[[], int]
+    stop: Callable[[str], None], url: str, requests: Requests, followers: Callable[[], int]
 ) -> tuple[Route, ...]:
-    """``stop`` begins the daemon's stop and returns at once; ``address`` is the API's over TCP."""
+    """``stop`` begins the daemon's stop and returns at once; ``url`` is the API's over TCP."""
 
     def now(kernel: Kernel) -> StatusView:
-        return msgspec.structs.replace(kernel.status(), listen=address)
+        return msgspec.structs.replace(kernel.status(), listen=url.partition("//")[2], url=url)
 
     async def status(call: Call) -> StatusView:
         """The kernel at a glance. What the journal's file holds is up to a second old."""

@@ -40,14 +40,14 @@ __all__ = ["Shared", "described", "listed", "table"]
 class Shared(NamedTuple):
     """What the Unix socket's application and the one over TCP have in common.
 
-    ``stop`` begins the daemon's stop; every call may come from any thread. ``address`` is where the
-    API is reached over TCP, or empty.
+    ``stop`` begins the daemon's stop; every call may come from any thread. ``url`` is where the API
+    is reached over TCP, or empty.
     """
 
     kernel: Kernel
     hub: Hub
     stop: Callable[[str], None]
-    address: str
+    url: str
     tokens: TokenFile
     tickets: Tickets
     repeats: Repeats
@@ -58,7 +58,7 @@ def table(shared: Shared) -> list[Route]:
     """In the order in which they are tried; the last two describe the others."""
     clients = shared.hub.clients
     found = [
-        *status.routes(shared.stop, shared.address, shared.requests, lambda: len(clients)),
+        *status.routes(shared.stop, shared.url, shared.requests, lambda: len(clients)),
         *sessions.routes(shared.tickets, shared.tokens),
         *_ALIKE,
     ]

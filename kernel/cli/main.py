@@ -29,6 +29,7 @@ _COMMANDS = {
     "submit": "Give an agent something to do.",
     "tasks": "List, show, cancel and retry tasks.",
     "runs": "List, show and cancel runs.",
+    "console": "Open the web console, signed in.",
     "tokens": "Make, list and revoke tokens for the API over TCP.",
     "agents": "List, spawn, show and stop agents.",
     "plugins": "Make, check, load and show plugins, and call their tools.",

@@ -42,6 +42,6 @@ def _fields(view: StatusView) -> list[tuple[str, object]]:
         ("journal", kept(view.kept) if view.kept else ""),
         ("not written", view.journal),
         ("mirror", in_words(view.bus)),
-        ("listens on", view.listen and f"http://{view.listen}"),
+        ("listens on", view.url),
         ("dead letters", view.dead_letters or ""),
     ]

@@ -12,6 +12,7 @@ import pytest
 from websockets.sync.client import connect
 
 from retinue.bus.views import StatusView, TaskView
+from retinue.kernel.client import Client
 from retinue.kernel.tokens import TokenFile
 
 
@@ -24,6 +25,24 @@ def test_the_chosen_port_is_said_at_the_start_in_the_log_and_in_the_status(start
     daemon.signal(signal.SIGTERM)
     code, log = daemon.ended()
     assert (code, f"http://{address}" in log) == (0, True)
+
+
+def test_the_console_is_opened_with_a_ticket_that_begins_a_session(start):
+    daemon = start("--listen", "127.0.0.1:0")
+    address = daemon.ready()["listen"]
+    url = daemon.retinue("console", "--role", "operator").stdout.strip()
+    assert url.startswith(f"http://{address}/#ticket=")
+    body = json.dumps({"ticket": url.partition("=")[2]})
+    answers = []
+    for _ in range(2):
+        connection = http.client.HTTPConnection(address, timeout=30)
+        connection.request("POST", "/v1/sessions", body)
+        answer = connection.getresponse()
+        answers.append((answer.status, json.loads(answer.read())))
+    assert [status for status, _ in answers] == [201, 400]
+    session = Client(url=f"http://{address}", token=answers[0][1]["token"])
+    assert session.get("/v1/me", dict)["role"] == "operator"
+    assert answers[0][1]["name"] in daemon.retinue("tokens", "list").stdout
 
 
 def test_nothing_listens_unless_it_is_asked_to(daemon):
