@@ -7,22 +7,22 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from plugins_den import TEXT, WAIT, Echoes, bare_echo, p99, timed
+from plugins_den import FIRST, TEXT, WAIT, Echoes, bare_echo, p99, timed
 
 from retinue.plugins import ToolContext
 from retinue.plugins.hosting.process import HostedProcess
 
 
-def run(report: Any, given: Any, folder: Path) -> None:
+def run(report: Any, given: Any, folder: Path, *, alone: bool) -> None:
     """The channel alone has a target; what a call adds to it is told beside."""
     den = Echoes(folder, given, "standard")
     try:
-        asyncio.run(_run(report, den))
+        asyncio.run(_run(report, den, FIRST if alone else ""))
     finally:
         den.close()
 
 
-async def _run(report: Any, den: Echoes) -> None:
+async def _run(report: Any, den: Echoes, way: str) -> None:
     rounds, times = (1, 200) if report.quick else (9, 2_000)
     plugin, context = den.plugin(), ToolContext()
     await plugin.start()
@@ -44,9 +44,9 @@ async def _run(report: Any, den: Echoes) -> None:
                 took[name].append(await timed(work, times))
     await plugin.stop(0.0)
     middle = {name: median(map(median, figures)) for name, figures in took.items()}
-    channel = "the channel alone, there and back, beside a bare echo"
+    channel = f"the channel alone, there and back, beside a bare echo{way}"
     report.ratio(channel, middle["channel"], middle["echo"], at_least=1 / 2)
-    report.note("a call of an async tool by its host", middle["call"], "µs")
-    report.note("a call of a plain tool by its host", middle["plain"], "µs")
+    report.note(f"a call of an async tool by its host{way}", middle["call"], "µs")
+    report.note(f"a call of a plain tool by its host{way}", middle["plain"], "µs")
     every = [one for figures in took["call"] for one in figures]
-    report.at_most("a call of an async tool by its host, p99", p99(every) / 1e3, 2.0, "ms")
+    report.at_most(f"a call of an async tool by its host, p99{way}", p99(every) / 1e3, 2.0, "ms")

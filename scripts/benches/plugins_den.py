@@ -21,6 +21,8 @@ from retinue.plugins.manifest.admission import Admitted, admit
 REFERENCES = Path(__file__).resolve().parent / "references"
 TEXT = "x" * 64
 WAIT = 120.0
+FIRST = "; scheduled first"
+"""Ends the names of what was measured with a processor for the asking."""
 
 
 class Echoes(Den):

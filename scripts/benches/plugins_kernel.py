@@ -9,7 +9,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from plugins_den import TEXT, WAIT, bare_echo, p99, source_of, timed
+from plugins_den import FIRST, TEXT, WAIT, bare_echo, p99, source_of, timed
 
 from retinue.kernel import Kernel
 from retinue.plugins import Context, agent
@@ -28,18 +28,19 @@ async def once(ctx: Context, text: str) -> str:
     return answer
 
 
-def run(report: Any, _: Any, folder: Path) -> None:
+def run(report: Any, _: Any, folder: Path, *, alone: bool) -> None:
     """An agent's calls beside a bare echo, and whole tasks with one call."""
     with Kernel("bench-plugins") as kernel:
         source = source_of(folder)
         kernel.load_plugin(source, approve=kernel.propose_plugin(source).digest)
         kernel.spawn("caller", caller)
         kernel.spawn("once", once)
-        _calls(report, kernel)
-        _tasks(report, kernel)
+        way = FIRST if alone else ""
+        _calls(report, kernel, way)
+        _tasks(report, kernel, way)
 
 
-def _calls(report: Any, kernel: Kernel) -> None:
+def _calls(report: Any, kernel: Kernel, way: str) -> None:
     rounds, times = (1, 100) if report.quick else (9, 1_000)
     ours: list[list[float]] = []
     bare: list[list[float]] = []
@@ -48,10 +49,10 @@ def _calls(report: Any, kernel: Kernel) -> None:
         bare.append(asyncio.run(_echoed(times)))
         ours.append(kernel.submit("caller", {"times": times}).result(timeout=WAIT))
     mine, theirs = (median(map(median, figures)) for figures in (ours, bare))
-    name = "a call by an agent, with its events, beside a bare echo"
+    name = f"a call by an agent, with its events, beside a bare echo{way}"
     report.ratio(name, mine, theirs, at_least=1 / 8)
     every = [one for figures in ours for one in figures]
-    report.at_most("a call by an agent, with its events, p99", p99(every) / 1e3, 2.0, "ms")
+    report.at_most(f"a call by an agent, with its events, p99{way}", p99(every) / 1e3, 2.0, "ms")
 
 
 async def _echoed(times: int) -> list[float]:
@@ -60,7 +61,7 @@ async def _echoed(times: int) -> list[float]:
         return await timed(trip, times)
 
 
-def _tasks(report: Any, kernel: Kernel) -> None:
+def _tasks(report: Any, kernel: Kernel, way: str) -> None:
     times = 50 if report.quick else 2_000
 
     def task() -> None:
@@ -68,10 +69,12 @@ def _tasks(report: Any, kernel: Kernel) -> None:
 
     report.progress(f"{times} tasks with one call each")
     took = _timed(task, times)
-    report.at_most("a task with one call, submit to result, p50", median(took) / 1e3, 2.0, "ms")
-    report.note("the same, p99", p99(took) / 1e3, "ms")
+    report.at_most(
+        f"a task with one call, submit to result, p50{way}", median(took) / 1e3, 2.0, "ms"
+    )
+    report.note(f"the same, p99{way}", p99(took) / 1e3, "ms")
     took = _timed(lambda: kernel.invoke("echoing.echo", {"value": TEXT}), times)
-    report.note("an operator's call, p50", median(took) / 1e3, "ms")
+    report.note(f"an operator's call, p50{way}", median(took) / 1e3, "ms")
 
 
 def _timed(work: Callable[[], object], times: int) -> list[float]:
