@@ -52,8 +52,12 @@ class Channel:
             if isinstance(frame, Part):
                 self._parts.setdefault((frame.id, frame.asked), []).append(frame.data)
                 continue
-            parts = self._parts.pop((getattr(frame, "id", -1), getattr(frame, "asked", False)), [])
-            self._take(frame, b"".join(parts))
+            self._take(frame, self._before(frame) if self._parts else b"")
+
+    def _before(self, frame: FromHost) -> bytes:
+        """The parts that came before a frame of the same call."""
+        asked = getattr(frame, "asked", False)
+        return b"".join(self._parts.pop((frame.id, asked), []))
 
     def _write(self, data: bytes) -> None:
         with self._lock:

@@ -73,14 +73,14 @@ class Reader(Generic[T]):
                 end = begin + _PREFIX + length
                 if len(buffer) < end:
                     return
-                body = bytes(buffer[begin + _PREFIX : end])
+                body = buffer[begin + _PREFIX : end]
                 begin = end
                 yield self._decode(body)
         finally:
             del buffer[:begin]
 
-    def _decode(self, body: bytes) -> T:
+    def _decode(self, body: bytearray) -> T:
         try:
             return self._decoder.decode(body)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-            raise CodecError(f"not a valid frame: {error}", body) from error
+            raise CodecError(f"not a valid frame: {error}", bytes(body)) from error
