@@ -44,12 +44,16 @@ class Parts(Protocol):
 
 def listeners(tree: Parts) -> tuple[Listener, ...]:
     """In the order in which they are told, on the journal's thread."""
+
+    def tell_approver(over: object) -> None:
+        tree.approver.tell(over)  # looked up now: the kernel writes before its actors stand
+
     told: list[Listener] = [
         tree.completions.committed,
         Contained("the live readers", tree.feed.committed, tree.say),
         tree.secrecy.committed,
         tree.pasts.committed,
-        lambda events: tree.desk.committed(events, tree.approver.tell),
+        lambda events: tree.desk.committed(events, tell_approver),
     ]
     if tree.mirror is not None and tree.mirror[1] is not None:
         # Its thread wakes up while the others are told.

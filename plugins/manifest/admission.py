@@ -25,7 +25,7 @@ from retinue.bus.errors import PluginError
 from .model import Manifest
 from .parse import parse_manifest
 
-__all__ = ["MANIFEST", "Admitted", "admit", "digest_of", "read_admitted"]
+__all__ = ["MANIFEST", "Admitted", "admit", "copy_content", "digest_of", "read_admitted"]
 
 MANIFEST = "plugin.toml"
 MAX_FILES = 20_000
@@ -141,11 +141,11 @@ def _copy(root: int, target: Path, source: str) -> None:
             place = target / file.path
             place.parent.mkdir(parents=True, exist_ok=True)
             with place.open("xb") as copy:
-                _copy_content(content, copy, size, f"{source}: {file.path}")
+                copy_content(content, copy, size, f"{source}: {file.path}")
             place.chmod(0o555 if file.executable else 0o444)
 
 
-def _copy_content(content: IO[bytes], copy: IO[bytes], size: int, what: str) -> None:
+def copy_content(content: IO[bytes], copy: IO[bytes], size: int, what: str) -> None:
     """What was counted, and not what somebody goes on adding."""
     while size > 0 and (piece := content.read(min(size, 1 << 20))):
         copy.write(piece)

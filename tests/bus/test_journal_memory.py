@@ -104,7 +104,7 @@ def test_the_garbage_collector_passes_over_what_is_kept():
 
 def tracked_of_ours():
     """Other threads of the process make what they like meanwhile."""
-    return sum(type(thing).__module__.startswith("retinue") for thing in gc.get_objects())
+    return sum(str(type(thing).__module__).startswith("retinue") for thing in gc.get_objects())
 
 
 def test_what_was_recorded_stays_readable_after_close():

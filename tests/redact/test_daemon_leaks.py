@@ -104,7 +104,9 @@ def test_a_daemon_shows_no_secret_in_its_log_streams_answers_and_journal(
     log = (tmp_path / "state" / "log").read_bytes()
     left = [path.read_bytes() for path in (tmp_path / "state").rglob("*") if path.is_file()]
     assert secrets.found_in(*seen, *left) == []
-    assert log.count(b"OSError: a thread died of") == log.count(b"to stderr") > 20
+    # Not one for each: a line that comes in pieces may be written down in pieces.
+    assert log.count(b"OSError: a thread died of") >= 20
+    assert log.count(b"to stderr") >= 20
     assert log.count(b"logged") >= 20
     assert b"[secret:OPENAI_API_KEY]" in b"".join(seen)
 
