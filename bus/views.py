@@ -109,6 +109,7 @@ class PluginProposal(msgspec.Struct, frozen=True):
 
     ``wider`` is what it asks for beyond what it was granted before, as ``before`` (its version then);
     ``granted`` tells that this very content was approved already, and ``level`` how it is walled in.
+    ``refused`` is what it asks for beyond ``[sandbox.allow]``: it would run without.
     """
 
     name: str
@@ -121,6 +122,7 @@ class PluginProposal(msgspec.Struct, frozen=True):
     granted: bool
     level: str
     before: str = ""
+    refused: tuple[str, ...] = ()
 
 
 class ApprovalView(msgspec.Struct, frozen=True):

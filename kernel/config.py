@@ -212,7 +212,8 @@ class SandboxConfig(_Section, frozen=True):
     ``baseline`` does without namespaces, ``limits`` is no security and for those in ``trusted`` alone.
     ``bwrap`` names a bubblewrap in an unusual place. ``vault`` names the secrets that plugins may be
     granted. Fetches go to public addresses; hosts named in ``allow_private_hosts`` may have others, for
-    development: no grant does that.
+    development: no grant does that. ``allow`` is a ceiling, in the words of a manifest's
+    ``[permissions]``: what a plugin asks for beyond it is granted to none.
     """
 
     level: Literal["strict", "standard", "baseline", "limits"] = "standard"
@@ -220,6 +221,7 @@ class SandboxConfig(_Section, frozen=True):
     trusted: Texts = ()
     bwrap: str = ""
     allow_private_hosts: Texts = ()
+    allow: dict[str, Any] = {}
     vault: dict[str, VaultConfig] = {}
 
 

@@ -24,6 +24,7 @@ from retinue.plugins.manifest.grants import checked, describe, wider
 from retinue.plugins.manifest.model import Permissions
 from retinue.plugins.mediation.mediator import Service, ServiceMediator
 
+from .ceiling import beyond, ceiling_of, within
 from .config import Config
 
 __all__ = ["Hosted"]
@@ -72,13 +73,14 @@ class Hosted:
         sandbox = config.sandbox
         walls = Walls(sandbox.level, sandbox.minimum, sandbox.bwrap, frozenset(sandbox.trusted))
         self._revoked: set[str] = set()
+        self._ceiling = ceiling_of(config.sandbox.allow)
         mediator = ServiceMediator(services, self.tell, self._holds)
         self.hosts = PluginHosts(config.name, walls, mediator, say, clock, environ)
 
     def propose(self, folder: Path) -> PluginProposal:
         """Take the folder's content in, and say what it asks for. Raises ``PluginError``."""
         admitted = self._admitted(folder)
-        return self._proposal(admitted, checked_permissions(admitted.manifest))
+        return self._proposal(admitted)
 
     def load(
         self, folder: Path, approve: str, by: str, adopt: Ask, commit: Commit
@@ -90,8 +92,8 @@ class Hosted:
         """
         admitted = self._admitted(folder)
         self.permit(admitted)
-        permissions = checked_permissions(admitted.manifest)
-        proposal = self._proposal(admitted, permissions)
+        permissions = within(checked_permissions(admitted.manifest), self._ceiling)
+        proposal = self._proposal(admitted)
         if not proposal.granted:
             if approve != proposal.digest:
                 raise self._refusal(proposal, str(folder))
@@ -171,6 +173,8 @@ class Hosted:
         grant = self.grants.get(name)
         if grant is None or grant.digest != admitted.digest:
             raise Denied("grant.digest", name, f"plugin {name!r}: its content was not approved")
+        permitted = within(grant.permissions, self._ceiling)  # it may be lower than it was then
+        grant = msgspec.structs.replace(grant, permissions=permitted)
         given = {**admitted.manifest.settings, **self._settings.get(name, {})}
         settings = {key: value for key, value in given.items() if key != "enabled"}
         body = encode_value(settings, f"the settings of {name}")
@@ -192,8 +196,10 @@ class Hosted:
         if before is not None:
             self.hosts.retire(before)
 
-    def _proposal(self, admitted: Admitted, permissions: Permissions) -> PluginProposal:
+    def _proposal(self, admitted: Admitted) -> PluginProposal:
         manifest = admitted.manifest
+        asked = checked_permissions(manifest)
+        permissions = within(asked, self._ceiling)
         before = self.grants.get(manifest.name)
         known = Permissions() if before is None else before.permissions
         return PluginProposal(
@@ -207,6 +213,7 @@ class Hosted:
             before is not None and before.digest == admitted.digest,
             self.hosts.level_of(admitted),
             "" if before is None else before.version,
+            beyond(asked, self._ceiling),
         )
 
     def _admitted(self, folder: Path) -> Admitted:

@@ -164,6 +164,9 @@ def _asks(proposal: PluginProposal, *, color: bool) -> list[str]:
     for ask in map(one_line, proposal.asks):
         mark = new if ask in map(one_line, proposal.wider) else ""
         lines.append(f"    - {ask}" + painted(mark, "yellow", color=color))
+    if proposal.refused:
+        lines.append("  It asks for more, which [sandbox.allow] grants to no plugin:")
+        lines += [painted(f"    - {one_line(ask)}", "red", color=color) for ask in proposal.refused]
     if proposal.before == proposal.version:
         lines.append(
             f"  Its files changed since you approved {proposal.before}; its version did not."
