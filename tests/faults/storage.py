@@ -77,6 +77,16 @@ class Case:
         assert "\n" not in said, said
         self.counts["refused"] += 1
 
+    def break_syncs(self) -> None:
+        """Ask for it until it is so: a signal reaches a thread that waits only when it wakes."""
+        status = Path(f"/proc/{self.daemon.process.pid}/status")
+
+        def broken() -> bool:
+            self.daemon.process.send_signal(signal.SIGUSR1)
+            return "Seccomp:\t2" in status.read_text()
+
+        self._until(broken, "no filter was put on the daemon")
+
     def goes_on(self) -> None:
         """The trouble is over: what was accepted ends, and new work is taken."""
         self._until(lambda: not self._status().journal, "the journal is in trouble still")
@@ -151,7 +161,7 @@ def file_limit(folder: Path) -> Counter[str]:
 def failing_sync(folder: Path) -> Counter[str]:
     """Each fsync fails from some moment on; the next daemon, on a sound disk, goes on."""
     with _case(folder, folder / "state", FAIL_SYNCS) as case:
-        case.daemon.process.send_signal(signal.SIGUSR1)
+        case.break_syncs()
         case.troubled("did not read or write")
         case.daemon.kill()
         case.daemon = case.start()
