@@ -6,7 +6,6 @@ whatever happens to the folder afterwards changes nothing that was approved.
 
 from __future__ import annotations
 
-import ctypes
 import hashlib
 import os
 import re
@@ -22,6 +21,7 @@ import msgspec
 
 from retinue.bus.errors import PluginError
 
+from ..beneath import open_beneath
 from .model import Manifest
 from .parse import parse_manifest
 
@@ -34,8 +34,6 @@ MAX_DEPTH = 32
 _NAME = re.compile(r"[A-Za-z0-9_@+,=%~ .-]{1,200}\Z")
 _FORBIDDEN = re.compile(r"(site|user)customize\.pyc?\Z|.*\.(pth|egg-link)\Z", re.IGNORECASE)
 _PASSED_OVER = frozenset({"__pycache__", ".git", ".venv", ".bin", ".pytest_cache", ".mypy_cache"})
-_OPENAT2 = 437
-_NO_MAGICLINKS, _NO_SYMLINKS, _BENEATH = 0x02, 0x04, 0x08
 
 
 class Admitted(msgspec.Struct, frozen=True):
@@ -162,7 +160,7 @@ def _walk(folder: int, prefix: str, source: str, depth: int = 0) -> Iterator[_Fi
             continue
         path = f"{prefix}{name}"
         _check_name(name, path, source)
-        descriptor = _open_beneath(folder, name, path, source)
+        descriptor = _open_entry(folder, name, path, source)
         found = os.fstat(descriptor)
         if stat.S_ISDIR(found.st_mode):
             try:
@@ -192,16 +190,14 @@ def _check_file(found: os.stat_result, path: str, source: str) -> None:
         raise PluginError(f"{source}: {path} is a hard link; copy the file instead")
 
 
-def _open_beneath(folder: int, name: str, path: str, source: str) -> int:
-    """Open without following a link of any kind, nor waiting for the other end of a FIFO."""
-    flags = os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOFOLLOW
-    how = struct.pack("=QQQ", flags, 0, _BENEATH | _NO_SYMLINKS | _NO_MAGICLINKS)
-    libc = ctypes.CDLL(None, use_errno=True)
-    descriptor = int(libc.syscall(_OPENAT2, folder, name.encode(), how, len(how)))
-    if descriptor < 0:
-        error = os.strerror(ctypes.get_errno())
-        raise PluginError(f"{source}: {path}: {error}; links and devices are not taken in")
-    return descriptor
+def _open_entry(folder: int, name: str, path: str, source: str) -> int:
+    """Open without waiting for the other end of a FIFO."""
+    try:
+        return open_beneath(folder, name, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW)
+    except OSError as error:
+        raise PluginError(
+            f"{source}: {path}: {error.strerror}; links and devices are not taken in"
+        ) from error
 
 
 def _keep(scratch: Path, place: Path) -> None:

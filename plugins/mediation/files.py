@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import base64
-import ctypes
+import errno
 import os
 import stat
-import struct
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import PurePosixPath
@@ -17,6 +16,7 @@ import msgspec
 
 from retinue.bus.errors import Denied, InvalidInput, NotFound
 
+from ..beneath import open_beneath
 from ..hosting.calls import CallContext
 from ..manifest.model import Permissions
 from .judge import GrantsAlone, Judge
@@ -27,8 +27,6 @@ __all__ = ["FileService", "root_of"]
 MAX_PIECE = 128 * 1024
 """Bytes of one read or write, so that it fits a frame as base64; longer files go in pieces."""
 MAX_ENTRIES = 1000
-_OPENAT2 = 437
-_NO_MAGICLINKS, _NO_SYMLINKS, _BENEATH = 0x02, 0x04, 0x08
 
 
 class _Read(msgspec.Struct, forbid_unknown_fields=True):
@@ -189,22 +187,18 @@ def _parent(folder: int, inner: str, path: str) -> Iterator[tuple[int, str]]:
 
 @contextmanager
 def _opened(folder: int, inner: str, path: str, flags: int, mode: int = 0) -> Iterator[int]:
-    how = struct.pack("=QQQ", flags | os.O_CLOEXEC, mode, _BENEATH | _NO_SYMLINKS | _NO_MAGICLINKS)
-    libc = ctypes.CDLL(None, use_errno=True)
-    descriptor = int(libc.syscall(_OPENAT2, folder, inner.encode(), how, len(how)))
-    if descriptor < 0:
-        error = ctypes.get_errno()
-        if error in _ESCAPES:
-            raise Denied("fs.link", path, f"{path!r} leads through a link, or out of its folder")
-        raise NotFound(f"{path}: {os.strerror(error)}")
+    try:
+        descriptor = open_beneath(folder, inner, flags, mode)
+    except OSError as error:
+        if error.errno in (errno.ELOOP, errno.EXDEV):
+            raise Denied(
+                "fs.link", path, f"{path!r} leads through a link, or out of its folder"
+            ) from error
+        raise NotFound(f"{path}: {error.strerror}") from error
     try:
         yield descriptor
     finally:
         os.close(descriptor)
-
-
-_ESCAPES = (40, 18)
-"""ELOOP and EXDEV: how openat2 says that a link was met, or that the path leads out."""
 
 
 def _check_regular(descriptor: int, path: str) -> None:
