@@ -7,6 +7,7 @@ import os
 import select
 import signal
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from typing import TYPE_CHECKING, Any
@@ -65,7 +66,7 @@ class Daemon:
             stack.callback(self._wake.close)
             stale = self._folder.acquire()
             stack.callback(self._folder.release)
-            stack.enter_context(_signals(self._wake.signalled))
+            stack.enter_context(_signals(self._wake))
             if stale:
                 logger.warning("removed {} of a daemon that was killed", " and ".join(stale))
             kernel = self._started(stack)
@@ -182,6 +183,11 @@ class _Wake:
         self._read, self._write = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
         self._reasons: list[str] = []
 
+    @property
+    def signal_fd(self) -> int:
+        """For ``signal.set_wakeup_fd``: Linux may interrupt another thread than the one that waits."""
+        return self._write
+
     def signalled(self, number: int, _frame: object) -> None:
         """Called by Python between two bytecodes of the main thread."""
         self.asked(f"signal {signal.Signals(number).name}")
@@ -194,11 +200,14 @@ class _Wake:
 
     def wait(self, timeout: float | None) -> str:
         """The next reason, or an empty string after ``timeout`` seconds."""
-        if not self._reasons:
-            select.select([self._read], [], [], timeout)
-        with suppress(BlockingIOError):
-            os.read(self._read, 1)
-        return self._reasons.pop(0) if self._reasons else ""
+        deadline = None if timeout is None else time.monotonic() + timeout
+        while not self._reasons:
+            left = None if deadline is None else max(0.0, deadline - time.monotonic())
+            if not select.select([self._read], [], [], left)[0]:
+                return ""
+            with suppress(BlockingIOError):
+                os.read(self._read, select.PIPE_BUF)  # a signal is one byte, its handler another
+        return self._reasons.pop(0)
 
     def close(self) -> None:
         os.close(self._read)
@@ -217,11 +226,13 @@ def _collect_seldom() -> None:
 
 
 @contextmanager
-def _signals(handler: Callable[[int, object], None]) -> Iterator[None]:
-    before = {number: signal.signal(number, handler) for number in _SIGNALS}
+def _signals(wake: _Wake) -> Iterator[None]:
+    before = {number: signal.signal(number, wake.signalled) for number in _SIGNALS}
+    woken = signal.set_wakeup_fd(wake.signal_fd, warn_on_full_buffer=False)
     try:
         yield
     finally:
+        signal.set_wakeup_fd(woken)
         for number, was in before.items():
             signal.signal(number, was)
 

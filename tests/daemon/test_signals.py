@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import json
 import os
 import signal
@@ -9,6 +10,7 @@ import socket
 import stat
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -41,6 +43,17 @@ def test_a_signal_ends_an_idle_daemon_and_leaves_no_file_but_the_lock_and_the_jo
     assert f"signal {number.name}" in log
     left = {file.name for file in daemon.folder.iterdir() if not file.name.startswith("journal.db")}
     assert left == {"retinue.lock"}
+
+
+def test_a_signal_that_linux_gives_to_another_thread_ends_the_daemon_as_soon(start):
+    daemon = start()
+    daemon.ready()
+    process = daemon.process.pid
+    threads = [int(task.name) for task in Path(f"/proc/{process}/task").iterdir()]
+    other = next(thread for thread in threads if thread != process)
+    assert ctypes.CDLL(None).tgkill(process, other, signal.SIGTERM) == 0
+    code, log = daemon.ended()
+    assert (code, "stopping (signal SIGTERM)" in log) == (0, True)
 
 
 def test_a_stop_lets_running_tasks_end_and_takes_no_new_ones(start, tmp_path, wait_until):
