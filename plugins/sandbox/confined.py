@@ -83,6 +83,7 @@ class Confined:
         for pidfd in (self._inner, self._pidfd if self._inner < 0 else -1):
             if pidfd >= 0:
                 _strike(pidfd)
+        self._strike_group()
 
     def kill(self) -> float:
         """End it and everything beneath it, at once; returns the seconds until all were gone.
@@ -105,6 +106,7 @@ class Confined:
         """Its exit status, negative for a signal, or ``None`` while it runs."""
         if self._pidfd >= 0 and not _ended(self._pidfd, timeout):
             return None
+        self._strike_group()
         return self._process.wait()
 
     def _await(self, deadline: float) -> None:
@@ -116,6 +118,12 @@ class Confined:
         while self.pid_namespace and any(True for _ in processes_in(self.pid_namespace)):
             if time.monotonic() > deadline:
                 raise TimeoutError(f"processes of {self.pid} outlived a SIGKILL by {_GRACE:g} s")
+
+    def _strike_group(self) -> None:
+        """Without walls it may have started others; until it is waited for, its number is its own."""
+        if self.level == "limits" and self._pidfd >= 0 and self._process.returncode is None:
+            with suppress(ProcessLookupError, PermissionError):
+                os.killpg(self._process.pid, signal.SIGKILL)
 
     def _release(self) -> None:
         for descriptor in (self._pidfd, self._inner, self.listener):

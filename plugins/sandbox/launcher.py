@@ -56,7 +56,7 @@ def _confine(plan: dict[str, Any], channel: socket.socket) -> None:
         namespaces.enter(namespaces.View(binds, view["tmp_bytes"], plan["uid"]))
     if scratch := plan["scratch"]:
         binds = [namespaces.Bind(*bind) for bind in scratch["binds"]]
-        namespaces.make_scratch(namespaces.View(binds, scratch["tmp_bytes"]))
+        namespaces.make_scratch(namespaces.View(binds, scratch["tmp_bytes"], plan["uid"]))
     if plan["uid"]:
         privileges.become(plan["uid"])
     privileges.die_with_parent(plan["parent"])
@@ -151,7 +151,7 @@ class _Packages(MetaPathFinder):
     def find_spec(
         self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
-        """The package of this name, or the empty one that it stands in."""
+        """The package or module of this name, or the empty package that it stands in."""
         if fullname in self._parents:
             spec = ModuleSpec(fullname, None, is_package=True)
             spec.submodule_search_locations = []
@@ -159,6 +159,8 @@ class _Packages(MetaPathFinder):
         folder = self._folders.get(fullname)
         if folder is None:
             return None
+        if folder.endswith(".py"):
+            return spec_from_file_location(fullname, folder)
         return spec_from_file_location(
             fullname, f"{folder}/__init__.py", submodule_search_locations=[folder]
         )

@@ -84,13 +84,14 @@ def plan(
     _refuse_less(level, given)
     _refuse_processes(level, permissions, execute)
     confine = level != "limits"
-    read = [*_READABLE, *readable, *packages.values(), *permissions.read]
+    shown = [*_READABLE, *readable, *packages.values()]
+    read = [*shown, *permissions.read]
     layers = LAYERS[level]
     launcher = {
         "layers": layers,
         "namespaces": _namespaces(level, given),
-        "view": _view(level, read, permissions, limits),
-        "scratch": _scratch(level, [*read, str(LAUNCHER.parent)], permissions, limits),
+        "view": _view(level, shown, permissions, limits),
+        "scratch": _scratch(level, [*shown, str(LAUNCHER.parent)], permissions, limits),
         "limits": _bounds(level, given, limits, execute),
         "confine": confine,
         "landlock": _files(level, read, permissions, execute) if confine else None,
@@ -153,25 +154,33 @@ def _namespaces(level: Level, given: Given) -> list[str]:
 
 
 def _view(
-    level: Level, read: Sequence[str], permissions: Permissions, limits: Limits
+    level: Level, shown: Sequence[str], permissions: Permissions, limits: Limits
 ) -> dict[str, Any] | None:
     if level != "standard":
         return None
-    return {"binds": _binds(read, permissions), "tmp_bytes": limits.tmp_bytes}
+    return {"binds": _binds(shown, permissions), "tmp_bytes": limits.tmp_bytes}
 
 
 def _scratch(
-    level: Level, read: Sequence[str], permissions: Permissions, limits: Limits
+    level: Level, shown: Sequence[str], permissions: Permissions, limits: Limits
 ) -> dict[str, Any] | None:
-    """At ``strict``: bubblewrap bounds the bytes in ``/tmp``, and not how many files there are."""
+    """At ``strict``: bubblewrap bounds the bytes in ``/tmp``, and not how many files there are.
+
+    Nor does it lend what was granted to another uid than the owner's.
+    """
     if level != "strict":
         return None
-    beneath = [bind for bind in _binds(read, permissions) if bind[0].startswith("/tmp/")]  # noqa: S108
-    return {"binds": beneath, "tmp_bytes": limits.tmp_bytes}
+    again = [bind for bind in _binds(shown, permissions) if bind[2] or bind[0].startswith("/tmp/")]  # noqa: S108
+    return {"binds": again, "tmp_bytes": limits.tmp_bytes}
 
 
-def _binds(read: Sequence[str], permissions: Permissions) -> list[tuple[str, bool]]:
-    return [(path, False) for path in read] + [(path, True) for path in permissions.write]
+def _binds(shown: Sequence[str], permissions: Permissions) -> list[tuple[str, bool, bool]]:
+    """Path, whether it may be written, and whether it was granted."""
+    return [
+        *((path, False, False) for path in shown),
+        *((path, False, True) for path in permissions.read),
+        *((path, True, True) for path in permissions.write),
+    ]
 
 
 def _files(
@@ -221,6 +230,8 @@ def _bwrap(given: Given, read: Sequence[str], permissions: Permissions) -> tuple
     walls = ["--unshare-pid", "--unshare-net", "--unshare-ipc", "--unshare-uts"]
     if given.root:
         keeps = ["CAP_SYS_ADMIN", "CAP_SETUID", "CAP_SETGID", "CAP_SETPCAP"]
+        if permissions.read or permissions.write:  # to lend them, whosever they are
+            keeps += ["CAP_SETFCAP", "CAP_DAC_READ_SEARCH"]
     else:
         keeps = ["CAP_SYS_ADMIN"]  # in a user namespace of its own
         walls += ["--unshare-user", "--disable-userns"]

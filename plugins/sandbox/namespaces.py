@@ -38,6 +38,8 @@ class Bind(NamedTuple):
 
     path: str
     write: bool = False
+    granted: bool = False
+    """Whether it was granted: its owner's rights are the process's there, where that can be done."""
 
 
 class View(NamedTuple):
@@ -46,7 +48,7 @@ class View(NamedTuple):
     binds: Sequence[Bind]
     tmp_bytes: int
     uid: int = 0
-    """Who writes in folders that may be written, where that is not their owner; 0 for nobody else."""
+    """Who uses what was granted, where that is not its owner; 0 for nobody else."""
 
 
 def unshare(names: Iterable[str]) -> None:
@@ -86,13 +88,13 @@ def enter(view: View) -> None:
 
 
 def make_scratch(view: View) -> None:
-    """Cover ``/tmp`` with an empty one, where only these binds are seen; raises ``OSError``."""
+    """Cover ``/tmp`` with an empty one, and then show these binds anew; raises ``OSError``."""
     unshare(["mnt"])
     opened = [(bind, _open(bind.path)) for bind in _outer_first(view.binds)]
     _mount("tmpfs", _BASE, "tmpfs", _NOSUID | _NODEV | _NOEXEC, _sized(view.tmp_bytes))
     for bind, source in opened:
         if source is not None:
-            _bind(bind, source, bind.path)
+            _bind(bind, source, bind.path, view.uid)
     _mark("/")
     os.chdir(_BASE)
 
@@ -109,9 +111,9 @@ def _sized(size: int) -> str:
 def _outer_first(binds: Iterable[Bind]) -> list[Bind]:
     """Without those that another one of the same kind shows already."""
     chosen: list[Bind] = []
-    for bind in sorted(set(binds), key=lambda b: (b.path.rstrip("/").count("/"), b.path, b.write)):
+    for bind in sorted(set(binds), key=lambda b: (b.path.rstrip("/").count("/"), b)):
         inside = [b for b in chosen if bind.path == b.path or bind.path.startswith(b.path + "/")]
-        if not inside or inside[-1].write != bind.write:
+        if not inside or inside[-1][1:] != bind[1:]:
             chosen.append(bind)
     return chosen
 
@@ -123,13 +125,13 @@ def _open(path: str) -> int | None:
         return None
 
 
-def _bind(bind: Bind, source: int, target: str, uid: int = 0) -> None:
+def _bind(bind: Bind, source: int, target: str, uid: int) -> None:
     if stat.S_ISDIR(os.fstat(source).st_mode):
         Path(target).mkdir(parents=True, exist_ok=True)
     elif not Path(target).exists():
         Path(target).parent.mkdir(parents=True, exist_ok=True)
         Path(target).touch()
-    if not (bind.write and uid and ownership.lent(source, target, uid)):
+    if not (bind.granted and uid and ownership.lent(source, target, uid)):
         _mount(f"/proc/self/fd/{source}", target, None, _BIND | _REC)
     os.close(source)
     if bind.path in _DEVICES:

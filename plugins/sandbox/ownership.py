@@ -21,24 +21,32 @@ _NEW_USER = 0x10000000
 def lent(source: int, target: str, uid: int) -> bool:
     """Mount a folder so that what belongs to its owner belongs to ``uid`` there; for root.
 
-    False where its file system cannot do that. Files that are made have the owner on the disk.
+    False where its file system, or this host, cannot do that. Files that are made have the owner
+    on the disk.
     """
     owner = os.fstat(source)
     tree = _call(_OPEN_TREE, source, b"", _CLONE | _RECURSIVE | _EMPTY_PATH | _CLOEXEC)
     if tree < 0:
         return False
     try:
-        namespace = _user_namespace(owner.st_uid, owner.st_gid, uid)
-        try:
-            wanted = struct.pack("=QQQQ", _ATTR_IDMAP, 0, 0, namespace)
-            flags = _EMPTY_PATH | _RECURSIVE
-            if _call(_MOUNT_SETATTR, tree, b"", flags, wanted, len(wanted)) < 0:
-                return False
-        finally:
-            os.close(namespace)
+        if not _owned(tree, owner, uid):
+            return False
         return _call(_MOVE_MOUNT, tree, b"", _HERE, target.encode(), _FROM_EMPTY_PATH) >= 0
     finally:
         os.close(tree)
+
+
+def _owned(tree: int, owner: os.stat_result, uid: int) -> bool:
+    try:
+        namespace = _user_namespace(owner.st_uid, owner.st_gid, uid)
+    except OSError:
+        return False
+    try:
+        wanted = struct.pack("=QQQQ", _ATTR_IDMAP, 0, 0, namespace)
+        flags = _EMPTY_PATH | _RECURSIVE
+        return _call(_MOUNT_SETATTR, tree, b"", flags, wanted, len(wanted)) >= 0
+    finally:
+        os.close(namespace)
 
 
 def _user_namespace(owner: int, group: int, uid: int) -> int:

@@ -233,3 +233,8 @@ def rewrite(folder: str) -> list[str]:
     Path(folder, "made").write_text("made")
     Path(folder, "made").rename(Path(folder, "renamed"))
     return [before, *sorted(path.name for path in Path(folder).iterdir())]
+
+
+@tool
+def read(path: str) -> str:
+    return Path(path).read_text()

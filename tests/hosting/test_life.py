@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import signal
 
 import pytest
@@ -16,7 +15,6 @@ from retinue.plugins.hosting.idle import Burnt, IdleWatch
 from retinue.plugins.hosting.output import Budget, escaped
 from retinue.plugins.hosting.pace import Allowance
 from retinue.plugins.hosting.restarts import Crashes, crashed
-from retinue.plugins.manifest.model import Permissions
 from retinue.plugins.tools import ToolContext
 
 
@@ -205,26 +203,3 @@ def test_a_plugin_without_a_network_is_not_made_to_hold_tls(plugins, on_a_loop):
         await plugin.stop(0.0)
 
     on_a_loop(work())
-
-
-def test_a_granted_folder_is_written_and_what_is_made_there_belongs_to_its_owner(
-    plugins, on_a_loop, tmp_path
-):
-    granted = tmp_path / "granted"
-    granted.mkdir(mode=0o700)
-    (granted / "mine").write_text("old")
-    (granted / "mine").chmod(0o600)
-    permissions = Permissions(write=(str(granted),))
-    admitted = plugins.admitted()
-
-    async def work():
-        plan = plugins.plan(admitted, permissions)
-        plugin = plugins.hosted(admitted, plan, permissions)
-        await plugin.start()
-        done = await plugin.call("rewrite", {"folder": str(granted)}, ToolContext())
-        await plugin.stop(0.0)
-        return done
-
-    assert on_a_loop(work()) == ["old", "mine", "renamed"]
-    assert (granted / "mine").read_text() == "new"
-    assert {path.stat().st_uid for path in granted.iterdir()} == {os.geteuid()}

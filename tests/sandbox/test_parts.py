@@ -111,6 +111,9 @@ def test_root_gives_up_its_uid_and_keeps_a_few_rights_to_do_so():
     words = planned("strict", root).bwrap
     kept = {words[i + 1] for i, word in enumerate(words) if word == "--cap-add"}
     assert kept == {"CAP_SYS_ADMIN", "CAP_SETUID", "CAP_SETGID", "CAP_SETPCAP"}
+    lending = planned("strict", root, Permissions(read=("/data",))).bwrap
+    more = {lending[i + 1] for i, word in enumerate(lending) if word == "--cap-add"} - kept
+    assert more == {"CAP_SETFCAP", "CAP_DAC_READ_SEARCH"}
     assert "--disable-userns" in planned("strict").bwrap
 
 
