@@ -39,6 +39,8 @@ def adopt(tree: Tree, plugin: Plugin, source: str) -> None:
         plugin = tree.lender.lend(plugin, configured_grant(plugin, tree.clock.time()))
     tree.toolbox.pipeline.add(plugin.processors)
     tree.manager.ask(AdoptPlugin(plugin, source))
+    if plugin.pages is not None:
+        tree.pages[plugin.name] = plugin.pages
     for spec in plugin.agents:
         spawn(tree, spec.name, spec)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Literal
 
 from retinue.actors.feed import Feed
@@ -11,6 +11,7 @@ from retinue.bus.errors import KernelClosed
 from retinue.bus.journal import Filter
 from retinue.bus.messages import SchedulerConfigured
 from retinue.bus.views import AgentView, PluginView, RunView, StatusView, TaskView
+from retinue.plugins.pages import Pages
 
 from . import looks
 from .asking.why import Answer
@@ -124,6 +125,11 @@ class Reads:
         if self._tree is None:
             raise KernelClosed(f"kernel {self.name!r} is not started: use it in a `with`")
         return self._tree.feed
+
+    @property
+    def pages(self) -> Mapping[str, Pages]:
+        """The pages of its plugins, by the names of these."""
+        return self._live.pages
 
     @property
     def _live(self) -> Tree:

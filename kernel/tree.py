@@ -43,6 +43,7 @@ from retinue.bus.journal.retold import Retold
 from retinue.bus.messages import TERMINAL_TASK, AgentFailed, EventBody, SupervisorActed
 from retinue.bus.views import BusView, PluginView
 from retinue.plugins.llm.model import ChatModel
+from retinue.plugins.pages import Pages
 from retinue.plugins.policy import Policy
 
 from .calling import approver_of, loads_of, toolbox_of
@@ -108,6 +109,7 @@ class Tree:
             secrecy if config.records_models else None,
         )
         self.plugins: dict[str, PluginView] = {}
+        self.pages: dict[str, Pages] = {}
         self.mediation = Mediation(self, os.environ)
         services = self.mediation.services
         self.hosted = Hosted(config, self.say, clock, os.environ, state.grants, services)

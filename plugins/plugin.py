@@ -9,6 +9,7 @@ from typing import Any
 from retinue.bus.errors import InvalidInput
 
 from .agents import AgentSpec
+from .pages import Pages
 from .processing import Processor
 from .tools import Tool
 
@@ -29,13 +30,15 @@ class Plugin:
         description: str = "",
         permissions: Mapping[str, Any] | None = None,
         processors: Iterable[Processor] = (),
+        pages: Pages | None = None,
     ) -> None:
         """A tool without a dot in its name gets the plugin's as prefix; raises ``InvalidInput``.
 
         ``permissions`` are for a plugin that runs inside the kernel: what its tools may ask for with
         ``ctx.http`` and the like, in the form of a manifest's ``[permissions]``. A plugin in a
         process of its own has those of its grant instead. ``processors`` are steps that calls of
-        tools pass, its own and others': see ``Processor``.
+        tools pass, its own and others': see ``Processor``. ``pages`` are for a browser, and the API
+        serves them; see ``Pages``.
         """
         self.name = check_plugin_name(name)
         self.version = check_version(version, name)
@@ -44,6 +47,7 @@ class Plugin:
         self.tools = tuple(self._own(Tool.of(t)) for t in tools)
         self.agents = tuple(AgentSpec.of(a) for a in agents)
         self.processors = tuple(processors)
+        self.pages = pages
         self._refuse_twins([t.name for t in self.tools], "tool")
         self._refuse_twins([a.name for a in self.agents], "agent")
 

@@ -17,6 +17,7 @@ from ..tokens import Role
 from .access import OWNER, Access
 from .events import EventStreams
 from .live.hub import Hub
+from .pages import PageFiles
 from .responses import problem_response
 from .router import Lanes, Mount, Route, mounted
 from .sockets import Sockets
@@ -52,6 +53,7 @@ def _entries(
     found: list[tuple[BaseRoute, Role]] = [(events, "viewer")]
     roles = [route.role for route in routes]
     found += zip(mounted(routes, mount), roles, strict=True)
+    found += [(route, "public") for route in PageFiles(mount.kernel.pages).routes()]
     sockets: list[WebSocketRoute] = Sockets(hub, guests=guests).routes()
     return [*found, *((route, "observer") for route in sockets)]
 

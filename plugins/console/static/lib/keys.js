@@ -1,0 +1,46 @@
+// The keyboard: what it does everywhere, and on the page that is shown.
+
+import { useEffect, useRef } from "./ui.js";
+
+const scopes = [];
+let first = ""; // of a sequence such as "g n"
+let timer = 0;
+
+/**
+ * While a component is there: `useKeys("Runs", [["j", "next run", next], ["g n", "Now", goNow]])`.
+ * They rest while somebody types or a dialog is open.
+ */
+export function useKeys(title, bindings) {
+  const scope = useRef({});
+  Object.assign(scope.current, { title, bindings });
+  useEffect(() => {
+    const own = scope.current;
+    scopes.push(own);
+    return () => scopes.splice(scopes.indexOf(own), 1);
+  }, []);
+}
+
+/** `[{title, keys: [[keys, label]]}]`, for the list that `?` shows. */
+export function listed() {
+  return scopes.map(({ title, bindings }) => ({ title, keys: bindings.map(([keys, label]) => [keys, label]) }));
+}
+
+addEventListener("keydown", (event) => {
+  if (event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented || isTyping(event.target)) return;
+  const pressed = first ? `${first} ${event.key}` : event.key;
+  const bindings = scopes.flatMap((scope) => scope.bindings).reverse();
+  const found = bindings.find(([keys]) => keys === pressed) || bindings.find(([keys]) => keys === event.key);
+  clearTimeout(timer);
+  first = "";
+  if (found) {
+    event.preventDefault();
+    found[2](event);
+  } else if (bindings.some(([keys]) => keys.startsWith(`${event.key} `))) {
+    first = event.key;
+    timer = setTimeout(() => (first = ""), 1500);
+  }
+});
+
+function isTyping(target) {
+  return Boolean(target.closest?.("input, textarea, select, [contenteditable], dialog[open]"));
+}

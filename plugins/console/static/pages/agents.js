@@ -1,0 +1,5 @@
+import { html } from "../lib/ui.js";
+
+export function Agents() {
+  return html`<h1>Agents</h1>`;
+}

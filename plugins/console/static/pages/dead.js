@@ -1,0 +1,5 @@
+import { html } from "../lib/ui.js";
+
+export function Dead() {
+  return html`<h1>Dead</h1>`;
+}

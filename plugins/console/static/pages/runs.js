@@ -1,0 +1,5 @@
+import { html } from "../lib/ui.js";
+
+export function Runs() {
+  return html`<h1>Runs</h1>`;
+}
