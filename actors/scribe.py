@@ -16,7 +16,7 @@ from retinue.bus.messages import InvokeTool, Message, RunTask, SubmitTask, type_
 from .runtime import ActorRef
 from .secrecy import Secrecy
 
-__all__ = ["Append", "Scribe"]
+__all__ = ["Append", "Committed", "Scribe"]
 
 Committed = Callable[[Sequence[Event]], object]
 

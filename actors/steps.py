@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from functools import partial
 
 from retinue.bus.envelope import Envelope, Event
 from retinue.bus.errors import KernelClosed, MailboxFull
@@ -12,7 +13,7 @@ from retinue.bus.messages import AgentText, Message
 
 from .runtime import Future
 from .runtime.future import VALUE
-from .scribe import Scribe
+from .scribe import Committed, Scribe
 from .speech import Speech
 
 __all__ = ["MAX_UNCOMMITTED", "Mirrored", "Steps"]
@@ -59,15 +60,18 @@ class Steps:
             body, self._run, self._task, self._agent, self._cause, self._trace
         )
 
-    def emit(self, body: Message) -> None:
+    def emit(self, body: Message, then: Committed | None = None) -> None:
         """Have the step committed. Raises ``MailboxFull`` when the turn floods the journal.
 
-        Of a text the end may be held back until more of it comes, while there are secrets.
+        Of a text the end may be held back until more of it comes, while there are secrets. ``then``
+        is called with any other step once it is committed, on the journal's thread.
         """
         if body.__class__ is AgentText and (self._scribe.secrets.any or self._speech):
             self._say(body)
-        else:
+        elif then is None:
             self._append(self.write(body), self._count)
+        else:
+            self._append(self.write(body), partial(self._counted, then))
 
     def remark(self, body: Message) -> None:
         """Have committed what the kernel itself says of the turn; nothing once it is over."""
@@ -106,7 +110,7 @@ class Steps:
     def _spoken(self, text: AgentText) -> None:
         self._append(self.write(text), self._count)
 
-    def _append(self, event: Envelope, then: Callable[[Sequence[Event]], None]) -> bool:
+    def _append(self, event: Envelope, then: Committed) -> bool:
         with self._lock:
             if self._closed:
                 return False
@@ -118,6 +122,10 @@ class Steps:
             self._emitted += 1
             self._scribe.append((event,), then)
             return True
+
+    def _counted(self, then: Committed, events: Sequence[Event]) -> None:
+        self._count(events)
+        then(events)
 
     def _count(self, events: Sequence[Event]) -> None:
         self._committed += 1

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from retinue.bus.messages import EventBody
 from retinue.bus.views import PluginProposal, PluginView
 
 from .elements import commit
+from .tool_calls import ToolCall
 from .tree import Tree
 
 __all__ = ["PluginCommands"]
@@ -71,3 +74,7 @@ class PluginCommands:
         tree = self._live
         tree.hosted.release(name)
         return tree.hosted.view(tree.plugins[name])
+
+    def tool_call(self, tool: str, args: Mapping[str, Any] | None = None) -> ToolCall:
+        """A call of a tool outside any task that is followed while it runs; ``begin`` it."""
+        return ToolCall(self._live, tool, args or {})

@@ -15,6 +15,7 @@ from retinue.bus.errors import InvalidInput, NotFound
 
 from ..tokens import Role
 from .access import OWNER, Access
+from .calls import Calls
 from .events import EventStreams
 from .live.hub import Hub
 from .pages import PageFiles
@@ -36,7 +37,8 @@ def build(shared: Shared, *, guests: bool) -> tuple[Starlette, Access]:
         return made[0]
 
     owner = None if guests else OWNER
-    mount = Mount(shared.kernel, lanes, shared.repeats, shared.requests, owner)
+    calls = Calls(shared.hub, guests=guests)
+    mount = Mount(shared.kernel, lanes, shared.repeats, shared.requests, owner, calls)
     entries = _entries(table(shared), mount, shared.hub, guests=guests)
     inner = Starlette(
         routes=[route for route, _ in entries],

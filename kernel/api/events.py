@@ -31,7 +31,8 @@ class Cursor(Query, frozen=True):
     """Where to begin, what to leave out, and how to go on.
 
     ``from`` is ``now``, ``start`` or the first ``seq`` that is wanted, ``to`` the last one; ``type``
-    is a glob and may come several times. ``follow``: go on once all was read. ``rate`` is how many
+    is a glob and may come several times. ``cause`` is the id of what led to the events: that of a call
+    of a tool, or of another event. ``follow``: go on once all was read. ``rate`` is how many
     events a second are sent at most. ``slow`` says what happens to a client that reads too slowly:
     with ``wait`` it falls behind and misses nothing, with ``drop`` its oldest events go, and a gap
     tells which; JSON lines wait by default, server-sent events drop. With ``named=false`` the latter
@@ -44,6 +45,7 @@ class Cursor(Query, frozen=True):
     run: str = ""
     task: str = ""
     agent: str = ""
+    cause: str = ""
     type: tuple[str, ...] = ()
     follow: bool = True
     slow: str | None = None
@@ -72,7 +74,7 @@ class EventStreams:
         view: View = Lines(cursor.heartbeat or 1.0)
         if sent:
             view = ServerSent(cursor.named, cursor.heartbeat or 5.0)
-        wanted = Wanted(cursor.run, cursor.task, cursor.agent, cursor.type)
+        wanted = Wanted(cursor.run, cursor.task, cursor.agent, cursor.type, cursor.cause)
         came_back = request.headers.get("last-event-id", "") if sent else ""
         begin = _last_event(came_back) if came_back else after(cursor.start, self._hub)
         anew = _anew(begin, self._hub)

@@ -86,6 +86,10 @@ _HEADERS = {
         "description": "A name of this answer, for If-None-Match.",
         "schema": {"type": "string"},
     },
+    "Retinue-Call": {
+        "description": "The call that is followed: its events have this `cause`.",
+        "schema": {"type": "string"},
+    },
     "Link": {
         "description": "The next page, as rel=next, when there may be one.",
         "schema": {"type": "string"},
@@ -174,7 +178,10 @@ def _answer(route: Route, kind: Any) -> dict[str, Any]:
         "description": "The answer.",
         "content": {"application/json": {"schema": _schema(kind)}},
     }
+    if route.follow is not None:
+        told["content"]["text/event-stream"] = {"schema": {"type": "string"}}
     names = ["ETag"] if route.method == "GET" else []
+    names += ["Retinue-Call"] if route.follow is not None else []
     names += ["Link"] if _is_paged(route) else []
     if names:
         told["headers"] = {name: _ref("headers", name) for name in names}

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
+import msgspec
 from msgspec import Meta
 
 from retinue.bus.errors import NotFound
 from retinue.bus.views import PluginProposal, PluginView
 
 from .agents import Because
-from .router import Answer, Body, Call, Route
+from .router import Answer, Body, Call, Followed, Query, Route
 
 __all__ = ["ROUTES"]
 
@@ -42,6 +43,19 @@ class Invoke(Body, frozen=True):
 
     args: dict[str, Any] = {}
     timeout: Annotated[float, Meta(ge=0.1, le=600)] = 30.0
+
+
+class Following(Query, frozen=True):
+    """With ``cancel_on_disconnect`` a call that is followed ends when its client goes away."""
+
+    cancel_on_disconnect: bool = False
+
+
+class Returned(msgspec.Struct, frozen=True):
+    """What a tool gave back."""
+
+    tool: str
+    result: Any
 
 
 def list_plugins(call: Call) -> list[PluginView]:
@@ -84,13 +98,25 @@ def release(call: Call) -> PluginView:
     return call.kernel.release_plugin(call.params["name"])
 
 
-def invoke(call: Call) -> dict[str, Any]:
-    """Call a tool as an operator, outside any task."""
+def invoke(call: Call) -> Returned:
+    """Call a tool as an operator, outside any task.
+
+    With ``Accept: text/event-stream`` the call is followed with server-sent events: first ``call``,
+    with its ``id`` (also in the header ``Retinue-Call``) and where its events are; then a ``chunk``
+    for each piece of output and ``progress``, as the tool tells them; at last one ``result``, or
+    one ``error`` with the problem. Who lost the connection finds the rest at ``/v1/events?cause=ID``,
+    after the last ``id`` that came.
+    """
     tool = call.params["tool"]
-    return {
-        "tool": tool,
-        "result": call.kernel.invoke(tool, call.body.args, timeout=call.body.timeout),
-    }
+    result = call.kernel.invoke(tool, call.body.args, timeout=call.body.timeout)
+    return Returned(tool, result)
+
+
+def follow(call: Call) -> Followed:
+    """The same call, to be followed."""
+    asked: Invoke = call.body
+    made = call.kernel.tool_call(call.params["tool"], asked.args)
+    return Followed(made, asked.timeout, call.query.cancel_on_disconnect)
 
 
 def _view(call: Call, name: str) -> PluginView:
@@ -108,5 +134,14 @@ ROUTES = (
     Route("DELETE", "/v1/plugins/{name}", unload, Unload, lane="wait"),
     Route("DELETE", "/v1/plugins/{name}/grant", revoke, Because, lane="wait"),
     Route("POST", "/v1/plugins/{name}/release", release, lane="wait"),
-    Route("POST", "/v1/tools/{tool}/invoke", invoke, body=Invoke, lane="wait", role="operator"),
+    Route(
+        "POST",
+        "/v1/tools/{tool}/invoke",
+        invoke,
+        Following,
+        Invoke,
+        "wait",
+        "operator",
+        follow=follow,
+    ),
 )

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from functools import partial
 from inspect import isawaitable
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
@@ -17,6 +18,7 @@ from retinue.bus.redact import Redactor
 
 from ..tokens import Role
 from .access import OWNER, Caller
+from .calls import Calls, Followed
 from .metrics import Requests
 from .problems import problem_of
 from .reading import Body, Nothing, Query, parsed_body, parsed_query, read
@@ -30,6 +32,7 @@ __all__ = [
     "Answer",
     "Body",
     "Call",
+    "Followed",
     "Lanes",
     "Mount",
     "Nothing",
@@ -67,7 +70,8 @@ class Route(msgspec.Struct, frozen=True):
     ``lane``: ``wait`` for calls that take as long as a task does, ``loop`` for those that neither
     block nor take long (they may await), and are answered where they come in. ``role`` is what a
     caller over TCP has to be. ``answers`` maps statuses to the types of what is answered, where the
-    handler's own return type does not say it.
+    handler's own return type does not say it. ``follow`` makes the call of a tool that clients follow
+    who accept server-sent events.
     """
 
     method: Literal["GET", "POST", "DELETE"]
@@ -78,6 +82,7 @@ class Route(msgspec.Struct, frozen=True):
     lane: Literal["quick", "wait", "loop"] = "quick"
     role: Role = "admin"
     answers: Mapping[int, Any] = {}
+    follow: Callable[[Call], Followed] | None = None
 
 
 class Lanes:
@@ -110,6 +115,7 @@ class Mount(NamedTuple):
     repeats: Repeats
     requests: Requests
     owner: Caller | None
+    calls: Calls
 
 
 def mounted(routes: Sequence[Route], mount: Mount) -> list[StarletteRoute]:
@@ -145,27 +151,41 @@ class _Endpoint:
             return _conditional(request, await self._called(request, b"", ""))
         data = await read(request, self._max_body)
         key = _key_of(request) if route.method == "POST" else ""
-        if not key:
-            return await self._called(request, data, "")
+        if route.follow is not None and _accepts_events(request):
+            followed = route.follow(self._asked(request, data, key))
+            once = self._once(request, data, key)
+            return await self._mount.calls.follow(followed, once, self._hide)
 
         async def first() -> Response:
             return await self._called(request, data, key)
 
+        return await self._once(request, data, key)(first)
+
+    def _once(
+        self, request: Request, data: bytes, key: str
+    ) -> Callable[[Callable[[], Awaitable[Response]]], Awaitable[Response]]:
+        """What does a thing once for a key, and always without one."""
+        if not key:
+            return lambda first: first()
         scope = (self._caller(request).name, request.url.path, request.url.query, key)
-        return await self._mount.repeats.once(scope, data, first)
+        return partial(self._mount.repeats.once, scope, data)
 
     async def _called(self, request: Request, data: bytes, key: str) -> Reply:
         route, mount = self._route, self._mount
-        call = Call(
-            mount.kernel,
+        call = self._asked(request, data, key)
+        result = await mount.lanes().run(route.lane, route.handler, call)
+        return reply(result, self._hide)
+
+    def _asked(self, request: Request, data: bytes, key: str) -> Call:
+        route = self._route
+        return Call(
+            self._mount.kernel,
             request.path_params,
             parsed_query(request, route.query),
             parsed_body(data, route.body),
             self._caller(request),
             key,
         )
-        result = await mount.lanes().run(route.lane, route.handler, call)
-        return reply(result, self._hide)
 
     def _caller(self, request: Request) -> Caller:
         caller: Caller | None = request.scope.get("state", {}).get("caller", self._mount.owner)
@@ -184,6 +204,10 @@ def _conditional(request: Request, response: Reply) -> Reply:
         return Reply(status_code=304, headers={"etag": tag})
     response.headers["etag"] = tag
     return response
+
+
+def _accepts_events(request: Request) -> bool:
+    return "text/event-stream" in request.headers.get("accept", "")
 
 
 def _if_none_match(request: Request) -> str:

@@ -3,26 +3,18 @@
 from __future__ import annotations
 
 import sys
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import click
 
-from retinue.bus.errors import InvalidInput, RetinueError
-from retinue.bus.views import StatusView
-from retinue.bus.wire import ObservedEvent
+from retinue.bus.errors import InvalidInput
 
-from ..client import under
+from ..client import CallBegun, CallChunk, CallEvent, CallProgress, CallResult
 from ..text import cut, one_line, shown
 from .options import Cli, common, json_input
 from .output import json_line, value
 
-__all__ = ["Said", "command"]
-
-_LAST_WORDS = 0.5
-"""Seconds for what a call said to arrive after its result has."""
+__all__ = ["command"]
 
 
 @click.command("invoke")
@@ -31,84 +23,84 @@ _LAST_WORDS = 0.5
 @click.option(
     "--timeout", type=click.FloatRange(0, 600, min_open=True), default=30.0, help="Seconds.  [30]"
 )
+@click.option("--stream", is_flag=True, help="Print the pieces of its output as they come, too.")
+@click.option("--cancel-on-interrupt", is_flag=True, help="End the call with this command.")
 @common
-def command(cli: Cli, tool: str, args: str, timeout: float) -> None:
+def command(
+    cli: Cli,
+    tool: str,
+    args: str,
+    timeout: float,
+    stream: bool,  # noqa: FBT001  click's order
+    cancel_on_interrupt: bool,  # noqa: FBT001
+) -> None:
     r"""Call a tool as an operator, outside any task.
 
-    On a terminal, what the tool tells before its end is shown as it comes.
+    On a terminal, what the tool tells before its end is shown as it comes. With --stream the pieces
+    of its output are printed on stdout, one a line, before the result; with --json each line is an
+    object that says what it is.
 
     \b
     Examples:
       retinue plugins invoke clock.now
       retinue plugins invoke files.search --args '{"query": ["priority"]}'
+      retinue plugins invoke lab.count --stream --json
     """
     given = json_input(args, "arguments")
     if not isinstance(given, dict):
         raise InvalidInput("the arguments have to be a JSON object, names to values")
-    body = {"args": given, "timeout": timeout}
-    with _watching(cli, tool):
-        answer = cli.client.post(under("tools", tool, "invoke"), dict[str, Any], body, wait=timeout)
-    json_line(answer) if cli.as_json else value(cli, answer["result"])
+    seen = _Seen(cli, stream=stream)
+    for event in cli.client.invoke_stream(
+        tool, given, timeout, cancel_on_disconnect=cancel_on_interrupt
+    ):
+        seen.show(event)
 
 
-class Said:
-    """Picks one operator's call of a tool out of the events, and tells what to show of it."""
+class _Seen:
+    """Shows a call as it goes: on stdout what is asked for, on stderr what somebody looks at."""
 
-    def __init__(self, tool: str) -> None:
-        """Nothing is shown of other calls that run meanwhile."""
-        self._tool = tool
-        self._call = ""
-        self.over = False
-        """Whether the call has returned."""
+    def __init__(self, cli: Cli, *, stream: bool) -> None:
+        self._cli = cli
+        self._stream = stream
+        self._looked_at = sys.stderr.isatty() and not cli.as_json
 
-    def take(self, event: ObservedEvent) -> tuple[str, bool] | None:
-        """A line, and whether it stays (a piece of output) or is written over (progress)."""
-        data = event.data if isinstance(event.data, dict) else {}
-        if event.task or data.get("tool") != self._tool:
-            return None
-        if event.type == "tool.called" and not self._call:
-            self._call = str(data.get("call"))
-        if data.get("call") != self._call:
-            return None
-        if event.type == "tool.progress":
-            return _progress(data), False
-        if event.type == "tool.output":
-            return shown(data.get("value"), 2000), True
-        self.over = event.type == "tool.returned"
-        return None
+    def show(self, event: CallEvent) -> None:
+        """One of what the call says."""
+        if isinstance(event, CallResult):
+            self._result(event)
+        elif self._stream and self._cli.as_json:
+            json_line({_KINDS[type(event)]: event})
+        elif isinstance(event, CallChunk):
+            self._piece(event)
+        elif isinstance(event, CallProgress) and self._looked_at:
+            self._line(_progress(event), stays=False)
 
+    def _result(self, event: CallResult) -> None:
+        if self._looked_at:
+            self._line("", stays=False)
+        if self._cli.as_json:
+            json_line({"result": event} if self._stream else event)
+        else:
+            value(self._cli, event.result)
 
-@contextmanager
-def _watching(cli: Cli, tool: str) -> Iterator[None]:
-    """Show on stderr what the call says, where somebody looks."""
-    if cli.as_json or not sys.stderr.isatty():
-        yield
-        return
-    start = cli.client.get("/v1/status", StatusView).events + 1
-    watcher = threading.Thread(target=_watch, args=(cli, tool, start), daemon=True)
-    watcher.start()
-    try:
-        yield
-        watcher.join(_LAST_WORDS)
-    finally:
-        click.echo("\r\x1b[K", err=True, nl=False)
+    def _piece(self, event: CallChunk) -> None:
+        if self._stream:
+            value(self._cli, event.value)
+            sys.stdout.flush()
+        elif self._looked_at:
+            self._line(shown(event.value, 2000), stays=True)
+
+    def _line(self, text: str, *, stays: bool) -> None:
+        """Over the one before, unless that was to stay."""
+        line = cut(one_line(text), self._cli.width - 1)
+        click.echo(f"\r\x1b[K{line}", err=True, nl=stays)
 
 
-def _watch(cli: Cli, tool: str, start: int) -> None:
-    said = Said(tool)
-    try:
-        for event in cli.client.events({"from": start, "type": "tool.*"}):
-            line = said.take(event)
-            if line is not None:
-                text, stays = cut(one_line(line[0]), cli.width - 1), line[1]
-                click.echo(f"\r\x1b[K{text}", err=True, nl=stays)
-            if said.over:
-                return
-    except (RetinueError, OSError):  # the call itself says what is wrong
-        return
+_KINDS: dict[type[Any], str] = {
+    CallBegun: "call", CallChunk: "chunk", CallProgress: "progress"
+}  # fmt: skip
 
 
-def _progress(data: dict[str, Any]) -> str:
-    done, total = data.get("done", 0), data.get("total", 0)
-    of = f"{done:g} of {total:g}" if total else f"{done:g}"
-    return f"{of}  {data.get('note', '')}".rstrip()
+def _progress(event: CallProgress) -> str:
+    of = f"{event.done:g} of {event.total:g}" if event.total else f"{event.done:g}"
+    return f"{of}  {event.note}".rstrip()

@@ -3,7 +3,18 @@
 from __future__ import annotations
 
 from .aio import AsyncClient
+from .calls import CallBegun, CallChunk, CallEvent, CallProgress, CallResult
 from .sync import Client, under
 from .transport import Query
 
-__all__ = ["AsyncClient", "Client", "Query", "under"]
+__all__ = [
+    "AsyncClient",
+    "CallBegun",
+    "CallChunk",
+    "CallEvent",
+    "CallProgress",
+    "CallResult",
+    "Client",
+    "Query",
+    "under",
+]

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Concatenate, ParamSpec, Self, TypeVar
 
 from retinue.bus.wire import ObservedEvent
 
+from .calls import CallEvent, told
 from .sync import Client, event_of
 from .transport import Query
 
@@ -81,6 +82,28 @@ class AsyncClient:
         try:
             while line := await loop.run_in_executor(self._threads, next, lines, b""):
                 yield event_of(line)
+        finally:
+            lines.close()
+
+    async def invoke_stream(
+        self,
+        tool: str,
+        args: Mapping[str, Any] | None = None,
+        timeout: float = 30.0,  # noqa: ASYNC109 - the daemon bounds it
+        *,
+        cancel_on_disconnect: bool = False,
+    ) -> AsyncIterator[CallEvent]:
+        """As ``Client.invoke_stream``. Close it (``aclosing``) when it is not read to its end."""
+        lines = await self.call(
+            Client.invoked, tool, args, timeout, cancel_on_disconnect=cancel_on_disconnect
+        )
+        loop = asyncio.get_running_loop()
+        events = told(lines)
+        try:
+            while (
+                event := await loop.run_in_executor(self._threads, next, events, None)
+            ) is not None:
+                yield event
         finally:
             lines.close()
 

@@ -21,6 +21,7 @@ from retinue.bus.views import (
 )
 from retinue.bus.wire import ObservedEvent, parse
 
+from .calls import CallEvent, told
 from .places import OverSocket, OverTcp
 from .transport import Lines, Query, Transport, decoded, problem
 
@@ -217,6 +218,39 @@ class Client:
         body = {"args": dict(args or {}), "timeout": timeout}
         path = under("tools", tool, "invoke")
         return self.post(path, dict[str, Any], body, wait=timeout)["result"]
+
+    def invoke_stream(
+        self,
+        tool: str,
+        args: Mapping[str, Any] | None = None,
+        timeout: float = 30.0,
+        *,
+        cancel_on_disconnect: bool = False,
+    ) -> Iterator[CallEvent]:
+        """Call a tool, and follow it: a ``CallBegun``, then what it says, at last a ``CallResult``.
+
+        Raises what the call does, and ``Unavailable`` when the connection ends before it: the call
+        then goes on, unless it was to be cancelled. Its events are those with its id as ``cause``.
+        """
+        lines = self.invoked(tool, args, timeout, cancel_on_disconnect=cancel_on_disconnect)
+        try:
+            yield from told(lines)
+        finally:
+            lines.close()
+
+    def invoked(
+        self,
+        tool: str,
+        args: Mapping[str, Any] | None,
+        timeout: float,
+        *,
+        cancel_on_disconnect: bool,
+    ) -> Lines:
+        """The same as the lines of server-sent events."""
+        body = msgspec.json.encode({"args": dict(args or {}), "timeout": timeout})
+        query: Query = {"cancel_on_disconnect": cancel_on_disconnect}
+        headers = {"Accept": "text/event-stream"}
+        return self._transport.lines(under("tools", tool, "invoke"), query, "POST", body, headers)
 
     def approvals(self, state: str | None = "open", limit: int = 100) -> list[ApprovalView]:
         """Calls that wait for somebody's word, newest first; ``None`` for those that did, too."""

@@ -58,9 +58,17 @@ class Transport:
         finally:
             connection.close()
 
-    def lines(self, path: str, query: Query | None = None) -> Lines:
+    def lines(
+        self,
+        path: str,
+        query: Query | None = None,
+        method: str = "GET",
+        body: bytes | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> Lines:
         """The lines of a stream as they come."""
-        return Lines(*self._open("GET", path, None, query, self._timeout), self._place)
+        opened = self._open(method, path, body, query, self._timeout, headers)
+        return Lines(*opened, self._place)
 
     def _open(
         self,

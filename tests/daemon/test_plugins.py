@@ -171,6 +171,16 @@ def test_on_a_terminal_the_operator_is_asked_and_sees_what_a_call_tells(running,
     assert (code, "was not loaded" in said, shown(running).version) == (77, True, "1.0")
 
 
+def test_a_call_is_printed_as_it_goes_for_people_and_for_programs(running, words):
+    running.retinue("plugins", "load", str(words.path), "--yes")
+    call = ("plugins", "invoke", "words.count", "--args", '{"text": "a b"}', "--stream")
+    assert running.retinue(*call).stdout == '{\n  "so": "far"\n}\n2\n'
+    lines = [json.loads(line) for line in running.retinue(*call, "--json").stdout.splitlines()]
+    assert [next(iter(line)) for line in lines] == ["call", "progress", "chunk", "result"]
+    assert lines[1]["progress"]["note"] == "half of it"
+    assert lines[-1]["result"] == {"tool": "words.count", "result": 2}
+
+
 def test_the_shell_completes_the_names_of_plugins(running, words):
     running.retinue("plugins", "load", str(words.path), "--yes")
     done = subprocess.run(

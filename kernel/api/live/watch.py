@@ -130,6 +130,11 @@ class Watch:
         """There may be more, or the end."""
         self._wake.set()
 
+    def end_at(self, seq: int) -> None:
+        """Give out what there is up to this ``seq``; that is the end."""
+        self._terms = msgspec.structs.replace(self._terms, end=seq)
+        self.fall_back()
+
     def finish(self) -> None:
         """No more is to be given out."""
         self._closed = True
@@ -247,7 +252,7 @@ class Watch:
         if reason == "slow":
             wanted = self.wanted
             if self.view.dialect:  # its types are not the kernel's
-                wanted = Wanted(wanted.run, wanted.task, wanted.agent)
+                wanted = msgspec.structs.replace(wanted, types=())
             fill = wanted.between(first, last)
         return self.view.gap(Gap(first, last, reason, dropped, fill))
 
