@@ -86,7 +86,12 @@ class PluginHosts:
 
     def spawner(self) -> Spawner:
         """The thread that starts processes; made at first use. Raises ``KernelClosed``."""
-        return self._ready()
+        with self._lock:
+            if self._closed and self._spawner is None:
+                raise KernelClosed("the kernel is closed: it starts no processes")
+            if self._spawner is None:
+                self._spawner = Spawner(self._clock)
+            return self._spawner
 
     def level_of(self, admitted: Admitted) -> Level:
         """The level at which a plugin would run. Raises ``PluginError``."""
@@ -98,7 +103,8 @@ class PluginHosts:
         """Start a plugin and learn its tools. Raises ``PluginError``, or what its code raised."""
         level = self.level_of(admitted)
         plan = plan_for(admitted, grant, level, self.given(), this_interpreter(), self._environ)
-        spawner = self._ready()
+        self._ready()
+        spawner = self.spawner()
 
         def spawn() -> Confined:
             return spawner.start(plan)
@@ -146,9 +152,8 @@ class PluginHosts:
 
     def run(self, work: Coroutine[Any, Any, T], seconds: float) -> T:
         """Run a coroutine on the plugins' loop, and wait; raises ``DeadlineExceeded``."""
-        self._ready()
-        assert self._thread is not None  # noqa: S101 - made by _ready
-        done: LoopFuture[T] = asyncio.run_coroutine_threadsafe(work, self._thread.loop)
+        loop = self._ready().loop
+        done: LoopFuture[T] = asyncio.run_coroutine_threadsafe(work, loop)
         try:
             return done.result(seconds)
         except TimeoutError:
@@ -160,23 +165,22 @@ class PluginHosts:
         """End every plugin's process, at once; then nothing of them is left."""
         with self._lock:
             self._closed = True
-        if self._thread is None or self._spawner is None:
-            return
-        for plugin in list(self._running.values()):
-            self.run(plugin.stop(0.0), _STOP_SECONDS)
-        self._running.clear()
-        self._thread.stop()
-        self._thread.join(timeout)
-        self._spawner.close()
+        if self._thread is not None:
+            for plugin in list(self._running.values()):
+                self.run(plugin.stop(0.0), _STOP_SECONDS)
+            self._running.clear()
+            self._thread.stop()
+            self._thread.join(timeout)
+        if self._spawner is not None:
+            self._spawner.close()
 
-    def _ready(self) -> Spawner:
+    def _ready(self) -> LoopThread:
         with self._lock:
             if self._closed and self._thread is None:
                 raise KernelClosed("the kernel is closed: it starts no plugins")
-            if self._thread is None or self._spawner is None:
+            if self._thread is None:
                 self._thread = LoopThread(f"retinue-{self._name}-plugins", self._escaped)
-                self._spawner = Spawner(self._clock)
-            return self._spawner
+            return self._thread
 
     def _escaped(self, error: BaseException) -> None:
         """A callback of ours raised what asyncio lets through; the loop goes on."""

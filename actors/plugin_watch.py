@@ -1,4 +1,4 @@
-"""What happens to a plugin's process, written down as events."""
+"""What happens to a confined process, written down as events."""
 
 from __future__ import annotations
 
@@ -19,25 +19,20 @@ from retinue.plugins.hosting.calls import CallContext
 from retinue.plugins.protocol.rules import Violation
 from retinue.plugins.sandbox.notices import Refused
 
-__all__ = ["PluginWatch", "told_denial"]
+__all__ = ["PluginWatch", "Refusals", "told_denial"]
 
 _SUM_UP = 1.0
 """Seconds for which refusals of one system call are summed up: a plugin may try for ever."""
 
 
-class PluginWatch:
-    """Writes for one plugin; called on the loop of its process."""
+class Refusals:
+    """What one process was refused by its walls; called on the loop of its process."""
 
-    def __init__(self, name: str, version: str, say: Callable[[EventBody], None]) -> None:
-        """``say`` appends an event that belongs to no task; any thread may call it."""
-        self._name = name
-        self._version = version
+    def __init__(self, principal: str, say: Callable[[EventBody], None]) -> None:
+        """``principal`` is as in ``SecurityDenied``; ``say`` may be called from any thread."""
+        self._principals = (principal,)
         self._say = say
         self._repeated: Counter[str] = Counter()
-
-    def started(self, pid: int, level: str, layers: tuple[str, ...], seconds: float) -> None:
-        """It runs."""
-        self._say(PluginStarted(self._name, self._version, pid, level, layers, seconds))
 
     def refused(self, call: Refused) -> None:
         """The first refusal of a call is told at once, those of the next second in one sum."""
@@ -50,8 +45,30 @@ class PluginWatch:
 
     def violated(self, error: Violation | CodecError) -> None:
         """It broke the protocol."""
-        principal = (f"plugin:{self._name}",)
-        self._say(SecurityDenied("protocol", "protocol", principal, detail=str(error)))
+        self._say(SecurityDenied("protocol", "protocol", self._principals, detail=str(error)))
+
+    def _sum_up(self, call: str) -> None:
+        count = self._repeated.pop(call)
+        if count:
+            self._denied(call, count)
+
+    def _denied(self, call: str, count: int) -> None:
+        told = (f"syscall.{call}", "seccomp", self._principals, "system call", call, "", count)
+        self._say(SecurityDenied(*told))
+
+
+class PluginWatch(Refusals):
+    """Writes for one plugin; called on the loop of its process."""
+
+    def __init__(self, name: str, version: str, say: Callable[[EventBody], None]) -> None:
+        """``say`` appends an event that belongs to no task; any thread may call it."""
+        super().__init__(f"plugin:{name}", say)
+        self._name = name
+        self._version = version
+
+    def started(self, pid: int, level: str, layers: tuple[str, ...], seconds: float) -> None:
+        """It runs."""
+        self._say(PluginStarted(self._name, self._version, pid, level, layers, seconds))
 
     def logged(self, stream: str, line: str) -> None:
         """A line of its own."""
@@ -62,17 +79,6 @@ class PluginWatch:
         self._say(PluginExited(self._name, reason, restart, seconds))
         if restart is None:
             self._say(PluginQuarantined(self._name, reason))
-
-    def _sum_up(self, call: str) -> None:
-        count = self._repeated.pop(call)
-        if count:
-            self._denied(call, count)
-
-    def _denied(self, call: str, count: int) -> None:
-        principal = (f"plugin:{self._name}",)
-        self._say(
-            SecurityDenied(f"syscall.{call}", "seccomp", principal, "system call", call, "", count)
-        )
 
 
 def told_denial(call: CallContext, method: str, error: Denied, count: int = 1) -> SecurityDenied:

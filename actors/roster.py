@@ -25,6 +25,8 @@ class Entry(msgspec.Struct, frozen=True):
     model: str
     ref: ActorRef[Any]
     places: int = 1
+    level: str = ""
+    """Of the walls around its process; empty where it has none."""
 
 
 class Roster:

@@ -62,7 +62,10 @@ class RunView(msgspec.Struct, frozen=True):
 
 
 class AgentView(msgspec.Struct, frozen=True):
-    """One agent. ``state`` is idle, running, stalled or stopped; ``since`` is for the current task."""
+    """One agent. ``state`` is idle, running, stalled or stopped; ``since`` is for the current task.
+
+    ``level`` is that of the walls around a process of its own, ``permissions`` what that may, in words.
+    """
 
     name: str
     isolation: str
@@ -76,6 +79,8 @@ class AgentView(msgspec.Struct, frozen=True):
     step: str
     since: float | None
     schema: dict[str, Any]
+    level: str = ""
+    permissions: tuple[str, ...] = ()
 
 
 class PluginView(msgspec.Struct, frozen=True):

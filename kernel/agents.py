@@ -11,7 +11,7 @@ from retinue.actors.runtime import Future
 from retinue.actors.runtime.future import VALUE
 from retinue.actors.scheduler import AgentGone, AgentReady
 from retinue.bus.errors import InvalidInput
-from retinue.bus.messages import AgentSpawned, AgentStopped, StopAgent
+from retinue.bus.messages import AgentSpawned, AgentStopped, SecurityDegraded, StopAgent
 from retinue.plugins import AgentSpec, Tool
 from retinue.plugins.llm.model import ChatModel
 from retinue.plugins.tools import check_name
@@ -19,6 +19,8 @@ from retinue.plugins.tools import check_name
 from .tree import Tree
 
 __all__ = ["spawn", "stop_agent"]
+
+_LOWERED = "the operator set [sandbox] agents, or lowered level and minimum"
 
 
 def spawn(
@@ -38,6 +40,7 @@ def spawn(
             f"agent {name!r} cannot run in a process of its own: a child process has to find its "
             "code, so define it at the top level of a module"
         )
+    level = tree.hosted.cells.check(spec) if spec.isolation == "process" else ""
     given = tree.toolbox.given(spec.tools)
     tree.roster.check_free(name)
     ref = tree.system.start(
@@ -54,7 +57,7 @@ def spawn(
         name=f"agent:{name}",
     )
     shown = spec.model if isinstance(spec.model, str) else getattr(spec.model, "name", "")
-    entry = Entry(name, spec, spec.isolation, tuple(given), shown or "", ref)
+    entry = Entry(name, spec, spec.isolation, tuple(given), shown or "", ref, level=level)
     try:
         tree.roster.add(entry)
     except InvalidInput:
@@ -62,9 +65,11 @@ def spawn(
         raise
     tree.scheduler.tell(AgentReady(name, ref, entry.places))
     body = AgentSpawned(
-        spec.isolation, tuple(given), shown or "", spec.schema, spec.reference or ""
+        spec.isolation, tuple(given), shown or "", spec.schema, spec.reference or "", level
     )
     _commit(tree, name, body, timeout)
+    if level in ("limits", "baseline"):
+        tree.say(SecurityDegraded("", level, "standard", _LOWERED), name)
     return entry
 
 

@@ -9,6 +9,7 @@ from typing import Any, Protocol
 
 import msgspec
 
+from retinue.actors.agent_cells import AgentCells
 from retinue.actors.plugin_hosts import PluginHosts, Walls
 from retinue.actors.plugin_manager import AdoptHosted, DropHosted, RefusedPlugin
 from retinue.actors.plugin_watch import told_denial
@@ -76,6 +77,9 @@ class Hosted:
         self._ceiling = ceiling_of(config.sandbox.allow)
         mediator = ServiceMediator(services, self.tell, self._holds)
         self.hosts = PluginHosts(config.name, walls, mediator, say, clock, environ)
+        lowered = None if sandbox.agents == "auto" else sandbox.agents
+        self.cells = AgentCells(self.hosts, walls, lowered, say, environ)
+        """Where agents' own processes come from."""
 
     def propose(self, folder: Path) -> PluginProposal:
         """Take the folder's content in, and say what it asks for. Raises ``PluginError``."""

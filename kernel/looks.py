@@ -15,6 +15,8 @@ from retinue.actors.tasks import ENDED_STATES, OPEN_STATES, Run, Task, run_view,
 from retinue.bus.errors import InvalidInput
 from retinue.bus.messages import SchedulerConfigured
 from retinue.bus.views import AgentView, JournalView, PluginView, RunView, StatusView, TaskView
+from retinue.plugins.hosting.agent_plan import permissions_of
+from retinue.plugins.manifest.grants import describe
 
 from .tree import Tree
 
@@ -100,6 +102,8 @@ def agent_view(tree: Tree, entry: Entry) -> AgentView:
         step,
         since,
         entry.spec.schema,
+        entry.level,
+        tuple(describe(permissions_of(entry.spec))) if entry.level else (),
     )
 
 

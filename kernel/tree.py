@@ -124,6 +124,7 @@ class Tree:
         )
         self.executors = Executors(
             f"retinue-{config.name}-agents",
+            self.hosted.cells,
             report=self.report,
             stall_after=config.watchdog.loop,
             clock=clock,

@@ -24,7 +24,16 @@ __all__ = ["AgentSpec", "Isolation", "agent"]
 Isolation = Literal["shared", "thread", "process"]
 """Where turns run: on the agents' loop, on a thread of the agent's own, or in a child process."""
 
-_OPTIONS = ("name", "description", "tools", "model", "isolation", "attempts", "attempt_timeout")
+_OPTIONS = (
+    "name",
+    "description",
+    "tools",
+    "model",
+    "isolation",
+    "attempts",
+    "attempt_timeout",
+    "permissions",
+)
 
 
 class AgentSpec:
@@ -41,6 +50,7 @@ class AgentSpec:
         isolation: Isolation | None = None,
         attempts: int = 1,
         attempt_timeout: float | None = None,
+        permissions: Mapping[str, Any] | None = None,
         _body: Body | None = None,
     ) -> None:
         """As ``@agent``. Raises ``InvalidInput`` that names the agent, the rule and the remedy."""
@@ -55,6 +65,7 @@ class AgentSpec:
         self.isolation = self._check_isolation(isolation)
         self.attempts = self._check_attempts(attempts)
         self.attempt_timeout = check_seconds(attempt_timeout, f"{self._what}: attempt_timeout")
+        self.permissions = self._check_permissions(permissions)
 
     @classmethod
     def of(cls, agent: AgentSpec | Callable[..., Any], **options: Any) -> AgentSpec:
@@ -128,6 +139,17 @@ class AgentSpec:
             )
         return isolation
 
+    def _check_permissions(self, asked: Mapping[str, Any] | None) -> dict[str, Any] | None:
+        """Only where they may stand: what is in them is read when the agent is spawned."""
+        if asked is None:
+            return None
+        if self.isolation != "process":
+            raise InvalidInput(
+                f"{self._what}: permissions hold for isolation='process' alone, and this one is "
+                f"{self.isolation!r}: what runs in the kernel's process may do all that it may"
+            )
+        return dict(asked)
+
     def _check_attempts(self, attempts: object) -> int:
         if not isinstance(attempts, int) or attempts < 1:
             raise InvalidInput(
@@ -148,6 +170,7 @@ def agent(
     isolation: Isolation | None = None,
     attempts: int = 1,
     attempt_timeout: float | None = None,
+    permissions: Mapping[str, Any] | None = None,
 ) -> Callable[[Callable[..., Any]], AgentSpec]: ...
 def agent(function: Callable[..., Any] | None = None, /, **options: Any) -> Any:
     """Make a function or a class an agent, as ``@agent`` or ``@agent(name=…, tools=[…])``.
@@ -158,7 +181,9 @@ def agent(function: Callable[..., Any] | None = None, /, **options: Any) -> Any:
             if it likes. The first parameter gets the context, the others are filled by name.
         **options: ``name`` and ``description`` (from the function by default); ``tools`` that it
             may call; ``model``, by name; ``isolation`` (``shared`` for async code, ``thread`` for
-            plain); ``attempts`` in all, 1 by default; ``attempt_timeout`` of each, in seconds.
+            plain); ``attempts`` in all, 1 by default; ``attempt_timeout`` of each, in seconds;
+            ``permissions``: what an agent in a process of its own may do beyond computing, in the
+            words of a plugin's manifest, as ``{"read": ["/data"]}``.
     """
     if function is None:
         return functools.partial(AgentSpec, **options)

@@ -10,9 +10,9 @@ from typing import Any, Protocol
 
 import msgspec
 
+from retinue.bus.clock import SystemClock
 from retinue.bus.errors import CodecError, InvalidInput, RetinueError
 from retinue.plugins.agents import AgentSpec
-from retinue.plugins.host.channel import Frames
 from retinue.plugins.host.failures import one_line
 from retinue.plugins.host.faults import Fault, pack
 from retinue.plugins.host.frames import (
@@ -29,8 +29,10 @@ from retinue.plugins.host.frames import (
     Step,
     Tell,
 )
+from retinue.plugins.protocol.rules import Violation
 
 from .bridge import Run
+from .cells import Cells
 from .child_process import ChildProcess
 from .executor import Outcome, ProcessDied, Report
 from .outcomes import failed, failure
@@ -41,7 +43,6 @@ from .serving import event_of, serve
 __all__ = ["AgentProcess", "House"]
 
 _MAX_ASKS = 256
-_MAX_WAITING = 32 << 20
 _START = 15.0
 
 
@@ -51,6 +52,7 @@ class House(Protocol):
     run: Run
     service: Service
     report: Report
+    cells: Cells
     grace: float
     memory: int
 
@@ -62,26 +64,27 @@ class AgentProcess:
     """Serves one agent's turns: a plain function's one after another, an async one's together."""
 
     def __init__(self, agent: str, spec: AgentSpec, house: House) -> None:
-        """Raises ``OSError`` when the system gives no process."""
+        """Raises nothing: a process that cannot be started ends its turns, and says why."""
         self.agent = agent
-        self.reference = spec.reference
-        self._spec = spec
+        self.spec = spec
         self._house = house
-        self._frames: Frames[FromChild] = Frames(FromChild)
         self._waiting: deque[ProcessTurn] = deque()
         self._active: dict[int, ProcessTurn] = {}
         self._ready = False
         self._retiring = False
-        self._why = ""
         self._refused: Outcome | None = None
         self._loop = asyncio.get_running_loop()
+        self._start_timer: asyncio.TimerHandle | None = None
         self._child = ChildProcess(
-            house.memory, self._got, partial(house.report, agent), self._gone
+            house.cells.starter(spec, house.memory),
+            house.cells.warden(agent),
+            SystemClock(),
+            self._take,
+            partial(house.report, agent),
+            self._runs,
+            self._gone,
         )
-        self._child.send(Load(self.reference or ""))
-        self._start_timer = self._loop.call_later(
-            _START, self.kill, f"did not import its agent within {_START:g} s"
-        )
+        self._child.send(Load(spec.reference or ""))
 
     @property
     def pid(self) -> int:
@@ -111,11 +114,10 @@ class AgentProcess:
 
     def kill(self, why: str) -> None:
         """End the process; the turns in it end with it."""
-        self._why = self._why or why
-        self._child.kill()
+        self._child.kill(why)
 
     def _pump(self) -> None:
-        while self._ready and self._waiting and (self._spec.is_async or not self._active):
+        while self._ready and self._waiting and (self.spec.is_async or not self._active):
             self._begin(self._waiting.popleft())
         if self._retiring and not self._active and not self._waiting:
             self._send(Finish())
@@ -138,17 +140,19 @@ class AgentProcess:
         if turn.number in self._active:
             self.kill(f"was killed: task {turn.task_id} did not stop when it was told to")
 
-    def _got(self, data: bytes) -> None:
-        try:
-            for message in self._frames.feed(data):
-                self._take(message)
-        except (CodecError, InvalidInput) as error:
-            self.kill(f"was killed: it broke the protocol: {error}")
+    def _runs(self) -> None:
+        """It is behind its walls, and imports its agent."""
+        said = f"did not import its agent within {_START:g} s"
+        self._start_timer = self._loop.call_later(_START, self.kill, said)
+
+    def _started(self) -> None:
+        if self._start_timer is not None:
+            self._start_timer.cancel()
 
     def _take(self, message: FromChild) -> None:
         if isinstance(message, Ready):
             self._ready = True
-            self._start_timer.cancel()
+            self._started()
             self._pump()
         elif isinstance(message, Refused):
             self._refused = failed(message.failure)
@@ -166,7 +170,10 @@ class AgentProcess:
             self._ended(turn, message)
 
     def _step(self, turn: ProcessTurn, step: Step) -> None:
-        event = event_of(step)
+        try:
+            event = event_of(step)
+        except InvalidInput as error:
+            raise Violation(str(error)) from error
         try:
             turn.turn.port.emit(event)
         except RetinueError as error:  # the kernel's own trouble, not the child's
@@ -211,14 +218,14 @@ class AgentProcess:
 
     def _send(self, message: msgspec.Struct) -> None:
         self._child.send(message)
-        if self._child.waiting > _MAX_WAITING:
-            self.kill(f"was killed: it left {self._child.waiting:,} bytes unread")
 
     def _gone(self, how: str) -> None:
-        self._start_timer.cancel()
+        self._started()
         waiting, active = list(self._waiting), list(self._active.values())
         self._waiting.clear()
         self._active.clear()
+        if self._child.refusal is not None:
+            self._refused = failure(self._child.refusal)
         if not self._ready:  # whoever comes next would fare no better
             waiting, active = [], waiting
         for turn in active:
@@ -226,7 +233,7 @@ class AgentProcess:
         self._house.vacate(self, waiting)
 
     def _died(self, how: str) -> Outcome:
-        cause = f"agent '{self.agent}': its process {self._why or how}"
+        cause = f"agent '{self.agent}': its process {how}"
         return Outcome(kind=ProcessDied.__name__, cause=one_line(cause))
 
 

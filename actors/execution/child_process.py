@@ -1,154 +1,168 @@
-"""A child process: started, listened to, and ended for certain. All on the service's thread."""
+"""An agent's process: started behind its walls, listened to, and ended for certain.
+
+All on the service's thread.
+"""
 
 from __future__ import annotations
 
 import asyncio
-import os
 import signal
-import socket
-import subprocess
-import sys
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable
+from typing import Any
 
 import msgspec
 
-from retinue.plugins.host.channel import AsyncChannel
+from retinue.bus.clock import Clock
+from retinue.bus.errors import CodecError
+from retinue.plugins.host.channel import Frames, frame
+from retinue.plugins.host.frames import FromChild
+from retinue.plugins.hosting.wire import Wire
+from retinue.plugins.protocol.rules import Violation
+from retinue.plugins.sandbox.confined import Confined
+from retinue.plugins.sandbox.notices import Refused
 
-from .output import Output
+from .cells import Warden
 
-__all__ = ["ChildProcess", "environment", "how_it_ended"]
+__all__ = ["ChildProcess", "how_it_ended"]
 
-_KEPT = ("HOME", "LANG", "LC_ALL", "LC_CTYPE", "LOGNAME", "PATH", "TMPDIR", "TZ", "USER")
-_READ = 64 << 10
-_WAIT = 2.0
+_LOG_BYTES = 64 << 10
+_MAX_WAITING = 32 << 20
+_BY_SIGNAL = 128
+"""What bubblewrap adds to the number of a signal."""
 
 
 class ChildProcess:
-    """One ``retinue.plugins.host.child``, in a session of its own.
+    """One ``retinue.plugins.host.child``.
 
-    ``got`` gets the bytes of its channel, ``said`` a line of its output, and ``gone`` how it
-    ended, once, after all of those. Started from a permanent thread: the kernel of Linux kills
-    it when that thread ends, also after a ``kill -9`` of this process.
+    ``took`` gets each of its messages and may raise ``Violation``, ``said`` a line of its output,
+    ``there`` is called once it runs, and ``gone`` with how it ended, once, after all of those and
+    when nothing of it is left.
     """
 
     def __init__(
         self,
-        memory: int,
-        got: Callable[[bytes], None],
+        start: Callable[[], Confined],
+        warden: Warden,
+        clock: Clock,
+        took: Callable[[FromChild], None],
         said: Callable[[str], None],
+        there: Callable[[], None],
         gone: Callable[[str], None],
     ) -> None:
-        """Raises ``OSError`` when the system gives no process."""
+        """``start`` blocks, and is called on a thread of the loop's."""
+        self._warden = warden
+        self._clock = clock
+        self._took = took
         self._said = said
+        self._there = there
         self._gone = gone
         self._loop = asyncio.get_running_loop()
-        self._output = Output()
-        self._ended = False
-        ours, theirs = socket.socketpair()
-        with theirs:
-            try:
-                self._process = _start(theirs, memory)
-            except OSError:
-                ours.close()
-                raise
-        self.pid = self._process.pid
-        self._pidfd = os.pidfd_open(self.pid)
-        self._channel = AsyncChannel(ours, got, self.kill)
-        self._loop.add_reader(self._pidfd, self._exited)
-        self._out = self._process.stdout.fileno() if self._process.stdout else -1
-        os.set_blocking(self._out, False)
-        self._loop.add_reader(self._out, self._listen)
+        self._unsent: list[bytes] = []
+        self.refusal: BaseException | None = None
+        """Why it could not be started, where that was it."""
+        self._why = ""
+        self._confined: Confined | None = None
+        self._wire: Wire[FromChild] | None = None
+        self._starting = self._loop.run_in_executor(None, start)
+        self._starting.add_done_callback(self._started)
 
     @property
-    def waiting(self) -> int:
-        """Bytes that it was sent and has not read."""
-        return self._channel.waiting
+    def pid(self) -> int:
+        """Its process id; 0 until it runs."""
+        return 0 if self._confined is None else self._confined.pid
+
+    @property
+    def level(self) -> str:
+        """The level of its walls; empty until it runs."""
+        return "" if self._confined is None else self._confined.level
 
     def send(self, message: msgspec.Struct) -> None:
         """Queue a frame; raises ``InvalidInput`` when it is too big."""
-        self._channel.send(message)
+        data = frame(message)
+        if self._wire is None:
+            self._unsent.append(data)
+        else:
+            self._wire.write(data)
 
-    def kill(self) -> None:
-        """SIGKILL, to it and what it started in its session; ``gone`` is called when it ended."""
-        if not self._ended:
-            with suppress(ProcessLookupError):
-                signal.pidfd_send_signal(self._pidfd, signal.SIGKILL)
-            self._kill_group()
-            self._loop.call_later(_WAIT, self._give_up)
-
-    def _exited(self) -> None:
-        # Before it is waited for: until then its number, and its group's, cannot be another's.
-        self._kill_group()
-        self._channel.drain()
-        self._end(how_it_ended(self._process.wait()))
-
-    def _give_up(self) -> None:
-        """A process that sleeps inside a driver does not even hear SIGKILL."""
-        if not self._ended:
-            self._end("did not end within 2 s of SIGKILL and is left behind")
-
-    def _end(self, how: str) -> None:
-        if self._ended:
+    def kill(self, why: str) -> None:
+        """End it and all beneath it; ``gone`` is called when nothing is left. Safe to repeat."""
+        if self._why:
             return
-        self._ended = True
-        self._listen()
-        for line in self._output.end(self._loop.time()):
-            self._said(line)
-        self._close_output()
-        self._loop.remove_reader(self._pidfd)
-        os.close(self._pidfd)
-        self._channel.close()
-        self._gone(how)
+        self._why = why
+        if self._confined is not None:
+            self._strike(self._confined)
 
-    def _listen(self) -> None:
-        try:
-            data = os.read(self._out, _READ) if self._out >= 0 else b""
-        except OSError:  # nothing there
+    def refused(self, call: Refused) -> None:
+        """As ``Witness.refused``."""
+        self._warden.refused(call)
+
+    def violated(self, error: Violation | CodecError) -> None:
+        """As ``Witness.violated``."""
+        self._warden.violated(error)
+        self.kill(f"was killed: it broke the protocol: {error}")
+
+    def logged(self, stream: str, line: str) -> None:
+        """As ``Witness.logged``."""
+        self._said(line)
+
+    def ended(self, reason: str, seconds: float) -> None:
+        """As ``Witness.ended``: here ``gone`` is told."""
+
+    def _started(self, starting: asyncio.Future[Confined]) -> None:
+        if starting.cancelled():  # the loop ends, and the thread that would have started it too
             return
-        for line in self._output.feed(data, self._loop.time()):
-            self._said(line)
-        if not data:
-            self._close_output()
+        error = starting.exception()
+        if error is not None:
+            self.refusal = error
+            self._gone(self._why or f"could not be started: {error}")
+            return
+        confined = self._confined = starting.result()
+        if self._why:
+            self._strike(confined)
+            return
+        confined.go()
+        confined.sock.setblocking(False)
+        reader: Frames[Any] = Frames(FromChild)
+        self._wire = Wire(
+            confined,
+            confined.sock,
+            reader,
+            _LOG_BYTES,
+            self,
+            self._clock,
+            self._took,
+            self._over,
+            _MAX_WAITING,
+        )
+        self._there()
+        for data in self._unsent:
+            self._wire.write(data)
 
-    def _close_output(self) -> None:
-        if self._out >= 0 and self._process.stdout is not None:
-            self._loop.remove_reader(self._out)
-            self._process.stdout.close()
-            self._out = -1
+    def _over(self, reason: str) -> None:
+        """It closed its channel, or does not read; the exit status tells more."""
+        assert self._confined is not None  # noqa: S101 - somebody closed the channel
+        status = self._confined.wait(0)
+        self.kill(f"was killed: {reason}" if status is None else how_it_ended(status))
 
-    def _kill_group(self) -> None:
-        with suppress(ProcessLookupError, PermissionError):
-            os.killpg(self.pid, signal.SIGKILL)
+    def _strike(self, confined: Confined) -> None:
+        if self._wire is not None:
+            self._wire.close()
+            if self._wire.dropped:
+                self._said(f"({self._wire.dropped:,} bytes of its output were dropped)")
+        confined.strike()
+        self._loop.run_in_executor(None, confined.kill).add_done_callback(self._struck)
 
-
-def environment(ours: Mapping[str, str], path: Sequence[str], here: str) -> dict[str, str]:
-    """A child's environment, built from nothing: no key or token of the host's gets in. Pure."""
-    kept = {name: ours[name] for name in _KEPT if name in ours}
-    folders = os.pathsep.join(folder or here for folder in path)
-    # glibc reserves 64 MiB of address space for each thread's arena, and that is bounded.
-    return kept | {"PYTHONPATH": folders, "PYTHONUNBUFFERED": "1", "MALLOC_ARENA_MAX": "2"}
+    def _struck(self, done: asyncio.Future[float]) -> None:
+        left = None if done.cancelled() else done.exception()
+        self._gone(self._why if left is None else f"{self._why}; {left}")
 
 
 def how_it_ended(code: int) -> str:
     """In words, from what ``wait`` says. Pure."""
-    if code >= 0:
+    number = -code if code < 0 else code - _BY_SIGNAL
+    if number <= 0:
         return f"exited with code {code}"
     try:
-        return f"was killed by {signal.Signals(-code).name}"
+        return f"was killed by {signal.Signals(number).name}"
     except ValueError:
-        return f"was killed by signal {-code}"
-
-
-def _start(theirs: socket.socket, memory: int) -> subprocess.Popen[bytes]:
-    numbers = (theirs.fileno(), os.getpid(), memory)
-    # -P: the working directory is not searched for modules unless our own path has it.
-    return subprocess.Popen(
-        [sys.executable, "-P", "-m", "retinue.plugins.host.child", *map(str, numbers)],
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        pass_fds=(theirs.fileno(),),
-        start_new_session=True,
-        env=environment(os.environ, sys.path, os.getcwd()),  # noqa: PTH109 - a string is wanted
-    )
+        return f"was killed by signal {number}" if code < 0 else f"exited with code {code}"

@@ -7,9 +7,10 @@ from typing import Any
 
 from retinue.bus.clock import Clock, SystemClock
 
+from .cells import Cells
 from .executor import Done, Executor, Report, Running, Stall, Turn
 from .loop import LoopThread
-from .process import ProcessExecutor
+from .process import GRACE, ProcessExecutor
 from .service import Service
 from .shared import SharedExecutor, log_report
 from .threads import ThreadExecutor
@@ -22,7 +23,8 @@ class Executors:
 
     def __init__(
         self,
-        name: str = "agents",
+        name: str,
+        cells: Cells,
         *,
         report: Report = log_report,
         grace: float = 0.5,
@@ -31,6 +33,8 @@ class Executors:
         clock: Clock = SystemClock(),  # noqa: B008 - stateless
     ) -> None:
         """No thread and no process until the first turn. ``name`` begins the threads' names.
+
+        ``cells`` is where agents' own processes come from.
 
         ``clock`` is what the waits of async agents and tools go by, those in processes excepted.
 
@@ -44,7 +48,12 @@ class Executors:
             self.shared.run, self._service, report, grace=grace, clock=clock
         )
         self.processes = ProcessExecutor(
-            self.shared.run, self._service, report, grace=grace, memory=memory
+            self.shared.run,
+            self._service,
+            report,
+            cells,
+            grace=min(grace, GRACE),
+            memory=memory,
         )
         self._kinds: dict[str, Executor] = {
             "shared": self.shared,

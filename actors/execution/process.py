@@ -7,19 +7,23 @@ import time
 from threading import Event, Lock
 from typing import Any
 
-from retinue.bus.errors import InvalidInput, StartFailed
+from retinue.bus.errors import InvalidInput
+from retinue.plugins.agents import AgentSpec
 
 from .agent_process import AgentProcess
 from .bridge import Run
+from .cells import Cells
 from .executor import Done, Outcome, Report, Running, Stall, Turn, failed_at_once
 from .outcomes import failure
 from .process_turn import ProcessTurn
 from .service import Service
 
-__all__ = ["ProcessExecutor"]
+__all__ = ["GRACE", "ProcessExecutor"]
 
 _CLOSED = Outcome(kind="KernelClosed", cause="the kernel was closed while the turn ran")
 _LAST = 1.0
+GRACE = 0.25
+"""Seconds to stop in: what hangs is gone well within half a second of its deadline."""
 
 
 class ProcessExecutor:
@@ -35,14 +39,19 @@ class ProcessExecutor:
         run: Run,
         service: Service,
         report: Report,
+        cells: Cells,
         *,
-        grace: float = 0.5,
+        grace: float = GRACE,
         memory: int = 4 << 30,
     ) -> None:
-        """``run`` is where the port's coroutines are run: ``SharedExecutor.run``."""
+        """``run`` is where the port's coroutines are run: ``SharedExecutor.run``.
+
+        ``cells`` is where processes come from.
+        """
         self.run = run
         self.service = service
         self.report = report
+        self.cells = cells
         self.grace = grace
         self.memory = memory
         self.live: dict[ProcessTurn, Done] = {}
@@ -117,15 +126,12 @@ class ProcessExecutor:
         if turn.stop is not None or self._closed:
             turn.leave(turn.stop or _CLOSED)
             return
-        try:
-            self._process(turn).add(turn)
-        except OSError as error:
-            turn.leave(failure(StartFailed(f"agent '{turn.agent}': no process: {error}")))
+        self._process(turn).add(turn)
 
     def _process(self, turn: ProcessTurn) -> AgentProcess:
         """The agent's process; a fresh one when the name by now means another agent."""
         process = self._processes.get(turn.agent)
-        if process is not None and process.reference == turn.turn.spec.reference:
+        if process is not None and _same(process.spec, turn.turn.spec):
             return process
         self._retire(turn.agent)
         process = self._processes[turn.agent] = AgentProcess(turn.agent, turn.turn.spec, self)
@@ -153,6 +159,10 @@ class ProcessExecutor:
     def _kill_all(self) -> None:
         for process in list(self._all):
             process.kill("was killed: the kernel was closed")
+
+
+def _same(one: AgentSpec, other: AgentSpec) -> bool:
+    return (one.reference, one.permissions) == (other.reference, other.permissions)
 
 
 def _unreachable(turn: Turn) -> InvalidInput:

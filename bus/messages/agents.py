@@ -31,7 +31,8 @@ class AgentSpawned(Event, frozen=True, tag="agent.spawned"):
     """An agent is there. ``schema`` is the JSON Schema of its input.
 
     ``reference`` (``module:name``) is where a later start finds its code, and empty when only the
-    program that spawned it can spawn it again.
+    program that spawned it can spawn it again. ``level`` is that of the walls around its process, if
+    it has one.
     """
 
     isolation: str
@@ -39,6 +40,7 @@ class AgentSpawned(Event, frozen=True, tag="agent.spawned"):
     model: str = ""
     schema: dict[str, Any] = {}
     reference: str = ""
+    level: str = ""
 
 
 class AgentStopped(Event, frozen=True, tag="agent.stopped"):

@@ -26,7 +26,10 @@ class SecurityDenied(Event, frozen=True, tag="security.denied"):
 
 
 class SecurityDegraded(Event, frozen=True, tag="security.degraded"):
-    """A plugin runs behind fewer walls than ``wanted``, because the operator's configuration says so."""
+    """A plugin runs behind fewer walls than ``wanted``, because the operator's configuration says so.
+
+    So does an agent with a process of its own, the event's, where ``plugin`` is empty.
+    """
 
     plugin: str
     level: str

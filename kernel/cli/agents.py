@@ -60,7 +60,12 @@ def _spawn(cli: Cli, name: str, reference: str, tools: tuple[str, ...], **option
       retinue agents spawn shout ./agents.py:shout
       retinue agents spawn critic team.agents:critic --isolation process --tool files.read
     """
-    body = {"name": name, "agent": _absolute(reference), "tools": list(tools) or None, **options}
+    body = {
+        "name": name,
+        "agent": _absolute(cli, reference),
+        "tools": list(tools) or None,
+        **options,
+    }
     view = cli.client.post("/v1/agents", AgentView, body)
     record(cli, view, [("agent", view.name), ("isolation", view.isolation), ("state", view.state)])
 
@@ -73,6 +78,8 @@ def _show(cli: Cli, name: str) -> None:
     view = cli.client.get(under("agents", name), AgentView)
     fields = [(title.lower(), read(view)) for title, read in _COLUMNS]
     more = [("since", ago(view.since, time.time())), ("tools", view.tools), ("model", view.model)]
+    if view.level:
+        more += [("walls", view.level), ("permissions", view.permissions)]
     record(cli, view, [*fields, *more, ("input", shown(view.schema, 2000))])
 
 
@@ -86,7 +93,11 @@ def _stop(cli: Cli, name: str, reason: str) -> None:
     json_line(answer) if cli.as_json else note(f"stopped {name}")
 
 
-def _absolute(reference: str) -> str:
-    """The daemon runs in another folder than its client."""
+def _absolute(cli: Cli, reference: str) -> str:
+    """The daemon runs in another folder than its client, or on another machine."""
     place, colon, name = reference.rpartition(":")
-    return f"{Path(place).absolute()}{colon}{name}" if place.endswith(".py") else reference
+    if not place.endswith(".py"):
+        return reference
+    if not Path(place).is_absolute():
+        cli.only_here(f"{place} names a file here")
+    return f"{Path(place).absolute()}{colon}{name}"

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from threading import Lock
 from typing import Any, Generic, TypeVar
 
@@ -12,7 +11,7 @@ import msgspec
 
 from retinue.bus.errors import CodecError, InvalidInput
 
-__all__ = ["MAX_FRAME", "AsyncChannel", "BlockingChannel", "Frames", "frame"]
+__all__ = ["MAX_FRAME", "BlockingChannel", "Frames", "frame"]
 
 MAX_FRAME = 8 << 20
 _PREFIX = 4
@@ -39,6 +38,9 @@ class Frames(Generic[T]):
     def __init__(self, union: Any) -> None:
         self._decoder: msgspec.msgpack.Decoder[T] = msgspec.msgpack.Decoder(union)
         self._buffer = bytearray()
+
+    pending = 0
+    """A frame may take as long as its turn: it is bounded in bytes, and the turn in time."""
 
     def feed(self, data: bytes) -> Iterator[T]:
         """The messages that are whole now; raises ``CodecError`` that keeps the bytes.
@@ -89,74 +91,3 @@ class BlockingChannel:
     def receive(self) -> bytes:
         """What is there, at least a byte; empty when the kernel is gone."""
         return self._sock.recv(_READ)
-
-
-class AsyncChannel:
-    """The kernel's end, on a running loop; ``got`` is called with the bytes that came.
-
-    ``ended`` is called once when the other side closed or broke the socket. What is sent waits
-    in memory while the other side does not read; ``waiting`` says how many bytes.
-    """
-
-    def __init__(
-        self, sock: socket.socket, got: Callable[[bytes], None], ended: Callable[[], None]
-    ) -> None:
-        sock.setblocking(False)
-        self._sock = sock
-        self._got = got
-        self._ended = ended
-        self._out = bytearray()
-        self._loop = asyncio.get_running_loop()
-        self._loop.add_reader(sock, self._read)
-
-    @property
-    def waiting(self) -> int:
-        """Bytes that were sent and not taken yet."""
-        return len(self._out)
-
-    def send(self, message: msgspec.Struct) -> None:
-        """Queue a frame; raises ``InvalidInput`` when it is too big, nothing when it is closed."""
-        data = frame(message)
-        if self._sock.fileno() < 0:
-            return
-        if not self._out:
-            self._loop.add_writer(self._sock, self._write)
-        self._out += data
-        self._write()
-
-    def drain(self) -> None:
-        """Hand over what has arrived, although nobody waits for more."""
-        while self._sock.fileno() >= 0 and self._read():
-            pass
-
-    def close(self) -> None:
-        """Let go of the socket."""
-        if self._sock.fileno() >= 0:
-            self._loop.remove_reader(self._sock)
-            self._loop.remove_writer(self._sock)
-            self._sock.close()
-
-    def _read(self) -> bool:
-        """One piece at a time, so that a child which floods leaves time for the others."""
-        try:
-            data = self._sock.recv(_READ)
-        except BlockingIOError:
-            return False
-        except OSError:
-            data = b""
-        if data:
-            self._got(data)
-            return True
-        self.close()
-        self._ended()
-        return False
-
-    def _write(self) -> None:
-        try:
-            while self._out:
-                del self._out[: self._sock.send(self._out)]
-        except BlockingIOError:
-            return
-        except OSError:  # the child is gone: the reader says so
-            self._out.clear()
-        self._loop.remove_writer(self._sock)

@@ -1,7 +1,6 @@
-"""The process of one agent: ``python -m retinue.plugins.host.child FD PARENT MEMORY``.
+"""The process of one agent of the operator's own, once the launcher has confined it.
 
-``FD`` is the inherited socket, ``PARENT`` the pid of who started it, ``MEMORY`` the bound of
-its address space in bytes. Not meant to be started by hand.
+Its argument is the inherited socket. Not meant to be started by hand.
 """
 
 from __future__ import annotations
@@ -9,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import inspect
+import io
 import os
 import socket
 import sys
@@ -21,7 +21,6 @@ from retinue.plugins.agents import AgentSpec
 from .channel import BlockingChannel, Frames
 from .failures import describe
 from .frames import Answer, Begin, Chunk, Ended, Finish, Load, Ready, Refused, Tell, ToChild
-from .lifeline import bound, die_with
 from .remote import RemotePort
 from .requests import Requests
 from .turns import ChildTurn
@@ -109,13 +108,12 @@ class Child:
 
 
 def main(arguments: list[str]) -> None:
-    """Bind this process to its parent, and serve."""
-    descriptor, parent, memory = map(int, arguments)
-    die_with(parent)
-    bound(memory)
+    """Serve until the kernel is gone."""
+    if isinstance(sys.stdout, io.TextIOWrapper):  # a pipe's buffer would be lost with the process
+        sys.stdout.reconfigure(line_buffering=True)
     loop = asyncio.new_event_loop()
     with contextlib.suppress(OSError):  # the kernel is gone
-        Child(BlockingChannel(socket.socket(fileno=descriptor)), loop).serve()
+        Child(BlockingChannel(socket.socket(fileno=int(arguments[0]))), loop).serve()
     os._exit(0)
 
 

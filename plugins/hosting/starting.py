@@ -18,7 +18,14 @@ from ..wasm.module import wasmtime
 from .commands import command_of
 from .interpreter import Interpreter
 
-__all__ = ["command_plan", "level_for", "plan_for", "python_plan"]
+__all__ = [
+    "at_least",
+    "command_plan",
+    "level_for",
+    "plan_for",
+    "python_plan",
+    "within_the_view",
+]
 
 GUEST = "retinue.plugins.guest.main"
 WASM_GUEST = "retinue.plugins.wasm.guest"
@@ -35,12 +42,17 @@ def level_for(manifest: Manifest, wanted: Level, minimum: Level, *, trusted: boo
     level = wanted
     if manifest.runtime in ("exec", "mcp") or manifest.permissions.processes:
         level = wanted if wanted == "limits" else "strict"
-    if _ORDER.index(level) < _ORDER.index(minimum) and not trusted:
+    if not at_least(level, minimum) and not trusted:
         raise PluginError(
             f"plugin {manifest.name!r} would run at level {level!r}, below the minimum {minimum!r}: "
             f"raise [sandbox] level, or let the operator set trusted = true for this plugin"
         )
     return level
+
+
+def at_least(level: Level, minimum: Level) -> bool:
+    """Whether a level is as strong as another. Pure."""
+    return _ORDER.index(level) >= _ORDER.index(minimum)
 
 
 def plan_for(
@@ -69,7 +81,7 @@ def command_plan(
 
     The interpreter is only the launcher's, which is gone by then.
     """
-    permissions = _within_the_view(grant.permissions)
+    permissions = within_the_view(grant.permissions)
     granted = (*permissions.read, *permissions.write)
     folder = admitted.folder
     command = command_of(admitted.manifest.command, folder, granted, grant.name)
@@ -111,7 +123,7 @@ def python_plan(
         python_path=(*interpreter.path, admitted.folder),
         main=GUEST,
         arguments=(manifest.name, manifest.version, manifest.entry),
-        permissions=_within_the_view(grant.permissions),
+        permissions=within_the_view(grant.permissions),
         limits=grant.limits,
         environment=_granted(grant, environ),
     )
@@ -137,7 +149,7 @@ def _wasm_plan(
             str(Path(admitted.folder, manifest.entry)),
             specs,
         ),
-        permissions=_within_the_view(grant.permissions),
+        permissions=within_the_view(grant.permissions),
         limits=msgspec.structs.replace(grant.limits, memory_bytes=bound),
     )
 
@@ -146,7 +158,7 @@ def _granted(grant: Grant, environ: Mapping[str, str]) -> dict[str, str]:
     return {name: environ[name] for name in grant.permissions.env if name in environ}
 
 
-def _within_the_view(permissions: Permissions) -> Permissions:
+def within_the_view(permissions: Permissions) -> Permissions:
     """Granted paths as they really are: a link that changes later leads nowhere else."""
     return Permissions(
         net=permissions.net,

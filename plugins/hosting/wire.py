@@ -88,14 +88,19 @@ class Wire(Generic[F]):
         clock: Clock,
         take: Callable[[F], None],
         over: Callable[[str], None],
+        waiting: int = _MAX_WAITING,
     ) -> None:
-        """``sock`` is one of the confined process's, and must not block."""
+        """``sock`` is one of the confined process's, and must not block.
+
+        ``waiting`` bounds the bytes that it leaves unread.
+        """
         self._confined = confined
         self._sock = sock
         self._reader = reader
         self._witness = witness
         self._take = take
         self._over = over
+        self._most = waiting
         self._loop = asyncio.get_running_loop()
         self._out = bytearray()
         self._writing = False
@@ -121,8 +126,8 @@ class Wire(Generic[F]):
         """Send, now or when the process reads; what it leaves unread is bounded."""
         if self._closed:
             return
-        if len(self._out) > _MAX_WAITING:
-            self._over(f"it did not read, and over {_MAX_WAITING >> 20} MiB wait for it")
+        if len(self._out) > self._most:
+            self._over(f"it did not read, and over {self._most >> 20} MiB wait for it")
             return
         self._out += data
         if not self._writing:
@@ -133,6 +138,11 @@ class Wire(Generic[F]):
         while len(self._out) > _ROOM and not self._closed:
             self._read_on.clear()
             await self._read_on.wait()
+
+    @property
+    def dropped(self) -> int:
+        """Bytes that it wrote on stdout and stderr and that were over its budget."""
+        return sum(drain.budget.dropped for drain in self._drains.values())
 
     def finish(self) -> None:
         """Tell the process that nothing more will come; it may go on writing."""

@@ -32,11 +32,12 @@ _CHANGE = _WRITE_FILE | _REMOVE_DIR | _REMOVE_FILE | _MAKE_DIR | _MAKE_REG | _TR
 
 
 class Allowed(NamedTuple):
-    """A file, or a folder and all beneath it."""
+    """A file, or a folder and all beneath it; without ``read``, only what folders hold, by name."""
 
     path: str
     write: bool = False
     execute: bool = False
+    read: bool = True
 
 
 def version() -> int:
@@ -54,7 +55,8 @@ def handled(abi: int) -> tuple[int, int, int]:
 
 def rights_of(allowed: Allowed, abi: int, *, folder: bool) -> int:
     """The rights that a rule gives: those of a file alone, where it is one. Pure."""
-    rights = _READ | (_CHANGE if allowed.write else 0) | (_EXECUTE if allowed.execute else 0)
+    rights = _READ if allowed.read else _READ_DIR
+    rights |= (_CHANGE if allowed.write else 0) | (_EXECUTE if allowed.execute else 0)
     return rights & handled(abi)[0] & (~0 if folder else _FILE_ONLY)
 
 

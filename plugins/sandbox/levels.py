@@ -72,14 +72,15 @@ def plan(
     arguments: Sequence[str] = (),
     execute: Sequence[str] = (),
     environment: Mapping[str, str] | None = None,
+    listed: Sequence[str] = (),
 ) -> Plan:
     """How to start a process at this level.
 
     ``readable`` are the interpreter's and the plugin's own folders, ``packages`` folders of
     packages by name, ``python_path`` what becomes ``sys.path``, and ``main`` the module that
-    serves the channel. With ``execute`` an absolute command
-    takes the interpreter's place once it is confined, on a socket for stdin and stdout. Raises
-    ``PluginError`` that names every layer which is missing and its remedy.
+    serves the channel. With ``execute`` an absolute command takes the interpreter's place once it is
+    confined, on a socket for stdin and stdout. ``listed`` folders may be searched for what of them is
+    shown. Raises ``PluginError`` that names every layer which is missing and its remedy.
     """
     _refuse_less(level, given)
     _refuse_processes(level, permissions, execute)
@@ -94,7 +95,9 @@ def plan(
         "scratch": _scratch(level, [*shown, str(LAUNCHER.parent)], permissions, limits),
         "limits": _bounds(level, given, limits, execute),
         "confine": confine,
-        "landlock": _files(level, read, permissions, execute) if confine else None,
+        "landlock": [*_files(level, read, permissions, execute), *_listed(listed)]
+        if confine
+        else None,
         "seccomp": [bool(execute), permissions.processes] if confine else None,
         "packages": dict(packages),
         "path": list(python_path),
@@ -198,6 +201,10 @@ def _files(
     if level in ("strict", "standard"):  # a view of its own, whose /tmp is nobody else's
         files.append(("/tmp", True, False))  # noqa: S108
     return files
+
+
+def _listed(folders: Sequence[str]) -> list[tuple[str, bool, bool, bool]]:
+    return [(folder, False, False, False) for folder in folders]
 
 
 def _bounds(level: Level, given: Given, limits: Limits, execute: Sequence[str]) -> dict[str, int]:

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import threading
 import time
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 import pytest
 
+from retinue.actors.agent_cells import AgentCells
 from retinue.actors.execution import ProcessExecutor, SharedExecutor, Turn
 from retinue.actors.execution.service import Service
 from retinue.actors.execution.threads import ThreadExecutor
+from retinue.actors.plugin_hosts import PluginHosts, Walls
+from retinue.bus.clock import SystemClock
 from retinue.bus.errors import ToolError, Unavailable
 from retinue.plugins import AgentSpec
 
@@ -139,6 +144,15 @@ def closing(executor):
         executor.close(10.0)
 
 
+def cells_of(hosts, lowered=None, say=print):
+    return AgentCells(hosts, Walls(), lowered, say, os.environ)
+
+
+def standard_cells():
+    """Where the processes of a program come from that has no kernel; it has to be killed."""
+    return cells_of(PluginHosts("tested", Walls(), None, print, SystemClock(), os.environ))
+
+
 def _into(log):
     return lambda agent, text: log.append((agent, text))
 
@@ -163,16 +177,40 @@ def _watched(executor, every=0.02):
 
 
 @pytest.fixture
-def processes(shared, log):
-    def report(agent, text):
-        log.append((agent, text))
+def cells():
+    """``cells(lowered)``: where processes come from, at the usual level or a lower one; told events."""
+    hosts = PluginHosts("tested", Walls(), None, print, SystemClock(), os.environ)
+    yield partial(cells_of, hosts)
+    hosts.close(10.0)
 
-    service = Service("tested-service", report)
-    executor = ProcessExecutor(shared.run, service, report, grace=0.2)
+
+@pytest.fixture
+def told():
+    """The events that the walls gave."""
+    return []
+
+
+@pytest.fixture
+def at_level(shared, log, cells, told):
+    """``at_level("limits")``: an executor of processes there."""
+    service = Service("tested-service", _into(log))
+    made = []
+
+    def executor(level, grace=0.2):
+        walled = cells(level, told.append)
+        made.append(ProcessExecutor(shared.run, service, _into(log), walled, grace=grace))
+        return made[-1]
+
     yield executor
-    executor.close(10.0)
+    for one in made:
+        one.close(10.0)
+        assert one._all == set()
     service.close(10.0)
-    assert executor._all == set()
+
+
+@pytest.fixture
+def processes(at_level):
+    return at_level(None)
 
 
 @pytest.fixture

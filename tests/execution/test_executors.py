@@ -22,8 +22,8 @@ def on_a_thread(ctx):
 
 
 @pytest.fixture
-def executors(log):
-    made = Executors("tested", report=lambda agent, text: log.append((agent, text)))
+def executors(log, cells):
+    made = Executors("tested", cells(), report=lambda agent, text: log.append((agent, text)))
     yield made
     made.close(10.0)
 
@@ -38,10 +38,12 @@ def test_each_turn_runs_where_its_spec_says(executors, attempt, port):
     assert results[2]["pid"] not in (ours, None)
 
 
-def test_a_host_program_is_left_as_it_was(attempt):
+def test_a_host_program_is_left_as_it_was(attempt, cells):
+    where = cells()
+    where.starter(here.who, 0)().kill()  # the thread that starts processes is the kernel's
     threads, descriptors = set(threading.enumerate()), _descriptors()
     for _ in range(3):
-        executors = Executors("tested")
+        executors = Executors("tested", where)
         for agent in (shared, on_a_thread, here.who):
             assert attempt(executors, agent).outcome().kind == ""
         executors.close(10.0)

@@ -1,4 +1,4 @@
-"""The pure parts of an agent's process: frames, faults, failures, output and environment."""
+"""The pure parts of an agent's process: frames, faults, failures and ends."""
 
 from __future__ import annotations
 
@@ -9,8 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from retinue.actors.execution.child_process import environment, how_it_ended
-from retinue.actors.execution.output import Output
+from retinue.actors.execution.child_process import how_it_ended
 from retinue.actors.execution.serving import event_of
 from retinue.bus import errors
 from retinue.bus.errors import CodecError, InvalidInput, RetinueError
@@ -131,49 +130,12 @@ def test_what_would_fail_again_is_not_to_be_retried(hopeless):
     assert describe(OSError("x")).retry
 
 
-@given(st.binary(max_size=5_000), st.data())
-def test_output_gives_the_same_lines_however_it_is_cut(data, draw):
-    cut = draw.draw(st.integers(0, len(data)))
-    data = data[:900]  # one line of that length is not cut yet
-    whole, parts = Output(), Output()
-    assert whole.feed(data, 0.0) + whole.end(0.0) == (
-        parts.feed(data[:cut], 0.0) + parts.feed(data[cut:], 0.0) + parts.end(0.0)
-    )
-
-
-def test_output_over_the_budget_is_counted_and_told_when_there_is_room_again():
-    output = Output()
-    first = output.feed(b"z" * 999 + b"\n", 0.0)
-    for _ in range(99):
-        first += output.feed(b"z" * 999 + b"\n", 1.0)
-    assert len(first) == 65
-    later = output.feed(b"after\n", 20.0)
-    assert later == ["(34,965 bytes of its output were dropped)", "after"]
-
-
-def test_a_line_without_an_end_does_not_grow_for_ever():
-    output = Output()
-    assert output.feed(b"q" * 5_000, 0.0) == ["q" * 1_000]
-    assert output.end(0.0) == []
-
-
 def test_an_agent_reports_its_own_steps_and_nothing_else():
     assert event_of(Step(1, "agent.text", b'{"type":"agent.text","delta":"x"}')) == AgentText("x")
     with pytest.raises(InvalidInput, match="not an agent's to report"):
         event_of(Step(1, "run.succeeded", b"{}"))
     with pytest.raises(CodecError):
         event_of(Step(1, "agent.text", b'{"delta": 5}'))
-
-
-def test_a_childs_environment_is_built_from_nothing():
-    ours = {"PATH": "/bin", "API_KEY": "secret", "LD_PRELOAD": "x.so"}
-    made = environment(ours, ["", "/lib/python"], "/here")
-    assert made == {
-        "PATH": "/bin",
-        "PYTHONPATH": "/here:/lib/python",
-        "PYTHONUNBUFFERED": "1",
-        "MALLOC_ARENA_MAX": "2",
-    }
 
 
 @pytest.mark.parametrize(
@@ -183,6 +145,8 @@ def test_a_childs_environment_is_built_from_nothing():
         (7, "exited with code 7"),
         (-9, "was killed by SIGKILL"),
         (-99, "was killed by signal 99"),
+        (137, "was killed by SIGKILL"),
+        (255, "exited with code 255"),
     ],
 )
 def test_how_a_process_ended_is_said_in_words(code, words):
