@@ -55,7 +55,7 @@ class Daemon:
         self._folder = StateFolder(folder_of(config, environ))
         self._wake = _Wake()
         self._stopping = threading.Event()
-        self._address = ""
+        self._address = self._url = ""
 
     def run(self, ready: Callable[[dict[str, Any]], None]) -> None:
         """Serve until a stop; ``ready`` is called once requests are answered, with what to say.
@@ -96,7 +96,7 @@ class Daemon:
         api = server(kernel, listener, self._asked_to_stop, tcp, tokens)
         api.start()
         stack.callback(api.close)
-        self._address = api.address
+        self._address, self._url = api.address, api.shared.url
         self._tell_address()
         return kernel
 
@@ -114,8 +114,7 @@ class Daemon:
     def _tell_address(self) -> None:
         if not self._address:
             return
-        scheme = "https" if self._config.tls.cert_file else "http"
-        logger.info("the API is at {}://{}", scheme, self._address)
+        logger.info("the API is at {}", self._url)
         if not TokenFile(self._folder.path).tokens():
             logger.info("over TCP it takes a token: `retinue tokens create NAME --role viewer`")
         host, _ = parse_address(self._config.listen)
@@ -138,7 +137,7 @@ class Daemon:
             "pid": os.getpid(),
             "socket": str(self._folder.socket),
             "redis": bus.server or bus.state,
-            **({"listen": self._address} if self._address else {}),
+            **({"listen": self._address, "url": self._url} if self._address else {}),
         }
 
     def _stop(self, kernel: Kernel, reason: str) -> None:

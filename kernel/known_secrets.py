@@ -33,7 +33,7 @@ def register_known(secrets: Secrets, config: Config, environ: Mapping[str, str])
 
 def _keys(config: Config, environ: Mapping[str, str]) -> Iterator[tuple[str, str]]:
     named = {endpoint.api_key_env for endpoint in config.models.endpoints.values()}
-    for name in sorted({"OPENAI_API_KEY", *named}):
+    for name in sorted({"OPENAI_API_KEY", "RETINUE_TOKEN", *named}):
         yield name[:64], environ.get(name, "")
     yield "password", unquote(password_in(environ.get("OPENAI_BASE_URL", "")))
 

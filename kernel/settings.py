@@ -28,7 +28,7 @@ DAEMON_DEFAULTS: Mapping[str, Any] = {"redis": "auto"}
 """A daemon looks for a Redis of its own accord; an embedded kernel starts no process unasked."""
 
 _PREFIX = "RETINUE_"
-_NOT_SETTINGS = frozenset({"RETINUE_CONFIG"})
+_NOT_SETTINGS = frozenset({"RETINUE_CONFIG", "RETINUE_URL", "RETINUE_TOKEN", "RETINUE_CA"})
 
 
 class Setting(NamedTuple):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from ..settings import explain
-from .options import Cli, common
+from .options import Cli, local
 from .output import Column, json_line, listing
 
 __all__ = ["command"]
@@ -24,7 +24,7 @@ def command() -> None:
 
 @command.command("show")
 @click.option("--origin", is_flag=True, help="Say for each where its value comes from.")
-@common
+@local
 def _show(cli: Cli, origin: bool) -> None:  # noqa: FBT001  click's keyword
     r"""Show every setting that holds here: defaults < file < environment < flags.
 

@@ -31,6 +31,7 @@ def command(cli: Cli, role: Role, opens: bool) -> None:  # noqa: FBT001  click's
       retinue console --open
       retinue console --role viewer
     """
+    cli.only_here("only the daemon's own user signs a browser in")
     view = cli.client.get("/v1/status", StatusView)
     if not view.url:
         raise Unavailable(

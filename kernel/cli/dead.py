@@ -9,8 +9,9 @@ import click
 
 from retinue.bus.errors import InvalidInput
 
-from ..asking.letters import letters
+from ..asking.letters import Opened, letters
 from ..asking.letters import opened as opened_letter
+from ..asking.records import Letter
 from ..client import under
 from ..text import ago, shown
 from .journal import opened
@@ -50,9 +51,7 @@ def _list(cli: Cli, limit: int, *, dealt: bool) -> None:
       retinue dead list
       retinue dead list --all --json
     """
-    with opened(cli) as journal:
-        found = letters(journal, dealt=dealt)[: -limit - 1 : -1]
-    listing(cli, found, _COLUMNS, "no dead letters")
+    listing(cli, _letters(cli, limit, dealt=dealt), _COLUMNS, "no dead letters")
 
 
 @command.command("show")
@@ -60,8 +59,7 @@ def _list(cli: Cli, limit: int, *, dealt: bool) -> None:
 @on_folder
 def _show(cli: Cli, id: str) -> None:
     """Show one dead letter, its whole payload included."""
-    with opened(cli) as journal:
-        found = opened_letter(journal, id)
+    found = _opened(cli, id)
     letter = found.letter
     fields = [(title.lower(), read(letter)) for title, read in _COLUMNS[:-1]]
     fields += [("why", letter.reason), ("dealt with", letter.dealt), ("task", letter.task)]
@@ -95,3 +93,17 @@ def _purge(cli: Cli, ids: tuple[str, ...], reason: str, *, every: bool) -> None:
         json_line(answer) if cli.as_json else note(f"{one} is off the list")
     if not ids:
         note("no dead letters")
+
+
+def _letters(cli: Cli, limit: int, *, dealt: bool) -> list[Letter]:
+    if cli.remote is not None:
+        return cli.client.get("/v1/dead", list[Letter], {"limit": limit, "all": dealt})
+    with opened(cli) as journal:
+        return letters(journal, dealt=dealt)[: -limit - 1 : -1]
+
+
+def _opened(cli: Cli, id: str) -> Opened:
+    if cli.remote is not None:
+        return cli.client.get(under("dead", id), Opened)
+    with opened(cli) as journal:
+        return opened_letter(journal, id)

@@ -18,7 +18,7 @@ from ..model_choice import factories
 from ..text import color_wanted
 from .demo_screen import JsonScreen, Screen, TerminalScreen
 from .exits import Exit
-from .options import Cli, common
+from .options import Cli, local
 from .output import note
 
 __all__ = ["command"]
@@ -39,7 +39,7 @@ _QUESTION = "Which priority is the most urgent?"
 @click.option(
     "--sandboxed", is_flag=True, help="Read the documents in a process that may do nothing else."
 )
-@common
+@local
 def command(
     cli: Cli, folder: str | None, question: str | None, deadline: float, *, sandboxed: bool
 ) -> int:

@@ -138,6 +138,8 @@ def _config(cli: Cli) -> Iterator[Finding]:
 
 
 def _folder(cli: Cli) -> Iterator[Finding]:
+    if cli.remote is not None:
+        return
     try:
         folder = cli.folder.path
     except RetinueError:
@@ -151,6 +153,8 @@ def _folder(cli: Cli) -> Iterator[Finding]:
 
 
 def _journal(cli: Cli) -> Iterator[Finding]:
+    if cli.remote is not None:
+        return
     try:
         view = view_of(cli)
     except NotFound:
@@ -180,6 +184,9 @@ def _wrong_with(folder: Path) -> str:
 
 
 def _daemon(cli: Cli) -> Iterator[Finding]:
+    if cli.remote is not None:
+        yield _elsewhere(cli, cli.remote.url)
+        return
     try:
         folder = cli.folder
     except RetinueError:
@@ -198,6 +205,15 @@ def _daemon(cli: Cli) -> Iterator[Finding]:
             yield Finding(
                 "mirror", "note", view.bus.reason, "look at that Redis; events wait for it"
             )
+
+
+def _elsewhere(cli: Cli, url: str) -> Finding:
+    try:
+        view = cli.client.get("/v1/status", StatusView)
+    except (RetinueError, OSError) as error:
+        remedy = "see --url, --token-file and --ca, and the daemon's log on its machine"
+        return Finding("daemon", "fail", str(error), remedy)
+    return Finding("daemon", "ok", f"{view.name} {view.state} at {url}, version {view.version}")
 
 
 _CHECKS: tuple[Callable[[Cli], Iterator[Finding]], ...] = (

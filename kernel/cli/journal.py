@@ -126,6 +126,8 @@ def view_of(cli: Cli) -> JournalView:
     try:
         return cli.client.get("/v1/journal", JournalView)
     except Unavailable:
+        if cli.remote is not None:
+            raise
         with opened(cli) as journal:
             return _view(cli, journal)
 

@@ -1,4 +1,4 @@
-"""What every command takes: ``--state-dir``, ``--config`` and ``--json``."""
+"""What every command takes: which daemon is meant, ``--config`` and ``--json``."""
 
 from __future__ import annotations
 
@@ -21,8 +21,9 @@ from ..config import Config
 from ..folder import StateFolder, folder_of
 from ..settings import Origins, load
 from ..text import color_wanted
+from .remote import Remote, remote_of
 
-__all__ = ["Cli", "common", "json_input", "on_folder"]
+__all__ = ["Cli", "common", "json_input", "local", "on_folder"]
 
 F = TypeVar("F", bound=Callable[..., Any])
 _MAX_INPUT = 64 * 1024 * 1024
@@ -31,9 +32,17 @@ _MAX_INPUT = 64 * 1024 * 1024
 class Cli:
     """One call of the command line: which daemon is meant, and how to answer."""
 
-    def __init__(self, state_dir: str | None, config: str | None, *, as_json: bool) -> None:
-        """Files are read when they are needed."""
+    def __init__(
+        self,
+        state_dir: str | None,
+        config: str | None,
+        *,
+        as_json: bool,
+        remote: Remote | None = None,
+    ) -> None:
+        """Files are read when they are needed. ``remote`` is a daemon that is not on this machine."""
         self.as_json = as_json
+        self.remote = remote
         self._state_dir = state_dir
         self._file = Path(config) if config else None
 
@@ -53,13 +62,25 @@ class Cli:
 
     @cached_property
     def folder(self) -> StateFolder:
-        """The daemon's folder, whether or not a daemon runs there."""
+        """The daemon's folder, whether or not a daemon runs there.
+
+        Raises ``InvalidInput`` when the daemon is not on this machine.
+        """
+        self.only_here("this needs the daemon's folder")
         return StateFolder(folder_of(self.config))
+
+    def only_here(self, why: str) -> None:
+        """Raise ``InvalidInput`` when the daemon that is meant is not on this machine."""
+        if self.remote is not None:
+            raise InvalidInput(
+                f"{why}, and {self.remote.url} is a daemon elsewhere: run it on that machine, "
+                "without --url and RETINUE_URL"
+            )
 
     @cached_property
     def client(self) -> Client:
-        """A client for the folder's daemon."""
-        return Client(self.folder.socket)
+        """A client for the daemon that is meant."""
+        return Client(self.folder.socket) if self.remote is None else self.remote.client()
 
     @property
     def color(self) -> bool:
@@ -74,12 +95,17 @@ class Cli:
 
 def common(function: F) -> F:
     """Gives a command its common options, and a ``Cli`` as the first argument."""
-    return _taking(function, "--state-dir")
+    return _elsewhere(_taking(function, "--state-dir"))
 
 
 def on_folder(function: F) -> F:
     """``common`` for commands that read the state folder itself: ``--state`` names it as well."""
-    return _taking(function, "--state-dir", "--state")
+    return _elsewhere(_taking(function, "--state-dir", "--state"))
+
+
+def local(function: F) -> F:
+    """``common`` for commands that are about this machine, and speak to no daemon elsewhere."""
+    return _taking(function, "--state-dir")
 
 
 def _taking(function: F, *folder: str) -> F:
@@ -93,9 +119,43 @@ def _taking(function: F, *folder: str) -> F:
     )
     @functools.wraps(function)
     def command(
-        *args: Any, state_dir: str | None, config: str | None, as_json: bool, **options: Any
+        *args: Any,
+        state_dir: str | None,
+        config: str | None,
+        as_json: bool,
+        remote: Remote | None = None,
+        **options: Any,
     ) -> Any:
-        return function(Cli(state_dir, config, as_json=as_json), *args, **options)
+        return function(Cli(state_dir, config, as_json=as_json, remote=remote), *args, **options)
+
+    return command  # type: ignore[return-value]
+
+
+def _elsewhere(function: F) -> F:
+    @click.option("--url", metavar="URL", help="A daemon's address over TCP.  [$RETINUE_URL]")
+    @click.option(
+        "--token-file",
+        metavar="FILE",
+        type=click.Path(),
+        help="Holds the token for --url.  [$RETINUE_TOKEN is the token]",
+    )
+    @click.option(
+        "--ca",
+        metavar="FILE",
+        type=click.Path(),
+        help="Whom to trust at --url, as PEM.  [$RETINUE_CA]",
+    )
+    @functools.wraps(function)
+    def command(
+        *args: Any,
+        url: str | None,
+        token_file: str | None,
+        ca: str | None,
+        state_dir: str | None,
+        **options: Any,
+    ) -> Any:
+        remote = remote_of(url, token_file, ca, state_dir, os.environ)
+        return function(*args, state_dir=state_dir, remote=remote, **options)
 
     return command  # type: ignore[return-value]
 

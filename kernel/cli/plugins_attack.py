@@ -16,7 +16,7 @@ import click
 
 from ..text import one_line, painted
 from .exits import Exit
-from .options import Cli, common
+from .options import Cli, local
 from .output import json_line, note
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ _LEVELS = ("strict", "standard", "baseline")
 )
 @click.option("--level", type=click.Choice(_LEVELS), help="Walls to attack.  [[sandbox] level]")
 @click.option("--all", "show_all", is_flag=True, help="Show what was refused, too.")
-@common
+@local
 def command(cli: Cli, path: Path | None, *, level: str | None, show_all: bool) -> int:
     r"""Attack this host's walls with hostile plugins, and say what was refused and who noticed.
 

@@ -16,7 +16,7 @@ from retinue.bus.errors import PluginError, RetinueError
 from ..text import size
 from .doctor import Finding, show_finding
 from .exits import Exit
-from .options import Cli, common
+from .options import Cli, local
 from .output import json_line
 from .plugins_load import folder
 
@@ -30,7 +30,7 @@ __all__ = ["command"]
 @folder
 @click.option("--run", is_flag=True, help="Start it as well, behind its walls, and list its tools.")
 @click.option("--digest", "only_digest", is_flag=True, help="Print its content's digest alone.")
-@common
+@local
 def command(cli: Cli, path: Path, *, run: bool, only_digest: bool) -> int:
     r"""Check a plugin's folder: manifest, files, what it asks for, and its walls on this machine.
 

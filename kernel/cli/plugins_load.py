@@ -17,6 +17,7 @@ from ..client import under
 from ..text import one_line, painted
 from .options import Cli, common
 from .output import json_line, note, record
+from .remote import remote_of
 from .tasks import reason
 
 __all__ = ["folder", "load", "plugin_name", "release", "revoke", "unload"]
@@ -30,8 +31,12 @@ folder = click.argument("path", type=click.Path(exists=True, file_okay=False, pa
 
 def _names(ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[str]:
     """What the shell completes: the daemon's plugins, or nothing when none answers in time."""
-    cli = Cli(ctx.params.get("state_dir"), ctx.params.get("config"), as_json=True)
+    given = ctx.params.get
     try:
+        remote = remote_of(
+            given("url"), given("token_file"), given("ca"), given("state_dir"), os.environ
+        )
+        cli = Cli(given("state_dir"), given("config"), as_json=True, remote=remote)
         views = cli.client.get("/v1/plugins", list[PluginView])
     except (RetinueError, OSError):
         return []
@@ -58,6 +63,7 @@ def load(cli: Cli, path: Path, approve: str | None, *, yes: bool) -> None:
       retinue plugins load ./weather --yes
       retinue plugins load ./weather --approve "$(retinue plugins check ./weather --digest)"
     """
+    cli.only_here("the daemon reads the plugin's folder where it is")
     place = str(path.absolute())
     proposal = cli.client.post("/v1/plugins/propose", PluginProposal, {"path": place})
     word = _word(cli, proposal, approve, yes=yes)

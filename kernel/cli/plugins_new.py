@@ -11,7 +11,7 @@ import click
 
 from retinue.bus.errors import InvalidInput
 
-from .options import Cli, common
+from .options import Cli, local
 from .output import json_line, note
 
 __all__ = ["TEMPLATES", "command"]
@@ -40,7 +40,7 @@ _SUFFIX = ".txt"
     type=click.Path(path_type=Path),
     help="The folder to make.  [./NAME]",
 )
-@common
+@local
 def command(cli: Cli, name: str, template: str, into: Path | None) -> None:
     r"""Make a folder with a plugin that works as it is: manifest, code, tests and a README.
 

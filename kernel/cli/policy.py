@@ -14,7 +14,7 @@ from retinue.bus.errors import InvalidInput
 from retinue.bus.journal import Filter
 
 from .journal import opened
-from .options import Cli, common, on_folder
+from .options import Cli, local, on_folder
 from .output import Column, json_line, listing, note, record
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ def command() -> None:
 
 @command.command("check")
 @_file
-@common
+@local
 def _check(cli: Cli, file: str | None) -> None:
     r"""Read the rules of FILE, or of policy.file, and try the cases beside it.
 
@@ -83,7 +83,7 @@ def _check(cli: Cli, file: str | None) -> None:
 @click.option(
     "--context", "context", multiple=True, metavar="KEY=VALUE", help="effect, method, port, …"
 )
-@common
+@local
 def _explain(
     cli: Cli,
     file: str | None,

@@ -17,7 +17,7 @@ from retinue.bus.redis.address import parse
 
 from ..config import Config
 from ..redis_access import dialects_of
-from .options import Cli, common
+from .options import Cli, local
 from .output import json_line, note
 
 __all__ = ["command"]
@@ -54,7 +54,7 @@ def command() -> None:
 @click.option("--password-file", metavar="FILE", help="Its password; - is stdin.")
 @click.option("--old", is_flag=True, help="For Redis 6.2, which has no selectors.")
 @click.option("--redis-cli", "as_commands", is_flag=True, help="Commands in place of file lines.")
-@common
+@local
 def _acl(
     cli: Cli,
     kernel: str | None,

@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from ..text import color_wanted, one_line
-from .options import Cli, common
+from .options import Cli, local
 from .output import json_line
 
 __all__ = ["command"]
@@ -36,7 +36,7 @@ _SETTINGS = {
 @click.option("--behind-proxy", is_flag=True, help="TLS ends at a proxy in front of --listen.")
 @click.option("--log-level", metavar="LEVEL", help="debug, info, warning or error.  [info]")
 @click.option("--log-format", metavar="FORMAT", help="human or json.  [human]")
-@common
+@local
 def command(cli: Cli, behind_proxy: bool, **flags: Any) -> None:  # noqa: FBT001  click's order
     r"""Run a daemon in the foreground.
 
@@ -71,6 +71,6 @@ def _ready(cli: Cli, about: dict[str, Any]) -> None:
             json_line(about)
         else:
             said = f"{about['name']} is ready: pid {about['pid']}, {about['socket']}, "
-            said += f"http://{about['listen']}, " if "listen" in about else ""
+            said += f"{about['url']}, " if "url" in about else ""
             click.echo(one_line(f"{said}redis: {about['redis']}"))
         sys.stdout.flush()

@@ -7,7 +7,7 @@ from typing import Any
 import click
 import msgspec
 
-from .options import Cli, common
+from .options import Cli, local
 from .output import json_line
 
 __all__ = ["command"]
@@ -20,7 +20,7 @@ def command() -> None:
 
 @command.command("asyncapi")
 @click.option("--kernel", metavar="NAME", help="The kernel whose channels are named.  [config]")
-@common
+@local
 def _asyncapi(cli: Cli, kernel: str | None) -> None:
     r"""Print an AsyncAPI 3.0 document: every channel, and every message on it.
 
@@ -48,7 +48,7 @@ def _asyncapi(cli: Cli, kernel: str | None) -> None:
 
 @command.command("events")
 @click.argument("types", nargs=-1, metavar="[TYPE]...")
-@common
+@local
 def _events(cli: Cli, types: tuple[str, ...]) -> None:
     r"""Print the JSON Schema (2020-12) of the events, as observers read them.
 
@@ -65,7 +65,7 @@ def _events(cli: Cli, types: tuple[str, ...]) -> None:
 
 
 @command.command("commands")
-@common
+@local
 def _commands(cli: Cli) -> None:
     """Print the JSON Schema of what the kernel's actors ask of each other.
 

@@ -6,7 +6,8 @@ import time
 
 import click
 
-from retinue.bus.errors import DeadlineExceeded
+from retinue.bus.errors import DeadlineExceeded, Unavailable
+from retinue.bus.views import StatusView
 
 from .options import Cli, common
 from .output import json_line, note
@@ -27,10 +28,10 @@ def command(cli: Cli, reason: str, timeout: float) -> None:
     Example:
       retinue stop --reason "moving to another machine"
     """
-    pid = cli.folder.pid()
+    pid = cli.client.get("/v1/status", StatusView).pid
     cli.client.post("/v1/stop", dict, {"reason": reason})
     deadline = time.monotonic() + timeout
-    while cli.folder.is_held():
+    while _is_there(cli):
         if time.monotonic() > deadline:
             raise DeadlineExceeded(
                 f"the daemon (pid {pid}) still drains after {timeout:g} s: wait, "
@@ -41,3 +42,14 @@ def command(cli: Cli, reason: str, timeout: float) -> None:
         json_line({"stopped": True, "pid": pid})
     else:
         note(f"stopped (pid {pid})")
+
+
+def _is_there(cli: Cli) -> bool:
+    """Whether its process is; of one elsewhere, whether it answers."""
+    if cli.remote is None:
+        return cli.folder.is_held()
+    try:
+        cli.client.get("/healthz", dict)
+    except Unavailable:
+        return False
+    return True

@@ -113,7 +113,7 @@ def _tasks(cli: Cli, query: Mapping[str, Any]) -> list[TaskView]:
     try:
         return cli.client.get("/v1/tasks", list[TaskView], query)
     except Unavailable:
-        if cli.folder.is_held() or not has_journal(cli):
+        if cli.remote is not None or cli.folder.is_held() or not has_journal(cli):
             raise
     with opened(cli) as journal:
         return tasks_of(journal, **query)

@@ -53,6 +53,8 @@ def _asked(cli: Cli, id: str) -> Answer:
     try:
         return cli.client.get(under("why", id), Answer)
     except Unavailable:
+        if cli.remote is not None:
+            raise
         with opened(cli) as journal:
             return why(journal, id, time.time(), Live(cli.folder.is_held()))
 

@@ -7,7 +7,7 @@ import ipaddress
 import socket
 import ssl
 from pathlib import Path
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from retinue.bus.errors import DeadlineExceeded, InvalidInput, Unavailable
 
@@ -58,18 +58,18 @@ class OverTcp:
 
     def __init__(self, url: str, token: str | None, ca_file: str | None = None) -> None:
         """``url`` is ``http://HOST:PORT`` or ``https://HOST:PORT``; raises ``InvalidInput``."""
-        parts = urlsplit(url)
-        if parts.scheme not in ("http", "https") or not parts.hostname or parts.path.strip("/"):
-            raise InvalidInput(f"{url!r}: give http://HOST:PORT or https://HOST:PORT")
+        parts = _checked(url)
         self._secure = parts.scheme == "https"
-        self._host, self._port = parts.hostname, parts.port
+        self._host, self._port = parts.hostname or "", parts.port
         if token and not self._secure and not _is_here(self._host):
             raise InvalidInput(f"{url!r}: a token would travel in clear: use https")
         self._token = token
-        self._context = ssl.create_default_context(cafile=ca_file) if self._secure else None
+        self._context = _trusting(ca_file) if self._secure else None
 
     def __repr__(self) -> str:
-        return f"{'https' if self._secure else 'http'}://{self._host}:{self._port}"
+        host = f"[{self._host}]" if ":" in self._host else self._host
+        port = f":{self._port}" if self._port else ""
+        return f"{'https' if self._secure else 'http'}://{host}{port}"
 
     def connection(self, timeout: float) -> http.client.HTTPConnection:
         """A new connection, which is not open yet."""
@@ -87,7 +87,12 @@ class OverTcp:
         """In terms of the address."""
         if isinstance(error, TimeoutError):
             return DeadlineExceeded(f"{self!r} did not answer in time")
-        return Unavailable(f"{self!r} cannot be reached ({type(error).__name__}: {error})")
+        said = f"{self!r} cannot be reached ({type(error).__name__}: {error})"
+        if isinstance(error, ssl.SSLCertVerificationError):
+            said += (
+                "; name whom to trust as ca_file (--ca), or the name that its certificate is for"
+            )
+        return Unavailable(said)
 
 
 class _UnixConnection(http.client.HTTPConnection):
@@ -97,6 +102,26 @@ class _UnixConnection(http.client.HTTPConnection):
 
     def connect(self) -> None:
         self.sock: socket.socket = connect(self._path, self.timeout)
+
+
+def _checked(url: str) -> SplitResult:
+    parts = urlsplit(url)
+    if parts.username is not None:
+        raise InvalidInput("a URL is seen by others: leave the name and the password out of it")
+    try:
+        well = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
+    except ValueError:  # a port that is none
+        well = False
+    if not well or parts.path.strip("/") or parts.query or parts.fragment:
+        raise InvalidInput(f"{url!r}: give http://HOST:PORT or https://HOST:PORT")
+    return parts
+
+
+def _trusting(ca_file: str | None) -> ssl.SSLContext:
+    try:
+        return ssl.create_default_context(cafile=ca_file)
+    except (OSError, ssl.SSLError) as error:
+        raise InvalidInput(f"{ca_file} holds no certificates as PEM: {error}") from error
 
 
 def _is_here(host: str) -> bool:

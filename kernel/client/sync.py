@@ -65,6 +65,11 @@ class Client:
     def __repr__(self) -> str:
         return f"<Client of {self._place!r}>"
 
+    @property
+    def place(self) -> str:
+        """Where it asks, for people."""
+        return repr(self._place)
+
     # ------------------------------------------------------------------ any route
 
     def get(self, path: str, kind: type[T], query: Query | None = None, wait: float = 0.0) -> T:

@@ -19,14 +19,17 @@ _HEAD = """\
 
 `retinue` runs a daemon and steers it. Every command explains itself with `--help`.
 
-Every command that speaks to a daemon takes `--state-dir DIR`, which says whose daemon is meant.
+Every command that speaks to a daemon takes `--state-dir DIR`, which says whose daemon is meant, or
+`--url URL` with `--token-file FILE` and `--ca FILE`, for
+[one elsewhere](../how-to/use-the-api.md#from-another-machine). `RETINUE_URL`, `RETINUE_TOKEN` and
+`RETINUE_CA` say the same in the environment. A token is no argument: those of a process are seen by others.
 With `--json` a command answers in JSON, one object a line. Errors are one line on stderr.
 The exit code says what went wrong: see [Errors](errors.md#exit-codes).
 Output is coloured on a terminal only, and not at all when `NO_COLOR` is set.
 
 {commands}
 """
-_COMMON = {"as_json", "config", "state_dir", "help"}
+_COMMON = {"as_json", "config", "state_dir", "help", "url", "token_file", "ca"}
 
 
 def page() -> str:
