@@ -78,7 +78,9 @@ class Hosted:
         mediator = ServiceMediator(services, self.tell, self._holds)
         self.hosts = PluginHosts(config.name, walls, mediator, say, clock, environ)
         lowered = None if sandbox.agents == "auto" else sandbox.agents
-        self.cells = AgentCells(self.hosts, walls, lowered, say, environ)
+        some = {name: services[name] for name in ("http", "secret") if name in services}
+        door = ServiceMediator(some, self.tell)
+        self.cells = AgentCells(self.hosts, walls, lowered, door, say, clock, environ)
         """Where agents' own processes come from."""
 
     def propose(self, folder: Path) -> PluginProposal:

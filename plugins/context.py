@@ -8,9 +8,10 @@ from collections.abc import Callable, Coroutine, Mapping
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from retinue.bus.clock import Clock, SystemClock
-from retinue.bus.errors import DeadlineExceeded
+from retinue.bus.errors import DeadlineExceeded, InvalidInput
 from retinue.bus.messages import AgentProgress, AgentText, AgentThought
 
+from .hostside import Asker, HostPort, Http, Secrets
 from .tools import Tool, name_of
 
 if TYPE_CHECKING:
@@ -58,6 +59,16 @@ class _Turn:
         return self._port.model(name)
 
     @property
+    def http(self) -> Http:
+        """Fetches that the kernel makes, for agents in processes that were granted hosts."""
+        return Http(Asker(self._host))
+
+    @property
+    def secret(self) -> Secrets:
+        """Secrets that the kernel uses for such an agent, and never gives to it."""
+        return Secrets(Asker(self._host))
+
+    @property
     def cancelled(self) -> bool:
         """Whether the turn was told to stop; one that goes on is stopped by force."""
         return self._port.cancelled
@@ -97,6 +108,15 @@ class _Turn:
     def attempt(self) -> int:
         """Which attempt at the task this is, from 1."""
         return self._port.attempt
+
+    def _host(self) -> HostPort:
+        host: HostPort | None = getattr(self._port, "host", None)
+        if host is None:
+            raise InvalidInput(
+                f"agent '{self.agent}' has no host to ask: that is for agents in processes of their own, "
+                "with permissions; this one may do what its program may, or be given a tool"
+            )
+        return host
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} of agent '{self.agent}', task {self.task}>"

@@ -194,7 +194,9 @@ class AgentProcess:
         def chunk(value: bytes) -> None:
             post(lambda: self._send(Chunk(ask.request, value)))
 
-        future = self._house.run(serve(turn.turn.port, ask, chunk), self.agent)
+        if turn.door is None:
+            turn.door = self._house.cells.door(self.spec, turn.turn.port)
+        future = self._house.run(serve(turn.turn.port, turn.door, ask, chunk), self.agent)
         turn.asks[ask.request] = future
         future.add_done_callback(lambda done: post(lambda: self._answer(turn, ask.request, done)))
 

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Protocol
+from collections.abc import Callable, Coroutine
+from typing import Any, Protocol
 
 from retinue.bus.errors import CodecError
 from retinue.plugins.agents import AgentSpec
+from retinue.plugins.port import TurnPort
 from retinue.plugins.protocol.rules import Violation
 from retinue.plugins.sandbox.confined import Confined
 from retinue.plugins.sandbox.notices import Refused
 
-__all__ = ["Cells", "Warden"]
+__all__ = ["Cells", "Door", "Warden"]
+
+Door = Callable[[str, bytes], Coroutine[Any, Any, bytes]]
+"""``door(method, params)``: JSON in, JSON out; raises ``Denied`` for what was not granted."""
 
 
 class Warden(Protocol):
@@ -35,3 +39,6 @@ class Cells(Protocol):
 
     def warden(self, agent: str) -> Warden:
         """Who is told what the agent's process is refused."""
+
+    def door(self, spec: AgentSpec, port: TurnPort) -> Door:
+        """What one turn asks for beyond its port, within what its agent was granted."""

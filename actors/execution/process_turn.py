@@ -12,6 +12,7 @@ from retinue.bus.errors import RetinueError
 from retinue.plugins.host.frames import Begin
 
 from .base_turn import told
+from .cells import Door
 from .executor import Outcome, Turn
 
 __all__ = ["Hall", "ProcessTurn"]
@@ -29,7 +30,18 @@ class Hall(Protocol):
 class ProcessTurn:
     """A ``Running``. ``stop`` is what it was told, ``asks`` what its process asked and waits for."""
 
-    __slots__ = ("_hall", "agent", "asks", "number", "stop", "task_id", "timer", "turn", "where")
+    __slots__ = (
+        "_hall",
+        "agent",
+        "asks",
+        "door",
+        "number",
+        "stop",
+        "task_id",
+        "timer",
+        "turn",
+        "where",
+    )
 
     def __init__(self, number: int, turn: Turn, hall: Hall) -> None:
         self.number = number
@@ -38,6 +50,7 @@ class ProcessTurn:
         self.task_id: str = turn.port.task
         self.stop: Outcome | None = None
         self.asks: dict[int, Future[Any]] = {}
+        self.door: Door | None = None
         self.timer: asyncio.TimerHandle | None = None
         self.where = "queued"
         self._hall = hall

@@ -14,6 +14,8 @@ from retinue.plugins.host.frames import Ask, Step
 from retinue.plugins.llm.model import Message
 from retinue.plugins.port import TurnPort
 
+from .cells import Door
+
 __all__ = ["event_of", "serve"]
 
 Send = Callable[[bytes], None]
@@ -25,6 +27,11 @@ _STEPS = {type_of(kind): kind for kind in (AgentThought, AgentText, AgentProgres
 class _Call(msgspec.Struct, forbid_unknown_fields=True):
     tool: str
     args: dict[str, Any]
+
+
+class _Asked(msgspec.Struct, forbid_unknown_fields=True):
+    method: str
+    params: msgspec.Raw
 
 
 class _Options(msgspec.Struct, forbid_unknown_fields=True):
@@ -54,14 +61,17 @@ class _Stream(msgspec.Struct, forbid_unknown_fields=True):
     options: dict[str, Any]
 
 
-async def serve(port: TurnPort, ask: Ask, chunk: Send) -> bytes:
+async def serve(port: TurnPort, door: Door, ask: Ask, chunk: Send) -> bytes:
     """The JSON of the answer; the pieces of a stream go to ``chunk``. Raises what the port raises."""
+    if ask.method == "host":
+        asked = decode(ask.args, _Asked)
+        return await door(asked.method, bytes(asked.params))
     if ask.method == "stream":
         return await _stream(port, ask.args, chunk)
     serves = _METHODS.get(ask.method)
     if serves is None:
         raise InvalidInput(
-            f"'{ask.method}' is no method of a turn's port; use {', '.join(_METHODS)}, stream"
+            f"'{ask.method}' is no method of a turn's port; use {', '.join(_METHODS)}, host, stream"
         )
     return await serves(port, ask.args)
 

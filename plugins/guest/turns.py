@@ -80,7 +80,7 @@ class _Port:
         self.state: dict[str, Any] = about["state"]
         self.model_name = about["model"]
         self.emit = emit
-        self._host = host
+        self._host = self.host = host
         self._cancelled = cancelled
 
     @property

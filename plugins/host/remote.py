@@ -34,6 +34,8 @@ class RemotePort:
         self.model_name = begin.model
         self._channel = channel
         self._requests = requests
+        self.host = _Host(self)
+        """Asked for what the agent's permissions name."""
 
     def emit(self, body: EventBody) -> None:
         """As ``TurnPort.emit``; waits while the kernel is slow to read."""
@@ -69,13 +71,32 @@ class RemotePort:
         """As ``TurnPort.model``; a model that is not there says so when it is used."""
         return _RemoteModel(self, name)
 
-    async def _ask(self, method: str, **args: Any) -> Any:
+    async def asked(self, method: str, params: Mapping[str, Any]) -> Any:
+        """The kernel's answer to a request of the kind that plugins make."""
+        return await self._ask("host", method=method, params=dict(params))
+
+    async def _ask(self, method: str, /, **args: Any) -> Any:
         return await self._requests.ask(self._turn, method, args)
 
     async def stream(self, **args: Any) -> AsyncGenerator[Delta, None]:
         """The deltas of a model's answer."""
         async for delta in self._requests.stream(self._turn, "stream", args):
             yield msgspec.convert(delta, Delta)
+
+
+class _Host:
+    """A ``HostPort``; a plain agent waits by ``ctx.wait``."""
+
+    def __init__(self, port: RemotePort) -> None:
+        self._port = port
+
+    async def ask(self, method: str, params: Mapping[str, Any]) -> Any:
+        """As ``HostPort.ask``."""
+        return await self._port.asked(method, params)
+
+    def wait(self, method: str, params: Mapping[str, Any]) -> Any:
+        """As ``HostPort.wait``; here nobody asks so."""
+        raise RuntimeError(f"{method}: ask by ctx.wait")
 
 
 class _RemoteModel:

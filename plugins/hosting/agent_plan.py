@@ -30,8 +30,8 @@ def permissions_of(spec: AgentSpec) -> Permissions:
     """What an agent may do beyond computing. Raises ``InvalidInput`` that names the entry."""
     try:
         asked = msgspec.convert(spec.permissions or {}, Permissions)
-        return within_the_view(checked(asked, spec.name))
-    except (msgspec.ValidationError, PluginError) as error:
+        return within_the_view(checked(_an_agents(asked), spec.name))
+    except (msgspec.ValidationError, PluginError, InvalidInput) as error:
         raise InvalidInput(
             f"agent {spec.name!r}: permissions: {error.__cause__ or error}"
         ) from error
@@ -89,6 +89,14 @@ def agent_plan(
             f"agent {spec.name!r} cannot run in a process of its own: {error}. For code that is "
             'trusted [sandbox] agents = "limits" does without walls'
         ) from error
+
+
+def _an_agents(asked: Permissions) -> Permissions:
+    if asked.kernel or asked.tools:
+        raise InvalidInput(
+            "kernel and tools are for plugins; an agent submits tasks as any, and names its tools"
+        )
+    return asked
 
 
 def _lent(asked: Permissions, code: Iterable[str]) -> Permissions:

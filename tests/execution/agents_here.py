@@ -6,8 +6,10 @@ import asyncio
 import ctypes
 import os
 import signal
+import socket
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 from retinue.plugins import ToolError, agent
@@ -232,3 +234,60 @@ def thinks_and_dies(ctx):
     ctx.thought(str(os.getpid()))
     ctx.thought("x" * 150_000)
     os._exit(3)
+
+
+def failing(act, *args):
+    """What it gives, or the error's name."""
+    try:
+        return act(*args)
+    except OSError as error:
+        return type(error).__name__
+
+
+@agent(isolation="process")
+def tries_files(ctx, read: list[str], write: list[str]):
+    said = [failing(lambda path: Path(path).read_text(), path) for path in read]
+    return said + [failing(lambda path: Path(path).write_text("mine"), path) for path in write]
+
+
+@agent(isolation="process")
+def tries_the_network(ctx, port: int):
+    def connect(family, address):
+        with socket.socket(family) as sock:
+            return sock.connect(address)
+
+    tcp = failing(connect, socket.AF_INET, ("127.0.0.1", port))
+    return [tcp, failing(connect, socket.AF_UNIX, "/run/some.sock")]
+
+
+@agent(isolation="process")
+def tries_processes(ctx):
+    return [failing(os.fork), failing(subprocess.run, ["/bin/true"]), failing(os.kill, 1, 0)]
+
+
+@agent(isolation="process")
+def looks_at_environment(ctx):
+    return dict(os.environ)
+
+
+@agent(isolation="process")
+def hangs_in_c(ctx):
+    ctx.thought(str(os.getpid()))
+    ctypes.PyDLL(None).sleep(600)  # with the interpreter's lock held: not even signals are seen
+
+
+@agent(isolation="process", permissions={"processes": True})
+def has_a_daemon(ctx):
+    if os.fork() == 0:
+        os.setsid()
+        if os.fork() == 0:
+            time.sleep(600)
+        os._exit(0)
+    os.wait()
+    ctx.thought("it runs")
+    time.sleep(600)
+
+
+@agent(isolation="process", permissions={"net": [{"host": "example.org"}]})
+async def fetches(ctx, url: str):
+    return (await ctx.http.fetch(url)).status

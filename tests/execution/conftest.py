@@ -145,7 +145,7 @@ def closing(executor):
 
 
 def cells_of(hosts, lowered=None, say=print):
-    return AgentCells(hosts, Walls(), lowered, say, os.environ)
+    return AgentCells(hosts, Walls(), lowered, None, say, SystemClock(), os.environ)
 
 
 def standard_cells():

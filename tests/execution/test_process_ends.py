@@ -15,10 +15,14 @@ import pytest
 
 from retinue.bus.messages import AgentThought
 from retinue.plugins import AgentSpec
+from retinue.plugins.sandbox.levels import missing as lacking
+from retinue.plugins.sandbox.outside import processes_in
+from retinue.plugins.sandbox.probe import probe
 
 PLAIN = ("HOME", "LANG", "MALLOC_ARENA_MAX", "PATH", "PYTHONDONTWRITEBYTECODE", "TMPDIR")
 KERNEL = """
 import sys, threading
+from pathlib import Path
 from retinue.actors.execution import Executors, Turn
 sys.path[:0] = [{folder!r}, {root!r}]
 import agents_here
@@ -27,7 +31,8 @@ executors, port = Executors("tested", standard_cells()), RecordingPort()
 spec = agents_here.{agent}
 executors.start(Turn(spec, None, b"{{}}", port, None), print)
 assert port.emitted.wait(30)
-print(executors.processes.pid("tested"), flush=True)
+pid = executors.processes.pid("tested")
+print(pid, Path(f"/proc/{{pid}}/ns/pid").stat().st_ino, flush=True)
 threading.Event().wait()
 """
 
@@ -147,17 +152,22 @@ def test_close_leaves_no_process(processes, attempt):
     assert attempt(processes, here.who).outcome().kind == "KernelClosed"
 
 
-@pytest.mark.parametrize("agent", ["spins_async", "waits"])
-def test_no_process_is_left_when_the_kernel_is_killed(agent, root_of_tests, wait_until):
+@pytest.mark.parametrize("agent", ["spins_async", "waits", "has_a_daemon"])
+def test_no_process_is_left_when_the_kernel_is_killed(agent, root_of_tests, wait_until, missing):
+    if agent == "has_a_daemon" and (gone := lacking("strict", probe())):
+        missing(gone[0][0], gone[0][1].remedy)
     script = KERNEL.format(
         folder=str(root_of_tests), root=str(root_of_tests.parents[1]), agent=agent
     )
     kernel = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True)
     try:
-        child = int(kernel.stdout.readline())
+        child, inside = map(int, kernel.stdout.readline().split())
         assert not is_gone(child)
+        ours = Path("/proc/self/ns/pid").stat().st_ino
+        assert (inside != ours) == (agent == "has_a_daemon")
     finally:
         kernel.send_signal(signal.SIGKILL)
         kernel.wait(10)
         kernel.stdout.close()
     wait_until(lambda: is_gone(child))
+    wait_until(lambda: inside == ours or not list(processes_in(inside)))

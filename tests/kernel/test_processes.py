@@ -5,11 +5,16 @@ from __future__ import annotations
 import os
 import signal
 
+import msgspec
 import pytest
 
 from retinue.bus.errors import InvalidInput, TaskCancelled, TaskFailed
-from retinue.kernel import Kernel
+from retinue.bus.journal import Filter
+from retinue.kernel import Config, Kernel
+from retinue.kernel.config import SandboxConfig
 from retinue.plugins import AgentSpec
+from retinue.plugins.sandbox.given import Layer
+from retinue.plugins.sandbox.probe import probe
 
 AGENTS = """
 import ctypes, os, sys
@@ -38,6 +43,20 @@ def leaves(ctx) -> None:
 def crashes(ctx) -> None:
     ctypes.string_at(0)
 """
+
+READS = """
+from pathlib import Path
+from retinue.plugins import agent
+
+@agent(isolation="process")
+def reads(ctx, path: str) -> str:
+    return Path(path).read_text()
+"""
+
+
+@pytest.fixture(scope="module")
+def given():
+    return probe()
 
 
 @pytest.fixture
@@ -111,3 +130,34 @@ def test_code_that_a_process_could_not_find_is_refused_at_once(kernel):
 
     with pytest.raises(InvalidInput, match="top level of a module"):
         kernel.spawn("local", local, isolation="process")
+
+
+def test_the_walls_of_an_agents_process_are_in_its_record(kernel, agents):
+    view = kernel.spawn("asks", agents("asks"))
+    assert (view.level, view.permissions) == ("standard", ())
+    kernel.spawn("thread", AgentSpec.of(agents("leaves"), isolation="thread"))
+    assert kernel.agent("thread").level == ""
+
+
+def test_lower_walls_for_trusted_agents_are_said_at_the_start(agents, tmp_path):
+    (tmp_path / "open.txt").write_text("readable")
+    (tmp_path / "reading.py").write_text(READS)
+    config = Config(sandbox=SandboxConfig(agents="limits"))
+    with Kernel(config=config) as kernel:
+        kernel.spawn("reads", AgentSpec.load(f"{tmp_path}/reading.py:reads"))
+        assert kernel.agent("reads").level == "limits"
+        task = kernel.submit("reads", {"path": str(tmp_path / "open.txt")})
+        assert task.result(timeout=30) == "readable"
+        told = kernel.events(only=Filter(types=("security.degraded",)))
+        degraded = next(event for event in told if event is not None)
+    assert (degraded.agent, degraded.data["plugin"]) == ("reads", "")
+    assert (degraded.data["level"], degraded.data["wanted"]) == ("limits", "standard")
+
+
+def test_where_a_wall_is_missing_an_agent_is_refused_when_it_is_spawned(kernel, agents, given):
+    hosts = kernel._tree.hosted.hosts
+    missing = Layer(there=False, detail="switched off", remedy="switch it on")
+    hosts._given = msgspec.structs.replace(given, seccomp=missing)
+    with pytest.raises(InvalidInput, match="seccomp: switched off, switch it on"):
+        kernel.spawn("asks", agents("asks"))
+    assert kernel.agents() == [view for view in kernel.agents() if view.name != "asks"]

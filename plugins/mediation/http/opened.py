@@ -49,11 +49,12 @@ class OpenedBodies:
     def keep(self, call: CallContext, opened: Opened) -> str:
         """The handle under which the same call reads on; closed by itself at its end."""
         loop = asyncio.get_running_loop()
-        mine = [key for key, (plugin, _) in self._open.items() if plugin == call.principals.plugin]
+        whose = call.principals.plugin or f"agent:{call.principals.agent}"
+        mine = [key for key, (owner, _) in self._open.items() if owner == whose]
         for key in mine[: max(0, len(mine) + 1 - MAX_OPEN)]:
             self._drop(key)
         key = (call.call, self._token())
-        self._open[key] = call.principals.plugin, opened
+        self._open[key] = whose, opened
         opened.timer = loop.call_at(opened.ends, self._drop, key)
         return key[1]
 
