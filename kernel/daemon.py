@@ -16,6 +16,7 @@ from loguru import logger
 
 from retinue.bus.errors import ConfigError, RetinueError, Unavailable
 from retinue.bus.redact import Secrets
+from retinue.plugins.sandbox.division import divided
 
 from . import logs
 from .folder import StateFolder, folder_of
@@ -66,9 +67,12 @@ class Daemon:
             stack.callback(self._wake.close)
             stale = self._folder.acquire()
             stack.callback(self._folder.release)
+            cgroups = stack.enter_context(divided())
             stack.enter_context(_signals(self._wake))
             if stale:
                 logger.warning("removed {} of a daemon that was killed", " and ".join(stale))
+            for line in cgroups:
+                logger.info(line)
             kernel = self._started(stack)
             _collect_seldom()
             ready(self._about(kernel))

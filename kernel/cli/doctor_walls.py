@@ -53,9 +53,12 @@ def _of(name: str, what: str, layer: Layer, *, needed: bool) -> Finding:
 
 
 def _cgroup(layer: Layer) -> Finding:
-    """No level needs it, and none puts it on: said, so that nobody counts on it."""
-    own = "bounds are each process's own, none is put on a tree of them"
-    return Finding("cgroup", "note", f"{own} ({layer.detail})")
+    """No level needs it; what it gives and what it does not is said, so that nobody counts on more."""
+    if not layer.there:
+        own = "bounds are each process's own, none is put on a tree of them"
+        return Finding("cgroup", "note", f"{own} ({layer.detail})", layer.remedy)
+    state: State = "note" if layer.remedy else "ok"
+    return Finding("cgroup", state, layer.detail, layer.remedy)
 
 
 def _levels(given: Given, config: SandboxConfig, *, wanted: bool) -> Iterator[Finding]:

@@ -11,6 +11,7 @@ import time
 from contextlib import suppress
 
 from ..manifest.model import Level
+from .cgroups import Cgroup, Exceeded
 from .outside import processes_in, status_of
 
 __all__ = ["Confined"]
@@ -35,7 +36,7 @@ class Confined:
         self._process = process
         self._pidfd = os.pidfd_open(process.pid)
         self._inner = os.pidfd_open(pid) if pid != process.pid else -1
-        self.pid = pid
+        self.pid = self._first = pid
         self.sock = sock
         """The host's end of the channel."""
         self.stdio = stdio
@@ -47,11 +48,23 @@ class Confined:
         """Readable when a system call was refused; see ``notices``."""
         self.pid_namespace = 0
         """The inode of its own pid namespace; 0 when it is the host's."""
+        self.exceeded: tuple[Exceeded, ...] = ()
+        """The bounds of its cgroup that it met; known once it was killed."""
+        self.cgroup: Cgroup | None = None
+        """Where it runs with all that it starts, on hosts that have cgroups."""
         self.stdout = -1 if process.stdout is None else process.stdout.fileno()
         self.stderr = -1 if process.stderr is None else process.stderr.fileno()
 
     def __repr__(self) -> str:
         return f"<Confined pid={self.pid} level={self.level} layers={','.join(self.layers)}>"
+
+    def enclose(self, cgroup: Cgroup) -> None:
+        """Put it into a cgroup, which ends with it: before any code of the plugin's ran.
+
+        Raises ``OSError`` unless all its processes are seen there.
+        """
+        self.cgroup = cgroup
+        cgroup.add(sorted({self._process.pid, self._first, self.pid}))
 
     def go(self) -> None:
         """Let the plugin's own code run; after ``start`` and whatever the owner sets up first."""
@@ -80,6 +93,8 @@ class Confined:
 
     def strike(self) -> None:
         """Send it its SIGKILL, and do not wait; ``kill`` has to follow. Does not block."""
+        if self.cgroup is not None:
+            self.cgroup.kill()
         for pidfd in (self._inner, self._pidfd if self._inner < 0 else -1):
             if pidfd >= 0:
                 _strike(pidfd)
@@ -114,6 +129,8 @@ class Confined:
             if pidfd >= 0 and not _ended(pidfd, max(0.0, deadline - time.monotonic())):
                 raise TimeoutError(f"process {self.pid} outlived a SIGKILL by {_GRACE:g} s")
         self._process.wait()
+        if self.cgroup is not None and not self.cgroup.wait_empty(deadline - time.monotonic()):
+            raise TimeoutError(f"the cgroup of {self.pid} outlived a SIGKILL by {_GRACE:g} s")
         # A pid namespace ends with its first process: what is still listed is on its way out.
         while self.pid_namespace and any(True for _ in processes_in(self.pid_namespace)):
             if time.monotonic() > deadline:
@@ -136,6 +153,9 @@ class Confined:
         for pipe in (self._process.stdout, self._process.stderr):
             if pipe is not None:
                 pipe.close()
+        if self.cgroup is not None:
+            self.exceeded = self.cgroup.exceeded()
+            self.cgroup.remove()
 
 
 def _strike(pidfd: int) -> None:

@@ -27,3 +27,7 @@ class Given(msgspec.Struct, frozen=True, kw_only=True):
     cgroup: Layer
     bwrap_path: str = ""
     cgroup_path: str = ""
+    """Where cgroups of plugins are made; empty where they are not."""
+    cgroup_controllers: tuple[str, ...] = ()
+    """Those whose bounds they can have: of ``memory``, ``pids`` and ``cpu``."""
+    landlock_version: int = 0

@@ -7,12 +7,14 @@ import json
 import os
 import select
 import socket
+from collections.abc import Callable
 from typing import Any
 
 from retinue.bus.clock import Clock
 from retinue.bus.errors import PluginError
 
 from . import notices
+from .cgroups import Cgroups
 from .confined import Confined
 from .levels import Plan
 from .outside import child_of, namespaces_of, status_of, unproven
@@ -26,9 +28,19 @@ class Handshake:
     """One confinement. Raises ``PluginError`` for a wall that is not there; blocks."""
 
     def __init__(
-        self, confined: Confined, plan: Plan, uid: int, deadline: float, clock: Clock
+        self,
+        confined: Confined,
+        plan: Plan,
+        uid: int,
+        deadline: float,
+        clock: Clock,
+        cgroups: Callable[[str], Cgroups],
     ) -> None:
-        """``uid`` is the one that it has to become, or 0; ``deadline`` by the clock's monotonic."""
+        """``uid`` is the one that it has to become, or 0; ``deadline`` by the clock's monotonic.
+
+        ``cgroups`` are those in a folder.
+        """
+        self._cgroups = cgroups
         self._confined = confined
         self._plan = plan
         self._uid = uid
@@ -41,6 +53,7 @@ class Handshake:
         """Go through all steps; afterwards nothing of the plugin's has run yet."""
         self._expect("namespaces")
         self._see_namespaces()
+        self._enclose()
         self._go_on()
         self._expect("walls")
         self._see_walls()
@@ -48,7 +61,7 @@ class Handshake:
         wrong = self._expect("proven")["wrong"]
         if wrong:
             raise PluginError(f"a wall does not hold: {'; '.join(wrong)}")
-        self._confined.layers = self._plan.layers
+        self._confined.layers = (*self._plan.layers, *(("cgroup",) if self._plan.tree else ()))
 
     def _see_namespaces(self) -> None:
         if self._plan.bwrap:  # what it started first is its own
@@ -58,6 +71,18 @@ class Handshake:
         if self._inside["pid"] != host["pid"]:
             self._confined.pid_namespace = self._inside["pid"]
         self._refuse(status_of(self._confined.pid), walls=False)
+
+    def _enclose(self) -> None:
+        """While it waits for its word, so that nothing of it can be started outside."""
+        if (tree := self._plan.tree) is None:
+            return
+        try:
+            cgroup = self._cgroups(tree.folder).make(str(self._confined.pid), tree.bounds)
+            self._confined.enclose(cgroup)
+        except OSError as error:
+            raise PluginError(
+                f"the plugin's process cannot be put into a cgroup of its own: {error}"
+            ) from error
 
     def _see_walls(self) -> None:
         self._refuse(status_of(self._confined.pid), walls=True)

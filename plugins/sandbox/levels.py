@@ -12,8 +12,9 @@ from retinue.bus.errors import PluginError
 
 from ..manifest.model import Level, Limits, Permissions
 from .given import Given, Layer
+from .trees import Tree, tree_of
 
-__all__ = ["LAUNCHER", "LAYERS", "Plan", "best", "missing", "plan"]
+__all__ = ["LAUNCHER", "LAYERS", "Plan", "best", "holds_children", "missing", "plan"]
 
 LAYERS: dict[Level, tuple[str, ...]] = {
     "strict": ("bwrap", "namespaces", "landlock", "seccomp"),
@@ -25,6 +26,8 @@ LAYERS: dict[Level, tuple[str, ...]] = {
 
 _READABLE = ("/usr/lib", "/usr/lib64", "/lib", "/lib64", "/etc/ld.so.cache", "/usr/share/zoneinfo")
 _DEVICES = ("/dev/null", "/dev/zero", "/dev/urandom", "/dev/random")
+_PROGRAMS = ("/usr/bin", "/bin")
+"""What a plugin may start that may start processes."""
 _ENDLESS = "/dev/zero"
 """Shared mappings of it are memory that RLIMIT_DATA does not count."""
 LAUNCHER = Path(__file__).resolve().with_name("launcher.py")
@@ -41,6 +44,8 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     """The JSON object of ``launcher.py``, without the uid and the parent's pid."""
     bwrap: tuple[str, ...] = ()
     """The command before the interpreter's, at the strict level."""
+    tree: Tree | None = None
+    """The cgroup of the process and all that it starts, where this host has them."""
     drops_uid: bool = False
     start_seconds: float = 5.0
     stdio: bool = False
@@ -83,7 +88,7 @@ def plan(
     shown. Raises ``PluginError`` that names every layer which is missing and its remedy.
     """
     _refuse_less(level, given)
-    _refuse_processes(level, permissions, execute)
+    _refuse_processes(level, given, permissions, execute)
     confine = level != "limits"
     shown = [*_READABLE, *readable, *packages.values()]
     read = [*shown, *permissions.read]
@@ -113,6 +118,7 @@ def plan(
         bwrap=_bwrap(given, [*read, str(LAUNCHER.parent)], permissions)
         if level == "strict"
         else (),
+        tree=tree_of(level, given, limits),
         drops_uid=given.root and confine,
         start_seconds=limits.start_seconds,
         stdio=bool(execute),
@@ -139,13 +145,25 @@ def _refuse_less(level: Level, given: Given) -> None:
         )
 
 
-def _refuse_processes(level: Level, permissions: Permissions, execute: Sequence[str]) -> None:
-    """Children outlive a kill of their parent, unless a pid namespace goes down with it."""
-    if permissions.processes and level not in ("strict", "limits"):
+def holds_children(level: Level, given: Given) -> bool:
+    """Whether what a process starts ends with it, and cannot signal others meanwhile. Pure.
+
+    A pid namespace goes down with its first process; a cgroup is killed as a whole, and Landlock
+    keeps signals inside from version 6 on.
+    """
+    return level in ("strict", "limits") or (given.cgroup.there and given.landlock_version >= 6)
+
+
+def _refuse_processes(
+    level: Level, given: Given, permissions: Permissions, execute: Sequence[str]
+) -> None:
+    """Children outlive a kill of their parent, unless something goes down with it."""
+    if permissions.processes and not holds_children(level, given):
         what = "runs a command" if execute else "starts processes"
         raise PluginError(
-            f"the plugin {what} of its own, which needs the level 'strict', and this is {level!r}: "
-            "install bubblewrap and set [sandbox] level, or take permissions.processes away"
+            f"the plugin {what} of its own, which needs the level 'strict' or a cgroup, and this is "
+            f"{level!r} without one: install bubblewrap and set [sandbox] level, or take "
+            "permissions.processes away"
         )
 
 
@@ -161,6 +179,8 @@ def _view(
 ) -> dict[str, Any] | None:
     if level != "standard":
         return None
+    if permissions.processes:
+        shown = [*shown, *_PROGRAMS]
     return {"binds": _binds(shown, permissions), "tmp_bytes": limits.tmp_bytes}
 
 
@@ -197,7 +217,7 @@ def _files(
     files += [(path, path == "/dev/null", False) for path in devices]
     files += [(path, False, True) for path in execute[:1]]
     if permissions.processes:
-        files += [("/usr/bin", False, True), ("/bin", False, True)]
+        files += [(path, False, True) for path in _PROGRAMS]
     if level in ("strict", "standard"):  # a view of its own, whose /tmp is nobody else's
         files.append(("/tmp", True, False))  # noqa: S108
     return files
@@ -254,7 +274,7 @@ def _bwrap(given: Given, read: Sequence[str], permissions: Permissions) -> tuple
     for path in permissions.write:
         words += ["--bind-try", path, path]
     if permissions.processes:
-        words += ["--ro-bind-try", "/usr/bin", "/usr/bin", "--ro-bind-try", "/bin", "/bin"]
+        words += [word for path in _PROGRAMS for word in ("--ro-bind-try", path, path)]
     return (*words, "--chdir", "/tmp")  # noqa: S108
 
 

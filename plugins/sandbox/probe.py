@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from . import landlock
+from .cgroup_probe import cgroup_here
 from .given import Given, Layer
 from .levels import LAUNCHER
 from .syscalls import AUDIT_ARCH
@@ -19,14 +20,13 @@ __all__ = ["probe"]
 _SECONDS = 10.0
 _BWRAP = ("/usr/bin/bwrap", "/usr/local/bin/bwrap", "/bin/bwrap")
 """Looked for here and never on PATH, where anybody may have put one."""
-_CGROUPS = "/sys/fs/cgroup"
 _USERNS = "allow them: sysctl kernel.unprivileged_userns_clone=1 user.max_user_namespaces=1000"
 
 
 def probe(bwrap: str = "") -> Given:
     """Try every layer; takes some tenths of a second. ``bwrap`` names one in an unusual place."""
     path = _bwrap_path(bwrap)
-    cgroup, folder = _cgroup()
+    cgroup, folder, controllers = cgroup_here()
     return Given(
         machine=os.uname().machine,
         root=os.geteuid() == 0,
@@ -37,6 +37,8 @@ def probe(bwrap: str = "") -> Given:
         cgroup=cgroup,
         bwrap_path=path,
         cgroup_path=folder,
+        cgroup_controllers=controllers,
+        landlock_version=landlock.version(),
     )
 
 
@@ -103,27 +105,6 @@ def _bwrap_path(wanted: str) -> str:
         if stat.S_ISREG(found.st_mode) and found.st_uid == 0 and not found.st_mode & others:
             return candidate
     return ""
-
-
-def _cgroup() -> tuple[Layer, str]:
-    remedy = "delegate a cgroup: run under systemd with Delegate=yes"
-    own = next(
-        (
-            line[3:]
-            for line in Path("/proc/self/cgroup").read_text(encoding="utf-8").splitlines()
-            if line.startswith("0::")
-        ),
-        None,
-    )
-    if own is None or not Path(_CGROUPS, "cgroup.controllers").is_file():
-        return Layer(there=False, detail="no cgroup v2 hierarchy", remedy=remedy), ""
-    folder = Path(_CGROUPS, own.lstrip("/"))
-    usable = Path(folder, "cgroup.controllers").read_text(encoding="utf-8").split()
-    lacking = [name for name in ("memory", "pids") if name not in usable]
-    if lacking or not os.access(folder, os.W_OK):
-        what = f"without {', '.join(lacking)}" if lacking else "not writable"
-        return Layer(there=False, detail=f"{folder}: {what}", remedy=remedy), ""
-    return Layer(there=True, detail=str(folder)), str(folder)
 
 
 def _tried(code: str, detail: str, remedy: str) -> Layer:

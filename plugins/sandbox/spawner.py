@@ -13,10 +13,12 @@ import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, suppress
 from pathlib import Path
+from threading import Lock
 from typing import IO, Any
 
 from retinue.bus.clock import Clock, SystemClock
 
+from .cgroups import Cgroups
 from .confined import Confined
 from .handshake import Handshake
 from .levels import LAUNCHER, Plan
@@ -38,6 +40,8 @@ class Spawner:
         """``first_uid`` begins the uids that processes get where the kernel is root."""
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="retinue-spawner")
         self._clock = clock or SystemClock()
+        self._lock = Lock()
+        self._cgroups: dict[str, Cgroups] = {}
         # Kernels beside each other begin far from each other; a pid has 22 bits at most.
         self._uids = (first_uid + n % _UIDS for n in itertools.count(os.getpid() << 5))
 
@@ -51,7 +55,7 @@ class Spawner:
         uid = next(self._uids) if plan.drops_uid else 0
         confined = self._thread.submit(self._spawn, plan, uid).result()
         try:
-            Handshake(confined, plan, uid, deadline, self._clock).run()
+            Handshake(confined, plan, uid, deadline, self._clock, self._cgroups_in).run()
         except BaseException:
             confined.kill()
             raise
@@ -60,6 +64,16 @@ class Spawner:
     def close(self) -> None:
         """End the thread, and with it every process that it started."""
         self._thread.shutdown()
+        with self._lock:
+            for cgroups in self._cgroups.values():
+                cgroups.close()
+            self._cgroups.clear()
+
+    def _cgroups_in(self, folder: str) -> Cgroups:
+        with self._lock:
+            if folder not in self._cgroups:
+                self._cgroups[folder] = Cgroups(Path(folder))
+            return self._cgroups[folder]
 
     def _spawn(self, plan: Plan, uid: int) -> Confined:
         """On the permanent thread. What is the child's is closed here, what is ours on failure."""

@@ -9,8 +9,9 @@ from faults.hangs import Plugins
 
 from retinue.bus.errors import RetinueError
 from retinue.plugins.manifest.model import Limits, Permissions
+from retinue.plugins.sandbox.hierarchy import members
 from retinue.plugins.sandbox.levels import missing as lacking
-from retinue.plugins.sandbox.outside import processes_in
+from retinue.plugins.sandbox.outside import processes_in, status_of
 from retinue.plugins.tools import ToolContext
 
 FORKS = Permissions(processes=True)
@@ -53,6 +54,42 @@ def test_a_fork_bomb_is_bounded_and_ends_with_its_plugin(family, on_a_loop):
     assert made < PIDS
     assert alive <= PIDS + 2  # bubblewrap's own first one besides
     assert list(processes_in(namespace)) == []
+
+
+@pytest.mark.parametrize("level", ["standard", "limits"])
+def test_without_a_pid_namespace_the_cgroup_ends_them_all(
+    tmp_path, given, missing, on_a_loop, level
+):
+    if not given.cgroup.there:
+        pytest.xfail(f"no cgroup is delegated here: {given.cgroup.detail}")
+    if gone := lacking(level, given):
+        missing(", ".join(name for name, _ in gone), gone[0][1].remedy)
+    den = Plugins(tmp_path, given, level)
+    admitted = den.admitted()
+    plugin = den.hosted(admitted, den.plan(admitted, FORKS), FORKS)
+
+    async def work():
+        await plugin.start()
+        cgroup = plugin.process.confined.cgroup
+        assert await plugin.call("daemons", {"count": 5}, ToolContext()) == 5
+        pids = members(cgroup.folder)
+        await plugin.stop(0.0)
+        return cgroup, pids
+
+    try:
+        cgroup, pids = on_a_loop(work())
+    finally:
+        den.close()
+    assert len(pids) == 6
+    assert not cgroup.folder.exists()
+    assert not [pid for pid in pids if alive(pid)]
+
+
+def alive(pid):
+    try:
+        return not status_of(pid)["State"].startswith("Z")
+    except OSError:
+        return False
 
 
 def test_no_process_of_the_host_is_in_sight_or_in_reach(family, on_a_loop):

@@ -30,7 +30,7 @@ def without(*layers):
 def test_a_host_that_gives_all_is_told_layer_by_layer_and_by_its_level():
     found = findings()
     assert list(found) == [*LAYERS, "plugins"]
-    assert {name for name, f in found.items() if f.state != "ok"} == {"cgroup"}
+    assert {name for name, f in found.items() if f.state != "ok"} == set()
     assert "gives 'strict'" in found["plugins"].found
 
 
@@ -51,6 +51,24 @@ def test_a_layer_that_the_level_does_without_is_a_note():
         "note",
         "ok",
     )
+
+
+@pytest.mark.parametrize(
+    ("cgroup", "state", "said"),
+    [
+        (HERE, "ok", "found"),
+        (
+            Layer(there=True, detail="no bounds on memory", remedy="boot"),
+            "note",
+            "no bounds on memory",
+        ),
+        (GONE, "note", "none is put on a tree of them (not there)"),
+    ],
+)
+def test_what_cgroups_give_is_said_and_what_they_do_not(cgroup, state, said):
+    found = findings(msgspec.structs.replace(ALL, cgroup=cgroup))["cgroup"]
+    assert (found.state, found.remedy) == (state, cgroup.remedy)
+    assert said in found.found
 
 
 @pytest.mark.parametrize("level", ["baseline", "limits"])

@@ -66,9 +66,14 @@ def test_the_strongest_level_is_the_one_whose_layers_are_all_there():
 
 @pytest.mark.parametrize("level", ["standard", "baseline"])
 def test_children_need_walls_that_hold_children_too(level):
-    with pytest.raises(PluginError, match="needs the level 'strict'"):
-        planned(level, permissions=Permissions(processes=True))
-    assert planned("strict", permissions=Permissions(processes=True)).launcher["seccomp"][1]
+    forks = Permissions(processes=True)
+    with pytest.raises(PluginError, match="needs the level 'strict' or a cgroup"):
+        planned(level, permissions=forks)
+    assert planned("strict", permissions=forks).launcher["seccomp"][1]
+    grouped = msgspec.structs.replace(ALL, cgroup=HERE, landlock_version=6)
+    assert planned(level, grouped, permissions=forks).launcher["seccomp"][1]
+    with pytest.raises(PluginError, match="needs the level 'strict' or a cgroup"):
+        planned(level, msgspec.structs.replace(grouped, landlock_version=5), permissions=forks)
 
 
 def test_only_what_is_granted_is_written_and_never_executed():

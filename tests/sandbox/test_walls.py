@@ -23,10 +23,10 @@ def gone(pid):
 
 
 @pytest.mark.parametrize("level", LEVELS)
-def test_a_level_starts_proves_itself_and_is_killed(at_level, level):
+def test_a_level_starts_proves_itself_and_is_killed(at_level, given, level):
     den = at_level(level)
     confined = den.spawn(den.plan(den.admitted()))
-    assert confined.layers == LAYERS[level]
+    assert confined.layers == (*LAYERS[level], *(("cgroup",) if given.cgroup.there else ()))
     assert confined.wait(0) is None
     if LAYERS[level]:
         status = status_of(confined.pid)
