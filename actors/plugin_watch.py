@@ -17,6 +17,7 @@ from retinue.bus.messages import (
 )
 from retinue.plugins.hosting.calls import CallContext
 from retinue.plugins.protocol.rules import Violation
+from retinue.plugins.sandbox.cgroups import Exceeded
 from retinue.plugins.sandbox.notices import Refused
 
 __all__ = ["PluginWatch", "Refusals", "told_denial"]
@@ -46,6 +47,12 @@ class Refusals:
     def violated(self, error: Violation | CodecError) -> None:
         """It broke the protocol."""
         self._say(SecurityDenied("protocol", "protocol", self._principals, detail=str(error)))
+
+    def exceeded(self, bound: Exceeded) -> None:
+        """It met a bound of its cgroup, so often; told once, at its end."""
+        rule, detail = f"limits.{bound.limit}", f"its processes together met limits.{bound.limit}"
+        told = (rule, "cgroup", self._principals, bound.action, bound.limit, detail, bound.times)
+        self._say(SecurityDenied(*told))
 
     def _sum_up(self, call: str) -> None:
         count = self._repeated.pop(call)

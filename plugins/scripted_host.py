@@ -68,5 +68,8 @@ class QuietWatch:
         """A line that it wrote."""
         self._lines.append(line)
 
+    def exceeded(self, bound: object) -> None:
+        """The end that follows is what its test sees."""
+
     def exited(self, reason: str, restart: float | None, seconds: float) -> None:
         """The call that is open fails with the reason."""

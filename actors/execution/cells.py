@@ -9,6 +9,7 @@ from retinue.bus.errors import CodecError
 from retinue.plugins.agents import AgentSpec
 from retinue.plugins.port import TurnPort
 from retinue.plugins.protocol.rules import Violation
+from retinue.plugins.sandbox.cgroups import Exceeded
 from retinue.plugins.sandbox.confined import Confined
 from retinue.plugins.sandbox.notices import Refused
 
@@ -26,6 +27,9 @@ class Warden(Protocol):
 
     def violated(self, error: Violation | CodecError) -> None:
         """The process broke the protocol, and is killed for it."""
+
+    def exceeded(self, bound: Exceeded) -> None:
+        """It met a bound on all that it started, and is gone."""
 
 
 class Cells(Protocol):

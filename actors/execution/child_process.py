@@ -18,6 +18,7 @@ from retinue.plugins.host.channel import Frames, frame
 from retinue.plugins.host.frames import FromChild
 from retinue.plugins.hosting.wire import Wire
 from retinue.plugins.protocol.rules import Violation
+from retinue.plugins.sandbox.cgroups import Exceeded
 from retinue.plugins.sandbox.confined import Confined
 from retinue.plugins.sandbox.notices import Refused
 
@@ -105,6 +106,10 @@ class ChildProcess:
         """As ``Witness.logged``."""
         self._said(line)
 
+    def exceeded(self, bound: Exceeded) -> None:
+        """As ``Witness.exceeded``."""
+        self._warden.exceeded(bound)
+
     def ended(self, reason: str, seconds: float) -> None:
         """As ``Witness.ended``: here ``gone`` is told."""
 
@@ -153,6 +158,8 @@ class ChildProcess:
         self._loop.run_in_executor(None, confined.kill).add_done_callback(self._struck)
 
     def _struck(self, done: asyncio.Future[float]) -> None:
+        for bound in () if self._confined is None else self._confined.exceeded:
+            self.exceeded(bound)
         left = None if done.cancelled() else done.exception()
         self._gone(self._why if left is None else f"{self._why}; {left}")
 

@@ -24,6 +24,7 @@ from ..manifest.model import Grant, Level, Limits, Permissions
 from ..mediation.files import FileService
 from ..mediation.mediator import ServiceMediator
 from ..protocol.rules import Violation
+from ..sandbox.cgroups import Exceeded
 from ..sandbox.confined import Confined
 from ..sandbox.given import Given
 from ..sandbox.levels import Plan
@@ -59,6 +60,10 @@ class Watch:
     def logged(self, stream: str, line: str) -> None:
         """It wrote a line."""
         self.lines.append(f"{stream}: {line}")
+
+    def exceeded(self, bound: Exceeded) -> None:
+        """It met a bound on all its processes."""
+        self.events.append(f"cgroup:limits.{bound.limit}")
 
     def exited(self, reason: str, restart: float | None, seconds: float) -> None:
         """It ended."""

@@ -274,6 +274,7 @@ class _Ends:
         self._plugin = plugin
         watch = plugin._watch  # noqa: SLF001 - one noun in two parts
         self.refused, self.violated, self.logged = watch.refused, watch.violated, watch.logged
+        self.exceeded = watch.exceeded
 
     def ended(self, reason: str, seconds: float) -> None:
         process = self._plugin.process

@@ -221,6 +221,8 @@ class StdioProcess(ABC, Generic[M]):
         """Everything beneath it was seen to be gone, or could not be: that is told as loudly."""
         error = done.exception()
         reason = self.reason if error is None else f"{self.reason}; {error}"
+        for bound in self._confined.exceeded:
+            self._witness.exceeded(bound)
         self._witness.ended(reason, 0.0 if error else done.result())
         self.gone.set_result(None)
 

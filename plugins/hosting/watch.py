@@ -8,6 +8,7 @@ from retinue.bus.errors import CodecError
 
 from ..protocol.rules import Violation
 from ..sandbox import notices
+from ..sandbox.cgroups import Exceeded
 
 __all__ = ["PluginWatch"]
 
@@ -26,6 +27,9 @@ class PluginWatch(Protocol):
 
     def logged(self, stream: str, line: str) -> None:
         """A line that it wrote."""
+
+    def exceeded(self, bound: Exceeded) -> None:
+        """Before its end is told: a bound on all its processes that it met."""
 
     def exited(self, reason: str, restart: float | None, seconds: float) -> None:
         """Its process ended unbidden; it starts again in ``restart`` seconds, or never by itself."""

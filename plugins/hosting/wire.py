@@ -16,6 +16,7 @@ from retinue.bus.errors import CodecError
 
 from ..protocol.rules import Violation
 from ..sandbox import notices
+from ..sandbox.cgroups import Exceeded
 from ..sandbox.confined import Confined
 from .output import Drain, escaped
 from .pace import Allowance
@@ -54,6 +55,9 @@ class Witness(Protocol):
 
     def logged(self, stream: str, line: str) -> None:
         """A line that it wrote."""
+
+    def exceeded(self, bound: Exceeded) -> None:
+        """Before its end is told: a bound on all its processes that it met."""
 
     def ended(self, reason: str, seconds: float) -> None:
         """It is gone, ``seconds`` after it was struck."""

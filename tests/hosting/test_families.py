@@ -9,6 +9,7 @@ from faults.hangs import Plugins
 
 from retinue.bus.errors import RetinueError
 from retinue.plugins.manifest.model import Limits, Permissions
+from retinue.plugins.sandbox.cgroups import Cgroup, Exceeded
 from retinue.plugins.sandbox.hierarchy import members
 from retinue.plugins.sandbox.levels import missing as lacking
 from retinue.plugins.sandbox.outside import processes_in, status_of
@@ -83,6 +84,45 @@ def test_without_a_pid_namespace_the_cgroup_ends_them_all(
     assert len(pids) == 6
     assert not cgroup.folder.exists()
     assert not [pid for pid in pids if alive(pid)]
+
+
+class Met(Cgroup):
+    """As if the plugin had met a bound: Linux counts that only where it has the controllers."""
+
+    def exceeded(self):
+        return (Exceeded("pids", "start a process or thread", 3),)
+
+
+def test_a_bound_on_all_its_processes_that_it_met_is_told_at_its_end(plugins, given, on_a_loop):
+    if not given.cgroup.there:
+        pytest.xfail(f"no cgroup is delegated here: {given.cgroup.detail}")
+
+    async def work():
+        plugin = plugins.plugin()
+        await plugin.start()
+        confined = plugin.process.confined
+        confined.cgroup = Met(confined.cgroup.folder)
+        await plugin.stop(0.0)
+
+    on_a_loop(work())
+    assert plugins.watch.events == ["cgroup:limits.pids"]
+
+
+def test_more_memory_than_all_its_processes_may_hold_ends_a_plugin(plugins, given, on_a_loop):
+    if "memory" not in given.cgroup_controllers:
+        pytest.xfail("no memory controller is delegated here, which nothing installs")
+
+    async def work():
+        plugin = plugins.plugin(resident_bytes=64 << 20)
+        await plugin.start()
+        process = plugin.process
+        with pytest.raises(RetinueError, match="has ended"):
+            await plugin.call("big", {"size": 128 << 20}, ToolContext())
+        await process.gone
+        await plugin.stop(0.0)
+
+    on_a_loop(work())
+    assert "cgroup:limits.resident_bytes" in plugins.watch.events
 
 
 def alive(pid):

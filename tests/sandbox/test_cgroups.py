@@ -14,7 +14,7 @@ import pytest
 from retinue.bus.errors import PluginError
 from retinue.plugins.manifest.model import Limits
 from retinue.plugins.sandbox.cgroup_probe import cgroup_here
-from retinue.plugins.sandbox.cgroups import Cgroups, sweep
+from retinue.plugins.sandbox.cgroups import Cgroup, Cgroups, sweep
 from retinue.plugins.sandbox.given import Given, Layer
 from retinue.plugins.sandbox.hierarchy import identity, is_alive, own_cgroup
 from retinue.plugins.sandbox.trees import Tree, tree_of
@@ -105,6 +105,15 @@ def test_bounds_are_those_of_the_limits_where_their_controllers_are():
         tree_of("standard", msgspec.structs.replace(given, cgroup=Layer(there=False)), limits)
         is None
     )
+
+
+def test_bounds_that_were_met_are_known_from_what_linux_counted(tmp_path):
+    assert Cgroup(tmp_path).exceeded() == ()
+    (tmp_path / "pids.events").write_text("max 0\n")
+    (tmp_path / "memory.events").write_text("low 0\nhigh 0\nmax 9\noom 1\noom_kill 2\n")
+    assert [(b.limit, b.times) for b in Cgroup(tmp_path).exceeded()] == [("resident_bytes", 2)]
+    (tmp_path / "pids.events").write_text("max 3\n")
+    assert [b.limit for b in Cgroup(tmp_path).exceeded()] == ["pids", "resident_bytes"]
 
 
 def test_a_process_is_known_by_its_start_and_not_by_its_pid_alone(started):
