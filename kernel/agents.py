@@ -31,8 +31,12 @@ def spawn(
     tools: Iterable[str | Tool | Callable[..., Any]] | None = None,
     model: str | ChatModel | None = None,
     timeout: float = 30.0,
+    level: str = "",
 ) -> Entry:
-    """Start an agent; it takes tasks when this returns, and its event is committed."""
+    """Start an agent; it takes tasks when this returns, and its event is committed.
+
+    ``level`` is that of the walls around its plugin's process, for one that a plugin brought.
+    """
     check_name("agent", name)
     spec = AgentSpec.of(agent, name=name, isolation=isolation, tools=tools, model=model)
     if spec.isolation == "process" and spec.reference is None:
@@ -40,7 +44,8 @@ def spawn(
             f"agent {name!r} cannot run in a process of its own: a child process has to find its "
             "code, so define it at the top level of a module"
         )
-    level = tree.hosted.cells.check(spec) if spec.isolation == "process" else ""
+    if spec.isolation == "process":
+        level = tree.hosted.cells.check(spec)
     given = tree.toolbox.given(spec.tools)
     tree.roster.check_free(name)
     ref = tree.system.start(
@@ -68,7 +73,7 @@ def spawn(
         spec.isolation, tuple(given), shown or "", spec.schema, spec.reference or "", level
     )
     _commit(tree, name, body, timeout)
-    if level in ("limits", "baseline"):
+    if spec.isolation == "process" and level in ("limits", "baseline"):
         tree.say(SecurityDegraded("", level, "standard", _LOWERED), name)
     return entry
 

@@ -34,13 +34,18 @@ class Staffing:
                 stop_agent(self._tree, name, reason, _TIMEOUT)
         for spec in () if after is None else after.agents:
             if spec.name not in self._tree.roster:
-                spawn(self._tree, spec.name, spec)
+                spawn(self._tree, spec.name, spec, level=_level(after))
 
 
 def start_hosted(tree: Tree, hosted: Mapping[str, str]) -> None:
     """Start the plugins that ran when the kernel ended, and their agents."""
     tree.hosted.staff = Staffing(tree)
     tree.hosted.start_again(hosted, tree.manager.ask)
+
+
+def _level(plugin: HostedPlugin | None) -> str:
+    process = None if plugin is None else plugin.process
+    return "" if process is None else process.confined.level
 
 
 def _names(plugin: HostedPlugin | None) -> set[str]:

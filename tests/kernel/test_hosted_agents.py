@@ -99,6 +99,11 @@ def test_its_turn_is_a_task_with_steps_calls_and_a_state(loaded):
     assert view.schema["properties"] == {"number": {"type": "integer"}}
 
 
+def test_the_record_of_such_an_agent_names_the_walls_around_its_plugin(loaded):
+    assert loaded.agent("teller").level == "standard"
+    assert loaded.agent("helper").level == ""
+
+
 def test_a_plain_function_asks_other_agents_as_children_of_its_task(loaded):
     task = loaded.submit("plain", {"text": "tea"})
     assert task.result(timeout=20) == "TEA by plain in r-"
