@@ -97,7 +97,9 @@ class PluginHosts:
         """The level at which a plugin would run. Raises ``PluginError``."""
         walls = self._walls
         trusted = admitted.manifest.name in walls.trusted
-        return level_for(admitted.manifest, walls.level, walls.minimum, trusted=trusted)
+        manifest = admitted.manifest
+        given = self.given() if manifest.permissions.processes else None
+        return level_for(manifest, walls.level, walls.minimum, trusted=trusted, given=given)
 
     def start(self, admitted: Admitted, grant: Grant, settings: bytes) -> HostedPlugin:
         """Start a plugin and learn its tools. Raises ``PluginError``, or what its code raised."""

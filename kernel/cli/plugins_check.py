@@ -140,10 +140,11 @@ def _level(cli: Cli, admitted: Admitted) -> Finding:
     sandbox, manifest = cli.config.sandbox, admitted.manifest
     trusted = manifest.name in sandbox.trusted
     try:
-        level = level_for(manifest, sandbox.level, sandbox.minimum, trusted=trusted)
+        given = probe(sandbox.bwrap)
+        level = level_for(manifest, sandbox.level, sandbox.minimum, trusted=trusted, given=given)
     except PluginError as error:
         return Finding("walls", "fail", str(error))
-    lacking = missing(level, probe(sandbox.bwrap))
+    lacking = missing(level, given)
     if lacking:
         found = "; ".join(f"{name}: {layer.detail}" for name, layer in lacking)
         remedy = "; ".join(layer.remedy for _, layer in lacking if layer.remedy)

@@ -13,7 +13,7 @@ from retinue.bus.errors import PluginError
 from ..manifest.admission import Admitted
 from ..manifest.model import Grant, Level, Manifest, Permissions
 from ..sandbox.given import Given
-from ..sandbox.levels import Plan, plan
+from ..sandbox.levels import Plan, holds_children, missing, plan
 from ..wasm.module import wasmtime
 from .commands import command_of
 from .interpreter import Interpreter
@@ -34,20 +34,34 @@ WASM_ADDRESS_SPACE = 1 << 30
 _ORDER: tuple[Level, ...] = ("limits", "baseline", "standard", "strict")
 
 
-def level_for(manifest: Manifest, wanted: Level, minimum: Level, *, trusted: bool) -> Level:
+def level_for(
+    manifest: Manifest,
+    wanted: Level,
+    minimum: Level,
+    *,
+    trusted: bool,
+    given: Given | None = None,
+) -> Level:
     """The level at which a plugin runs: what is wanted, or ``strict`` where it needs that. Pure.
 
-    Raises ``PluginError`` for less than the minimum, unless the operator marked the plugin trusted.
+    On a host that does not give that, a cgroup holds processes which a plugin starts. Raises
+    ``PluginError`` for less than the minimum, unless the operator marked the plugin trusted.
     """
     level = wanted
-    if manifest.runtime in ("exec", "mcp") or manifest.permissions.processes:
-        level = wanted if wanted == "limits" else "strict"
+    commanded = manifest.runtime in ("exec", "mcp")
+    if commanded or manifest.permissions.processes:
+        held = not commanded and given is not None and _held_otherwise(wanted, given)
+        level = wanted if wanted == "limits" or held else "strict"
     if not at_least(level, minimum) and not trusted:
         raise PluginError(
             f"plugin {manifest.name!r} would run at level {level!r}, below the minimum {minimum!r}: "
             f"raise [sandbox] level, or let the operator set trusted = true for this plugin"
         )
     return level
+
+
+def _held_otherwise(level: Level, given: Given) -> bool:
+    return bool(missing("strict", given)) and holds_children(level, given)
 
 
 def at_least(level: Level, minimum: Level) -> bool:

@@ -19,6 +19,7 @@ import shutil
 import signal
 import sqlite3
 import ssl
+import subprocess
 import tempfile
 import threading
 import time
@@ -137,6 +138,11 @@ def daemons(count: int) -> int:
                     signal.pause()
             os._exit(0)
     return sum(len(os.read(reading, 1)) for _ in range(count))
+
+
+@tool
+def program(words: list[str]) -> str:
+    return subprocess.run(words, stdout=subprocess.PIPE, text=True, check=True).stdout
 
 
 @tool

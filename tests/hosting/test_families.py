@@ -74,6 +74,7 @@ def test_without_a_pid_namespace_the_cgroup_ends_them_all(
         cgroup = plugin.process.confined.cgroup
         assert await plugin.call("daemons", {"count": 5}, ToolContext()) == 5
         pids = members(cgroup.folder)
+        assert await plugin.call("program", {"words": ["/bin/echo", "hi"]}, ToolContext()) == "hi\n"
         await plugin.stop(0.0)
         return cgroup, pids
 

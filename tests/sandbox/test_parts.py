@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from retinue.bus.errors import PluginError
-from retinue.plugins.manifest.model import Limits, Permissions
+from retinue.plugins.hosting.starting import level_for
+from retinue.plugins.manifest.model import Limits, Manifest, Permissions
 from retinue.plugins.sandbox import landlock, levels, outside
 from retinue.plugins.sandbox.given import Given, Layer
 
@@ -74,6 +75,23 @@ def test_children_need_walls_that_hold_children_too(level):
     assert planned(level, grouped, permissions=forks).launcher["seccomp"][1]
     with pytest.raises(PluginError, match="needs the level 'strict' or a cgroup"):
         planned(level, msgspec.structs.replace(grouped, landlock_version=5), permissions=forks)
+
+
+def test_children_are_held_by_bubblewrap_and_without_it_by_a_cgroup():
+    forks = Manifest("forks", "1.0.0", permissions=Permissions(processes=True))
+    command = Manifest("runs", "1.0.0", runtime="exec", permissions=Permissions(processes=True))
+    bare = without("bwrap")
+    grouped = msgspec.structs.replace(bare, cgroup=HERE, landlock_version=6)
+
+    def chosen(manifest, given):
+        return level_for(manifest, "standard", "standard", trusted=False, given=given)
+
+    assert [chosen(forks, given) for given in (ALL, bare, grouped)] == [
+        "strict",
+        "strict",
+        "standard",
+    ]
+    assert chosen(command, grouped) == "strict"
 
 
 def test_only_what_is_granted_is_written_and_never_executed():
