@@ -11,6 +11,7 @@ import msgspec
 
 from retinue.bus.errors import NotFound
 
+from .order import Order
 from .tasks import ENDED_STATES, OPEN_STATES, Run, Task
 
 __all__ = ["TaskTable", "digest_of"]
@@ -26,7 +27,10 @@ class TaskTable:
         self.keys: dict[str, str] = {}
         self.ordinals: dict[tuple[str, int], str] = {}
         self.open = 0
+        self.open_runs = 0
         self._keep = keep
+        self._order = Order()
+        self._run_order = Order()
         self._ended: OrderedDict[str, None] = OrderedDict()
         self._tally: dict[str, dict[str, int]] = {}
 
@@ -41,6 +45,8 @@ class TaskTable:
         """A table of what another one held; ``tally`` is that one's ``tallies``."""
         table = cls(keep)
         table.runs = {run.id: run for run in runs}
+        table.open_runs = sum(run.ended is None for run in table.runs.values())
+        table._run_order = Order(table.runs)
         for task in tasks:
             table.tasks[task.id] = task
             if task.key:
@@ -50,6 +56,7 @@ class TaskTable:
                 table.ordinals[task.parent, task.ordinal] = task.id
             if task.open:
                 table.open += 1
+        table._order = Order(table.tasks)
         for task in sorted(table.tasks.values(), key=lambda task: task.ended or 0.0):
             if not task.open:
                 table._ended[task.id] = None
@@ -83,6 +90,18 @@ class TaskTable:
                 f"no run {run!r}: see `retinue runs list` for those that are known"
             ) from None
 
+    def newest(self, before: str | None = None) -> Iterator[Task]:
+        """All tasks, newest first, or those that are older than one; raises ``NotFound`` for that."""
+        if before is not None:
+            self.find(before)
+        return filter(None, map(self.tasks.get, self._order.newest(before)))
+
+    def newest_runs(self, before: str | None = None) -> Iterator[Run]:
+        """The same for runs."""
+        if before is not None:
+            self.find_run(before)
+        return filter(None, map(self.runs.get, self._run_order.newest(before)))
+
     def root_of(self, task_or_run: str) -> Task:
         """The task of that id, or the root task of the run of that id."""
         run = self.runs.get(task_or_run)
@@ -91,6 +110,7 @@ class TaskTable:
     def add(self, task: Task) -> bool:
         """Take a new task in; returns whether it begins a run."""
         self.tasks[task.id] = task
+        self._order.add(task.id)
         self._of(task.agent)[task.state] += 1
         self.open += 1
         if task.key:
@@ -99,6 +119,8 @@ class TaskTable:
         first = run is None
         if run is None:
             run = self.runs[task.run] = Run(task.run, task.id, task.submitted)
+            self._run_order.add(task.run)
+            self.open_runs += 1
         run.open += 1
         run.tasks += 1
         task.place = task.id
@@ -144,6 +166,7 @@ class TaskTable:
         run = self.runs[task.run]
         run.open -= 1
         if run.open == 0:
+            self.open_runs -= run.ended is None
             run.state, run.ended = self.tasks[run.root].state, now
         if len(self._ended) > self._keep:
             self._forget()
@@ -226,6 +249,7 @@ class TaskTable:
     def _drop(self, task: Task) -> None:
         """The record of an ended task, and its run's with the last of them."""
         del self.tasks[task.id]
+        self._order.drop(task.id)
         self._ended.pop(task.id, None)
         if self.keys.get(task.key) == task.id:
             del self.keys[task.key]
@@ -233,6 +257,7 @@ class TaskTable:
         run.tasks -= 1
         if run.tasks == 0:
             del self.runs[task.run]
+            self._run_order.drop(task.run)
 
 
 _LOOKS = 8

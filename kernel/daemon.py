@@ -19,6 +19,7 @@ from retinue.bus.redact import Secrets
 from retinue.plugins.sandbox.division import divided
 
 from . import logs
+from .descriptors import take_room
 from .folder import StateFolder, folder_of
 from .known_secrets import register_known
 from .listening import is_loopback, listen_tcp, parse_address
@@ -113,7 +114,16 @@ class Daemon:
                 f"{config.listen!r}: beyond this machine clients have to show a token, and there is "
                 "none: make one with `retinue tokens create NAME --role ROLE`"
             )
-        return listen_tcp(config.listen, config.api.connections)
+        wanted = config.api.connections
+        most = take_room(wanted)
+        if most < wanted:
+            logger.warning(
+                "the API takes {} connections at once and not {}: this process may open no more "
+                "files, see `ulimit -Hn` and LimitNOFILE",
+                most,
+                wanted,
+            )
+        return listen_tcp(config.listen, most)
 
     def _tell_address(self) -> None:
         if not self._address:

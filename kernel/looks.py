@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from itertools import islice
-from typing import Any, TypeVar
+from typing import Any
 
 import msgspec
 
@@ -31,7 +31,6 @@ __all__ = [
     "task_one",
 ]
 
-_Listed = TypeVar("_Listed", Task, Run)
 STATES = (*OPEN_STATES, *ENDED_STATES)
 
 
@@ -45,9 +44,7 @@ def task_list(
 ) -> list[TaskView]:
     """Tasks that match all that is given, newest first."""
     _check(state)
-    if before is not None:
-        tree.table.find(before)
-    newest = _after(before, reversed(list(tree.table.tasks.values())))
+    newest = tree.table.newest(before)
     found = (task for task in newest if _matches(task, state, agent, run))
     return _views(tree, islice(found, limit))
 
@@ -66,12 +63,19 @@ def run_list(
 ) -> list[RunView]:
     """Runs that match all that is given, newest first."""
     _check(state)
-    if before is not None:
-        tree.table.find_run(before)
-    newest = _after(before, reversed(list(tree.table.runs.values())))
-    told = ((run, tree.table.find(run.root)) for run in newest if state in (None, run.state))
-    found = (run_view(run, root) for run, root in told if agent in (None, root.agent))
+    found = _runs(tree, tree.table.newest_runs(before), state, agent)
     return list(islice(found, limit))
+
+
+def _runs(
+    tree: Tree, newest: Iterable[Run], state: str | None, agent: str | None
+) -> Iterator[RunView]:
+    task = tree.table.tasks.get
+    for run in newest:
+        if state is None or run.state == state:
+            root = task(run.root)  # forgotten meanwhile, perhaps
+            if root is not None and (agent is None or root.agent == agent):
+                yield run_view(run, root)
 
 
 def run_one(tree: Tree, run: str) -> RunView:
@@ -104,6 +108,7 @@ def agent_view(tree: Tree, entry: Entry) -> AgentView:
         entry.spec.schema,
         entry.level,
         tuple(describe(permissions_of(entry.spec))) if entry.level else (),
+        tuple(tree.toolbox.pipeline.turn_order(entry.spec)),
     )
 
 
@@ -126,7 +131,7 @@ def status(tree: Tree, state: str, version: str, started: float, kept: JournalVi
         tree.clock.monotonic() - started,
         len(tree.roster.entries()),
         tree.table.counts(),
-        sum(1 for run in list(tree.table.runs.values()) if run.ended is None),
+        tree.table.open_runs,
         scheduler.policy,
         scheduler.paused,
         tree.store.last,
@@ -154,14 +159,6 @@ def scheduling(tree: Tree) -> SchedulerConfigured:
 def _check(state: str | None) -> None:
     if state is not None and state not in STATES:
         raise InvalidInput(f"no task has the state {state!r}: use one of {', '.join(STATES)}")
-
-
-def _after(before: str | None, newest: Iterable[_Listed]) -> Iterable[_Listed]:
-    """Those that follow the one with that id."""
-    if before is None:
-        return newest
-    rest = iter(newest)
-    return rest if any(one.id == before for one in rest) else ()
 
 
 def _matches(task: Task, state: str | None, agent: str | None, run: str | None) -> bool:

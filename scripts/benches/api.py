@@ -1,11 +1,7 @@
-"""The API over the Unix socket, beside a bare Starlette route in the same run."""
+"""The API: beside a bare Starlette route in the same run, with a full list, and among idle clients."""
 
 from __future__ import annotations
 
-import http.client
-import signal
-import socket
-import subprocess
 import sys
 import tempfile
 import time
@@ -18,36 +14,44 @@ from typing import Any
 import msgspec
 
 HERE = Path(__file__).resolve().parent
-_HEADERS = {"Content-Type": "application/json"}
-_UP = 30.0  # seconds
+sys.path.insert(0, str(HERE))  # the parts share what they start
+
+import api_full  # noqa: E402
+import api_idle  # noqa: E402
+from api_connections import Unix, daemon, process  # noqa: E402
 
 
 def run(report: Any) -> None:
     """Every figure of the API; ``report`` is a ``report.Report``."""
-    with tempfile.TemporaryDirectory() as folder, _daemon(Path(folder)) as connection:
-        status = _asked(connection, "GET", "/v1/status")
-        with _bare(Path(folder), len(status)) as bare:
-            _status(report, connection, bare)
-        _submits(report, connection)
+    with tempfile.TemporaryDirectory() as folder:
+        state = Path(folder) / "state"
+        with daemon(state):
+            connection = Unix(state / "retinue.sock")
+            status, _ = connection.asked("GET", "/v1/status")
+            with _bare(Path(folder), len(status)) as bare:
+                _status(report, connection, bare)
+            _submits(report, connection)
+    api_full.run(report)
+    api_idle.run(report)
 
 
-def _status(report: Any, ours: Any, bare: Any) -> None:
+def _status(report: Any, ours: Unix, bare: Unix) -> None:
     times = 50 if report.quick else 2_000
     report.compare(
         "GET status over the Unix socket, p50",
-        lambda: _p50(lambda: _asked(ours, "GET", "/v1/status"), times),
-        lambda: _p50(lambda: _asked(bare, "GET", "/"), times),
+        lambda: _p50(lambda: ours.asked("GET", "/v1/status"), times),
+        lambda: _p50(lambda: bare.asked("GET", "/"), times),
         at_least=1 / 1.5,
     )
 
 
-def _submits(report: Any, connection: Any) -> None:
+def _submits(report: Any, connection: Unix) -> None:
     body = msgspec.json.encode({"agent": "echo", "input": {"text": "hello"}})
     times = 20 if report.quick else 500
     report.progress("submit and wait")
 
     def one() -> None:
-        _asked(connection, "POST", "/v1/tasks?wait=30", body)
+        connection.asked("POST", "/v1/tasks?wait=30", body)
 
     _p50(one, 20)
     took = _p50(one, times) / 1_000
@@ -64,69 +68,9 @@ def _p50(work: Callable[[], object], times: int) -> float:
     return median(taken) * 1e6
 
 
-def _asked(connection: Any, method: str, path: str, body: bytes | None = None) -> bytes:
-    connection.request(method, path, body, _HEADERS if body else {})
-    response = connection.getresponse()
-    data: bytes = response.read()
-    if response.status >= 400:
-        raise RuntimeError(data.decode())
-    return data
-
-
 @contextmanager
-def _daemon(folder: Path) -> Iterator[Any]:
-    state = folder / "state"
-    command = [str(Path(sys.executable).with_name("retinue"))]
-    arguments = ["run", "--redis", "none", "--state-dir", str(state), "--log-level", "error"]
-    with _process([*command, *arguments]), _connection(state / "retinue.sock") as connection:
-        yield connection
-
-
-@contextmanager
-def _bare(folder: Path, size: int) -> Iterator[Any]:
+def _bare(folder: Path, size: int) -> Iterator[Unix]:
     path = folder / "bare.sock"
     reference = HERE / "references" / "bare.py"
-    command = [sys.executable, "-P", str(reference), str(path), str(size)]
-    with _process(command), _connection(path) as connection:
-        yield connection
-
-
-@contextmanager
-def _process(command: list[str]) -> Iterator[None]:
-    with subprocess.Popen(command, stdout=subprocess.DEVNULL) as process:
-        try:
-            yield
-        finally:
-            process.send_signal(signal.SIGTERM)
-
-
-@contextmanager
-def _connection(path: Path) -> Iterator[Any]:
-    made = _Unix(path)
-    try:
-        yield made
-    finally:
-        made.close()
-
-
-class _Unix(http.client.HTTPConnection):
-    """Kept open from one request to the next."""
-
-    def __init__(self, path: Path) -> None:
-        super().__init__("localhost", timeout=_UP)
-        self._path = path
-
-    def connect(self) -> None:
-        deadline = time.monotonic() + _UP
-        while True:
-            self.sock = socket.socket(socket.AF_UNIX)
-            self.sock.settimeout(self.timeout)
-            try:
-                self.sock.connect(str(self._path))
-            except (FileNotFoundError, ConnectionRefusedError):
-                self.sock.close()
-                if time.monotonic() > deadline:
-                    raise
-                time.sleep(0.02)
-            else:
-                return
+    with process([sys.executable, "-P", str(reference), str(path), str(size)]):
+        yield Unix(path)

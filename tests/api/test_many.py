@@ -9,7 +9,13 @@ from pathlib import Path
 
 import pytest
 
-MANY = 200
+from retinue.kernel.api_config import ApiConfig
+from retinue.kernel.client import Client
+from retinue.kernel.config import Config
+
+from .conftest import serving
+
+MANY, IDLE = 200, 500
 MB = 1 << 20
 
 
@@ -45,6 +51,38 @@ def test_stalled_clients_cost_bounded_memory_and_hold_up_nobody(served, wait_unt
         assert _memory() - before < 32 * MB
         assert all(c.backlog.bytes <= served.hub.share + 20_000 for c in served.hub.clients)
         assert any(c.backlog.dropped for c in served.hub.clients)
+
+
+def test_hundreds_of_idle_connections_cost_little_and_hold_up_nobody(tmp_path, wait_until):
+    most = Config(api=ApiConfig(connections=IDLE + 10))
+    with serving(tmp_path, tcp="127.0.0.1:0", config=most) as served, ExitStack() as stack:
+        token = served.bearer("operator").removeprefix("Bearer ")
+        client = Client(url=f"http://{served.server.address}", token=token)
+        assert client.status().name == "main"
+        wait_until(lambda: not served.server.connections)
+        before = _memory()
+        for number in range(IDLE):
+            stack.enter_context(_idle(served.server.address, number % 3))
+        wait_until(lambda: served.server.connections == IDLE)
+        assert _memory() - before < 32 * MB
+        assert client.submit("shout", {"text": "hi"}, wait=30).result == "HI"
+        assert served.client.status().name == "main"
+        with served.sent("/v1/events?from=start") as sent:
+            assert next(sent.items()).seq == 1
+        stack.close()
+        wait_until(lambda: not served.server.connections)
+
+
+def _idle(address, kind) -> socket.socket:
+    """One that says nothing, one that begins to, or one that asked once and stays."""
+    host, port = address.split(":")
+    made = socket.create_connection((host, int(port)), timeout=30)
+    if kind == 1:
+        made.sendall(b"GET /healthz HT")
+    elif kind == 2:
+        made.sendall(f"GET /healthz HTTP/1.1\r\nHost: {address}\r\n\r\n".encode())
+        assert made.recv(4096).startswith(b"HTTP/1.1 200")
+    return made
 
 
 def _follower(served, wants) -> socket.socket:

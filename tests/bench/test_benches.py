@@ -69,6 +69,16 @@ def quick(*arguments):
                 "the same with Redis stopped",
             },
         ),
+        (
+            "api",
+            {
+                "GET status over the Unix socket, p50",
+                "submit and wait over the API, durable, p50",
+                "GET /v1/runs, the last page of 3,000 runs beside the first",
+                "idle connections that are held at once",
+                "a new client's request beside 500 idle connections, p50",
+            },
+        ),
     ],
 )
 def test_a_quick_bench_prints_a_row_for_each_figure(bench, expected):
