@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any, Protocol
 
 import msgspec
+
+from retinue.bus.errors import DeadlineExceeded
 
 from ..manifest.model import Grant
 
@@ -52,18 +55,54 @@ class Mediator(Protocol):
 
 
 class OpenCall:
-    """Waits for one answer. On the loop of the process's owner."""
+    """Waits for one answer, on the loop that it was made on."""
 
-    __slots__ = ("answer", "context", "on_progress", "on_stream", "parts")
+    __slots__ = (
+        "_loop", "answer", "context", "deadline", "on_progress", "on_stream", "over", "parts",
+        "seconds",
+    )  # fmt: skip
 
     def __init__(
         self,
         context: CallContext | None,
         on_progress: Callable[[float, float, str], None],
         on_stream: Callable[[Any], None],
+        now: float = 0.0,
+        seconds: float = float("inf"),
     ) -> None:
+        """``now`` is the time of the loop that sees to its deadline."""
         self.context = context
         self.on_progress = on_progress
         self.on_stream = on_stream
+        self.seconds = seconds
+        self.deadline = now + seconds
+        self.over = False
+        """Whether nobody waits any more, or what is waited for is on its way."""
         self.parts: list[bytes] = []
-        self.answer: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
+        self._loop = asyncio.get_running_loop()
+        self.answer: asyncio.Future[bytes] = self._loop.create_future()
+
+    def too_late(self) -> DeadlineExceeded:
+        """What whoever waits gets at the deadline."""
+        return DeadlineExceeded(f"it did not answer within {self.seconds:g} s")
+
+    def settle(self, value: bytes, error: BaseException | None = None) -> None:
+        """Give the answer, unless there is one. From any loop, under the lock of the process."""
+        if self.over:
+            return
+        self.over = True
+        if asyncio.get_running_loop() is self._loop:
+            _settle(self.answer, value, error)
+            return
+        with suppress(RuntimeError):  # that loop is closed: nobody waits
+            self._loop.call_soon_threadsafe(_settle, self.answer, value, error)
+
+
+def _settle(answer: asyncio.Future[bytes], value: bytes, error: BaseException | None) -> None:
+    if answer.done():
+        return
+    if error is None:
+        answer.set_result(value)
+    else:
+        answer.set_exception(error)
+        answer.exception()  # whoever waited may be gone: an error that nobody fetched is no news

@@ -21,10 +21,12 @@ from ..sandbox.confined import Confined
 from ..tools import Tool, ToolContext
 from .across import across
 from .calls import CallContext, Mediator, Principals
+from .ends import Ends
 from .offers import remote_tool
 from .process import HostedProcess
-from .processes import MakeProcess, PluginProcess
+from .processes import MakeProcess, NotSent, PluginProcess
 from .restarts import Crashes, crashed
+from .spawning import discarded, seen
 from .turns import TURN_SECONDS, TurnDoor, remote_agent
 from .watch import PluginWatch
 from .wire import Witness
@@ -130,32 +132,54 @@ class HostedPlugin:
 
         With ``turn`` it is a turn of the agent that is named.
         """
-        work = self._call(tool, args, ctx, turn)
         if self._loop is None or self._loop is asyncio.get_running_loop():
-            return await work
-        return await across(self._loop, work)
+            return await self._call(tool, args, ctx, turn)
+        process, runs = self._process, self.state == "running" and self.successor is None
+        if process is not None and process.anywhere and runs and turn is None:
+            try:
+                return await self._asked(process, tool, args, ctx, None, self._deadline(ctx, None))
+            except NotSent:
+                pass  # it was just ending: there the call waits for the next process
+        return await across(self._loop, self._call(tool, args, ctx, turn))
+
+    def _deadline(self, ctx: ToolContext, turn: TurnDoor | None) -> float:
+        """When a call that begins now has to be over, by the clock's monotonic time."""
+        seconds = self.grant.limits.call_seconds if turn is None else TURN_SECONDS
+        left = ctx.remaining
+        return self._clock.monotonic() + (seconds if left is None else min(seconds, left))
 
     async def _call(
         self, tool: str, args: Mapping[str, Any], ctx: ToolContext, turn: TurnDoor | None
     ) -> Any:
         if self.successor is not None:
             return await self.successor.call(tool, args, ctx, turn)
-        seconds = self.grant.limits.call_seconds if turn is None else TURN_SECONDS
-        if (left := ctx.remaining) is not None:
-            seconds = min(seconds, left)
-        deadline = self._clock.monotonic() + seconds
+        deadline = self._deadline(ctx, turn)
+        seconds = deadline - self._clock.monotonic()
         try:
             process = await self._ready(seconds)
         except TimeoutError:
             raise DeadlineExceeded(
                 f"plugin {self.name!r} did not start again within {seconds:g} s"
             ) from None
+        return await self._asked(process, tool, args, ctx, turn, deadline)
+
+    async def _asked(
+        self,
+        process: PluginProcess,
+        tool: str,
+        args: Mapping[str, Any],
+        ctx: ToolContext,
+        turn: TurnDoor | None,
+        deadline: float,
+    ) -> Any:
+        """Have the process do it, and take its answer apart."""
         principals = Principals(self.name, ctx.agent, "" if ctx.agent else "operator", ctx.via)
         context = CallContext(
             self._number(), tool, principals, self.grant, deadline, ctx.run, ctx.task, turn
         )
-        about = {} if turn is None else {"turn": turn.about()}
-        asked = {"tool": tool, "args": dict(args), **about}
+        asked = {"tool": tool, "args": dict(args)}
+        if turn is not None:
+            asked["turn"] = turn.about()
         params = encode_value(asked, f"the arguments of {tool}")
         value = await process.call(
             "tool.call" if turn is None else "agent.turn",
@@ -197,9 +221,9 @@ class HostedPlugin:
         try:
             confined = await asyncio.shield(spawning)
         except asyncio.CancelledError:
-            spawning.add_done_callback(_discarded)
+            spawning.add_done_callback(discarded)
             raise
-        process = self._make(confined, _Ends(self))
+        process = self._make(confined, Ends(self, self._watch))
         self._process = process
         try:
             self._adopt(await process.load(self._settings, self.grant.limits.start_seconds))
@@ -254,7 +278,7 @@ class HostedPlugin:
             return
         self.state = "waiting"
         self._starting = asyncio.get_running_loop().create_task(self._again(delay))
-        self._starting.add_done_callback(_seen)
+        self._starting.add_done_callback(seen)
 
     async def _again(self, delay: float) -> PluginProcess:
         await asyncio.sleep(delay)
@@ -265,30 +289,3 @@ class HostedPlugin:
             for_good = isinstance(error, Changed)
             self.ended(f"it could not start again: {error}", 0.0, for_good=for_good)
             raise
-
-
-class _Ends:
-    """Passes on what a process tells, and tells the plugin of its end."""
-
-    def __init__(self, plugin: HostedPlugin) -> None:
-        self._plugin = plugin
-        watch = plugin._watch  # noqa: SLF001 - one noun in two parts
-        self.refused, self.violated, self.logged = watch.refused, watch.violated, watch.logged
-        self.exceeded = watch.exceeded
-
-    def ended(self, reason: str, seconds: float) -> None:
-        process = self._plugin.process
-        self._plugin.ended(reason, seconds, for_good=process is not None and process.for_good)
-
-
-def _discarded(spawning: asyncio.Future[Confined]) -> None:
-    """It was started for somebody who has gone: a process that nobody knows would stay for ever."""
-    if not spawning.cancelled() and spawning.exception() is None:
-        confined = spawning.result()
-        confined.strike()
-        asyncio.get_running_loop().run_in_executor(None, confined.kill)
-
-
-def _seen(task: asyncio.Task[Any]) -> None:
-    if not task.cancelled():
-        task.exception()

@@ -7,10 +7,8 @@ import contextlib
 from collections.abc import Callable
 from typing import Any
 
-import msgspec
-
 from retinue.bus.clock import Clock
-from retinue.bus.errors import DeadlineExceeded, PluginError
+from retinue.bus.errors import PluginError
 
 from ..manifest.model import Limits
 from ..protocol.frames import (
@@ -32,24 +30,27 @@ from ..protocol.wire import encode, in_parts
 from ..sandbox.confined import Confined
 from .asks import Asks
 from .calls import CallContext, Mediator, OpenCall
+from .deadlines import Deadlines
 from .idle import IdleWatch
 from .link import Link, Witness
-from .output import Budget, escaped
-from .pace import Allowance
+from .pings import Pings, fail
+from .processes import NotSent
 from .raised import raised
+from .reports import Reports
+from .spawning import seen
 
 __all__ = ["CANCEL_GRACE", "HostedProcess"]
 
 CANCEL_GRACE = 0.25
 """Seconds that a plugin has to end a call it was told to end, before its process is killed."""
-_PROGRESS = 100.0
-"""Reports of progress a second that are passed on, and at once."""
+_TICK = 0.001
+"""Seconds to a deadline that has come: timers fire a little early."""
 LINGER = 0.1
 """Seconds without a call after which a process that is to stop has had its last one."""
 
 
 class HostedProcess:
-    """Everything on one loop, which runs no plugin's or agent's code. Ends once."""
+    """On one loop, its home, which runs no plugin's or agent's code; ``call`` on any. Ends once."""
 
     def __init__(
         self,
@@ -68,32 +69,38 @@ class HostedProcess:
         self._number = number
         self._loop = asyncio.get_running_loop()
         self._calls: dict[int, OpenCall] = {}
-        self._asks = Asks(mediator, self._context_of, self._answer, self._room, clock)
-        self._pings: dict[int, asyncio.Future[None]] = {}
+        self._draining = False
+        self._emptied = asyncio.Event()
+        self._pings = Pings(self._loop)
         self._hello: asyncio.Future[Hello] = self._loop.create_future()
         self.reason = ""
         """Why it ended; empty while it lives."""
         self.for_good = False
         """Whether starting it again would not help: that is for the host to find out."""
+        self.anywhere = True
+        """``call`` may be awaited on any loop."""
         self.calls = 0
         """How many calls of its tools were made."""
         self.gone: asyncio.Future[None] = self._loop.create_future()
         """Done once nothing of it is left."""
-        self._log = Budget(limits.log_bytes, clock.monotonic)
-        self._progress = Allowance(_PROGRESS, _PROGRESS)
-        self._monotonic = clock.monotonic
+        self._reports = Reports(limits.log_bytes, witness, clock.monotonic)
         self._idle = IdleWatch(confined.pid, lambda: (self.calls, bool(self._calls)), self.kill)
         self._link = Link(confined, rules, limits.log_bytes, witness, clock, self._take, self.kill)
+        self._lock, room = self._link.lock, self._link.room
+        self._asks = Asks(mediator, self._context_of, self._answer, room, clock)
+        self._deadlines = Deadlines(self._loop, self._end_overdue)
         self._takers: dict[type[FromGuest], Callable[[Any], None]] = {
-            Hello: self._greeted,
             Reply: self._replied,
             Part: self._part,
-            Stream: self._streamed,
-            Event: self._progressed,
+            Stream: lambda stream: self._reports.streamed(self._calls[stream.id], stream),
+            Event: lambda event: self._reports.progressed(self._calls[event.id], event),
+        }
+        self._home_takers: dict[type[FromGuest], Callable[[Any], None]] = {
+            Hello: self._greeted,
             Ask: self._asks.take,
             Cancel: lambda cancel: self._asks.take_back(cancel.id),
-            Log: self._logged,
-            Pong: self._ponged,
+            Log: self._reports.logged,
+            Pong: self._pings.answered,
         }
 
     def __repr__(self) -> str:
@@ -119,7 +126,7 @@ class HostedProcess:
         """
         self._confined.go()
         self._confined.sock.setblocking(False)
-        self._hello.add_done_callback(_seen)
+        self._hello.add_done_callback(seen)
         await self.call("load", settings, seconds)
         return self._hello.result()
 
@@ -137,41 +144,38 @@ class HostedProcess:
         """The answer, as JSON. Raises what the plugin raised, ``DeadlineExceeded``, ``PluginError``.
 
         At the deadline, or when whoever awaits is cancelled, the plugin is told; 250 ms later its
-        process is killed unless it has answered.
+        process is killed unless it has answered. From any loop; ``NotSent`` once it has ended.
         """
-        if self.reason:
-            raise PluginError(f"the plugin's process has ended: {self.reason}")
         number = self._number() if context is None else context.call
-        opened = OpenCall(context, on_progress, on_stream)
-        self._calls[number] = opened
-        self._rules.called(number)
-        self.calls += context is not None
         parts, rest = in_parts(number, params, asked=False)
-        self._link.write(b"".join([*parts, encode(Call(number, method, rest, seconds, effect))]))
-        limit = self._loop.call_later(seconds, self._expire, number, opened.answer, seconds)
+        data = encode(Call(number, method, rest, seconds, effect))
+        opened = OpenCall(context, on_progress, on_stream, self._loop.time(), seconds)
+        with self._lock:
+            if self.reason:
+                raise NotSent(f"the plugin's process has ended: {self.reason}")
+            self._calls[number] = opened
+            self._rules.called(number)
+            self.calls += context is not None
+            self._deadlines.add(opened.deadline)
+            self._link.called()
+            self._link.write(b"".join([*parts, data]) if parts else data)
         try:
             return await opened.answer
         except asyncio.CancelledError:
             if opened.answer.cancelled():
                 self._cancel(number, "cancelled")
-            else:  # whoever waited went as the answer came
-                _seen(opened.answer)
             raise
-        finally:
-            limit.cancel()
 
     async def ping(self, seconds: float) -> None:
         """Raise ``DeadlineExceeded`` unless its loop answers."""
         number = self._number()
-        answer = self._pings[number] = self._loop.create_future()
-        self._rules.pinged(number)
-        self._link.write(encode(Ping(number)))
-        limit = self._loop.call_later(seconds, _unanswered, answer, seconds)
-        try:
-            await answer
-        finally:
-            limit.cancel()
-            self._pings.pop(number, None)
+
+        def send() -> None:
+            with self._lock:
+                self._rules.pinged(number)
+                self._link.write(encode(Ping(number)))
+
+        await self._pings.send(number, seconds, send)
 
     async def stop(self, seconds: float) -> None:
         """Let open calls end, for ``seconds`` at most, then end the process.
@@ -186,28 +190,33 @@ class HostedProcess:
 
     async def _drained(self) -> None:
         made = -1
+        self._draining = True
         while not self.reason and (self._calls or made != self.calls):
             made = self.calls
+            self._emptied.clear()
             if self._calls:
-                await asyncio.wait([call.answer for call in self._calls.values()])
+                await self._emptied.wait()
             await asyncio.sleep(LINGER)
 
     def kill(self, reason: str) -> None:
         """End it at once; every open call fails with the reason. Safe to repeat."""
-        if self.reason:
-            return
-        self.reason = reason
-        self._link.close()
+        with self._lock:
+            if self.reason:
+                return
+            self.reason = reason
+            self._link.close()
         self._idle.close()
+        self._deadlines.close()
         self._confined.strike()  # at once: the threads that see to its end may all be busy
         self._loop.run_in_executor(None, self._confined.kill).add_done_callback(self._gone)
         self._asks.close()
         error = PluginError(f"the plugin's process has ended: {reason}")
-        waiting: list[asyncio.Future[Any]] = [self._hello, *self._pings.values()]
-        waiting += [call.answer for call in self._calls.values()]
-        for future in waiting:
-            _fail(future, error)
+        fail(self._hello, error)
+        self._pings.fail(error)
+        for opened in self._calls.values():
+            opened.settle(b"", error)
         self._calls.clear()
+        self._emptied.set()
 
     def _gone(self, done: asyncio.Future[float]) -> None:
         """Everything beneath it was seen to be gone, or could not be: that is told as loudly."""
@@ -218,24 +227,43 @@ class HostedProcess:
         self._witness.ended(reason, 0.0 if error else done.result())
         self.gone.set_result(None)
 
-    def _expire(self, number: int, answer: asyncio.Future[bytes], seconds: float) -> None:
-        if not answer.done():
-            answer.set_exception(DeadlineExceeded(f"it did not answer within {seconds:g} s"))
-            self._cancel(number, "deadline")
+    def _end_overdue(self, now: float) -> None:
+        """The deadline of a call has come: of one that was answered meanwhile, perhaps."""
+        self._link.read()
+        with self._lock:
+            for number, opened in list(self._calls.items()):
+                if opened.over:
+                    continue
+                if opened.deadline > now + _TICK:
+                    self._deadlines.add(opened.deadline)
+                    continue
+                opened.settle(b"", opened.too_late())
+                self._cancel(number, "deadline")
 
     def _cancel(self, number: int, reason: str) -> None:
-        if self.reason:
-            return
-        self._link.write(encode(Cancel(number, reason)))
+        """From any loop."""
+        with self._lock:
+            if self.reason or number not in self._calls:
+                return
+            self._calls[number].over = True
+            self._link.write(encode(Cancel(number, reason)))
+        self._link.at_home(self._loop.call_later, CANCEL_GRACE, self._overdue, number, reason)
 
-        def overdue() -> None:
-            if number in self._calls:
-                self.kill(f"a call was told to end ({reason}) and had not after {CANCEL_GRACE:g} s")
-
-        self._loop.call_later(CANCEL_GRACE, overdue)
+    def _overdue(self, number: int, reason: str) -> None:
+        self._link.read()
+        if number in self._calls:
+            self.kill(f"a call was told to end ({reason}) and had not after {CANCEL_GRACE:g} s")
 
     def _take(self, frame: FromGuest) -> None:
-        self._takers[type(frame)](frame)
+        """From any loop, under the lock."""
+        kind = type(frame)
+        take = self._takers.get(kind)
+        if take is not None:
+            take(frame)
+            return
+        self._link.at_home(self._home_takers[kind], frame)
+        if kind is Ask:
+            self._link.read_at_home()
 
     def _greeted(self, hello: Hello) -> None:
         if not self._hello.done():
@@ -243,59 +271,23 @@ class HostedProcess:
 
     def _replied(self, reply: Reply) -> None:
         opened = self._calls.pop(reply.id)
-        if opened.answer.done():
-            return
         if reply.fault is not None:
-            opened.answer.set_exception(raised(reply.fault))
-            return
-        opened.answer.set_result(b"".join([*opened.parts, reply.value]))
+            opened.settle(b"", raised(reply.fault))
+        else:
+            value = b"".join([*opened.parts, reply.value]) if opened.parts else reply.value
+            opened.settle(value)
+        if self._draining and not self._calls:
+            self._link.at_home(self._emptied.set)
 
     def _part(self, part: Part) -> None:
         self._calls[part.id].parts.append(part.data)
-
-    def _streamed(self, stream: Stream) -> None:
-        with contextlib.suppress(msgspec.DecodeError, RecursionError):
-            self._calls[stream.id].on_stream(msgspec.json.decode(stream.value))
-
-    def _progressed(self, event: Event) -> None:
-        """More of it than anybody can follow is passed over, but for the last of a call."""
-        last = 0 < event.total <= event.done
-        if not self._progress.delay(self._monotonic()) or last:
-            self._calls[event.id].on_progress(event.done, event.total, escaped(event.note))
-
-    def _logged(self, log: Log) -> None:
-        if self._log.take(len(log.text) + 1) > len(log.text):
-            self._witness.logged(escaped(log.level), escaped(log.text))
-
-    def _ponged(self, pong: Pong) -> None:
-        ping = self._pings.get(pong.id)
-        if ping is not None and not ping.done():
-            ping.set_result(None)
 
     def _context_of(self, number: int) -> CallContext | None:
         opened = self._calls.get(number)
         return None if opened is None else opened.context
 
-    async def _room(self) -> None:
-        await self._link.room()
-
     def _answer(self, id: int, data: bytes) -> None:
-        if not self.reason:
-            self._rules.answered(id)
-            self._link.write(data)
-
-
-def _unanswered(ping: asyncio.Future[None], seconds: float) -> None:
-    _fail(ping, DeadlineExceeded(f"its loop did not answer within {seconds:g} s"))
-
-
-def _fail(future: asyncio.Future[Any], error: BaseException) -> None:
-    if not future.done():
-        future.set_exception(error)
-        _seen(future)
-
-
-def _seen(future: asyncio.Future[Any]) -> None:
-    """Whoever waited may be gone: an error that nobody fetched is no news."""
-    if not future.cancelled():
-        future.exception()
+        with self._lock:
+            if not self.reason:
+                self._rules.answered(id)
+                self._link.write(data)

@@ -5,12 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Protocol
 
+from retinue.bus.errors import PluginError
+
 from ..protocol.frames import Hello
 from ..sandbox.confined import Confined
 from .calls import CallContext
 from .wire import Witness
 
-__all__ = ["MakeProcess", "PluginProcess"]
+__all__ = ["MakeProcess", "NotSent", "PluginProcess"]
+
+
+class NotSent(PluginError):
+    """The process had ended before a call could be sent to it."""
 
 
 class PluginProcess(Protocol):
@@ -22,6 +28,8 @@ class PluginProcess(Protocol):
     """How many calls were made."""
     for_good: bool
     """Whether starting it again would not help."""
+    anywhere: bool
+    """Whether ``call`` may be awaited on any loop; it may raise ``NotSent`` then."""
 
     @property
     def confined(self) -> Confined:

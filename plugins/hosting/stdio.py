@@ -56,6 +56,8 @@ class StdioProcess(ABC, Generic[M]):
         """Why it ended; empty while it lives."""
         self.for_good = False
         """Whether starting it again would not help."""
+        self.anywhere = False
+        """Calls are made on its loop only."""
         self.calls = 0
         """How many calls were made."""
         self.gone: asyncio.Future[None] = self._loop.create_future()

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import socket
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from functools import partial
-from signal import SIGSYS
-from typing import Generic, Protocol, TypeVar
+from threading import RLock
+from typing import Any, Generic, Protocol, TypeVar
 
 from retinue.bus.clock import Clock
 from retinue.bus.errors import CodecError
@@ -18,8 +17,11 @@ from ..protocol.rules import Violation
 from ..sandbox import notices
 from ..sandbox.cgroups import Exceeded
 from ..sandbox.confined import Confined
-from .output import Drain, escaped
+from .aside import Aside, last_words
+from .lease import Lease
+from .output import escaped
 from .pace import Allowance
+from .readers import Readers
 
 __all__ = ["FRAME_SECONDS", "Incoming", "Wire", "Witness"]
 
@@ -33,9 +35,7 @@ _SLICE = 0.002
 """Seconds that the messages of one plugin are gone through at a time."""
 _SHARE, _SAVED = 0.5, 0.05
 """The part of the loop's time that one plugin's messages may take, and the seconds it may save up."""
-_NOTICES = 200.0
-"""Refused system calls a second, and at once: whoever makes more waits for the answer."""
-_PAUSE, _LONGEST_PAUSE = 0.01, 0.1
+_LONGEST_PAUSE = 0.1
 _LAST_WORDS = 0.2
 """Seconds that a process has to end after it closed its side, so that its exit status is known."""
 _MAX_WAITING = 4 << 20
@@ -79,7 +79,8 @@ class Wire(Generic[F]):
 
     ``over`` is called with the reason when the process closed its side, broke the protocol or
     does not read; it has to call ``close``, which lets go of everything but the process itself.
-    ``take`` may raise ``Violation``.
+    ``take`` may raise ``Violation``, and is called under ``lock``. All of it is on the loop where it
+    was made, its home; ``write`` and ``called`` are for any loop, and after ``called`` so is ``take``.
     """
 
     def __init__(
@@ -98,6 +99,8 @@ class Wire(Generic[F]):
 
         ``waiting`` bounds the bytes that it leaves unread.
         """
+        self.lock = RLock()
+        """Held while something is read or written."""
         self._confined = confined
         self._sock = sock
         self._reader = reader
@@ -110,77 +113,97 @@ class Wire(Generic[F]):
         self._writing = False
         self._late: asyncio.TimerHandle | None = None
         self._whole = False
+        self._held = False
         self._monotonic = clock.monotonic
         self._share = Allowance(_SHARE, _SAVED)
-        self._noticing = Allowance(_NOTICES, _NOTICES)
         self._closed = False
         self._read_on = asyncio.Event()
-        self._drains = {
-            pipe: Drain(pipe, log_bytes, partial(witness.logged, name), clock.monotonic)
-            for name, pipe in (("stdout", confined.stdout), ("stderr", confined.stderr))
-        }
-        self._readers: dict[int, Callable[[], None]] = {sock.fileno(): self._read}
-        self._readers |= {pipe: partial(self._drain, pipe) for pipe in self._drains}
-        if confined.listener >= 0:
-            self._readers[confined.listener] = self._notice
-        for descriptor, read in self._readers.items():
-            self._loop.add_reader(descriptor, read)
+        self._readers = Readers(self._loop)
+        self._lease = Lease(self._loop, self._readers, sock, self.read)
+        self._aside = Aside(confined, self._readers, log_bytes, witness, clock.monotonic)
+
+    def at_home(self, callback: Callable[..., object], *given: Any) -> None:
+        """Have it called on the home loop, at once when that is this one. From any loop."""
+        if asyncio.get_running_loop() is self._loop:
+            callback(*given)
+            return
+        with suppress(RuntimeError):  # that loop is closed, and everything on it has ended
+            self._loop.call_soon_threadsafe(callback, *given)
 
     def write(self, data: bytes) -> None:
-        """Send, now or when the process reads; what it leaves unread is bounded."""
-        if self._closed:
-            return
-        if len(self._out) > self._most:
-            self._over(f"it did not read, and over {self._most >> 20} MiB wait for it")
-            return
-        self._out += data
-        if not self._writing:
-            self._flush()
+        """Send, now or when the process reads; what it leaves unread is bounded. From any loop."""
+        with self.lock:
+            if self._closed:
+                return
+            if len(self._out) > self._most:
+                told = f"it did not read, and over {self._most >> 20} MiB wait for it"
+                self.at_home(self._over, told)
+                return
+            self._out += data
+            if not self._writing:
+                self._flush()
+
+    def called(self) -> None:
+        """What was written is a call; who makes all of them on one loop may read the answers there."""
+        if not self._held:
+            self._lease.called(asyncio.get_running_loop())
+
+    def read_at_home(self) -> None:
+        """What is said at the moment is for the home loop."""
+        self._lease.take_back(rest=True)
 
     async def room(self) -> None:
         """Return when little is left for the process to read, or it is over."""
-        while len(self._out) > _ROOM and not self._closed:
+        while not self._closed:
+            with self.lock:
+                if len(self._out) <= _ROOM:
+                    return
             self._read_on.clear()
             await self._read_on.wait()
 
     @property
     def dropped(self) -> int:
         """Bytes that it wrote on stdout and stderr and that were over its budget."""
-        return sum(drain.budget.dropped for drain in self._drains.values())
+        return self._aside.dropped
 
     def finish(self) -> None:
         """Tell the process that nothing more will come; it may go on writing."""
-        if not self._closed:
-            with suppress(OSError):  # it is gone: the reader says so
-                self._sock.shutdown(socket.SHUT_WR)
+        with suppress(OSError):  # it is gone: the reader says so
+            self._sock.shutdown(socket.SHUT_WR)
 
     def close(self) -> None:
         """Read what is left of the output, and let go of the descriptors."""
-        if self._closed:
-            return
-        self._closed = True
+        with self.lock:
+            if self._closed:
+                return
+            self._closed = True
+            self._lease.close()
         self._read_on.set()
-        for drain in self._drains.values():
-            drain.read()
-        for descriptor in list(self._readers):
-            self._ignore(descriptor)
+        self._aside.close()
+        self._readers.close()
         self._loop.remove_writer(self._sock.fileno())
         if self._late is not None:
             self._late.cancel()
 
-    def _read(self) -> None:
-        """One piece at a time, so that a plugin which floods leaves time for the others."""
-        try:
-            data = self._sock.recv(_READ)
-        except BlockingIOError:
-            return
-        except OSError:
-            data = b""
-        if not data:
-            self._await_end()
-            return
-        self._whole = False
-        self._go_through(self._reader.feed(data))
+    def read(self) -> None:
+        """One piece at a time, so that a plugin which floods leaves time for the others.
+
+        From any loop; there may be nothing.
+        """
+        with self.lock:
+            if self._closed or self._held:
+                return
+            try:
+                data = self._sock.recv(_READ)
+            except BlockingIOError:
+                return
+            except OSError:
+                data = b""
+            if data:
+                self._whole = False
+                self._go_through(self._reader.feed(data))
+            else:
+                self._hold(self._await_end)
 
     def _go_through(self, frames: Iterator[F]) -> None:
         """Take messages for a moment; what is left waits until the others had their turn."""
@@ -195,34 +218,37 @@ class Wire(Generic[F]):
                 if over := self._monotonic() - began > _SLICE:
                     break
         except (CodecError, Violation) as error:
-            self._violated(error)
+            self._hold(self._violated, error)
             return
         now = self._monotonic()
         pause = self._share.delay(now, now - began)
-        if over:
-            self._pause(self._sock.fileno(), pause, partial(self._go_through, frames))
-            return
-        self._time_frame(whole=self._whole)
-        if pause:
-            self._pause(self._sock.fileno(), pause)
+        if pause or over:
+            self._hold(self._pause, pause, frames if over else None)
+        if not over and (self._late is not None or self._reader.pending):
+            self.at_home(self._time_frame, self._whole)
 
-    def _pause(
-        self, descriptor: int, seconds: float, then: Callable[[], None] | None = None
-    ) -> None:
+    def _hold(self, callback: Callable[..., object], *given: Any) -> None:
+        """Nobody reads until what has to be done at home is done."""
+        self._held = True
+        self._lease.take_back(rest=True)
+        self.at_home(callback, *given)
+
+    def _pause(self, seconds: float, rest: Iterator[F] | None) -> None:
         """Do not read for a while; what is not read makes the plugin wait."""
-        self._loop.remove_reader(descriptor)
-        self._loop.call_later(min(seconds, _LONGEST_PAUSE), self._resume, descriptor, then)
+        if not self._closed:
+            seconds = min(seconds, _LONGEST_PAUSE)
+            self._readers.pause(self._sock.fileno(), seconds, partial(self._go_on, rest))
 
-    def _resume(self, descriptor: int, then: Callable[[], None] | None) -> None:
-        read = self._readers.get(descriptor)
-        if read is None:
-            return
-        self._loop.add_reader(descriptor, read)
-        if then is not None:
-            then()
+    def _go_on(self, rest: Iterator[F] | None) -> None:
+        with self.lock:
+            self._held = False
+            if rest is not None:
+                self._go_through(rest)
 
-    def _time_frame(self, *, whole: bool) -> None:
+    def _time_frame(self, whole: bool) -> None:  # noqa: FBT001 - ``at_home`` gives it by position
         """Count from the first byte of a frame: one that comes byte by byte gets no more time."""
+        if self._closed:
+            return
         if self._late is not None and (whole or not self._reader.pending):
             self._late.cancel()
             self._late = None
@@ -231,74 +257,44 @@ class Wire(Generic[F]):
             self._late = self._loop.call_later(FRAME_SECONDS, self._violated, slow)
 
     def _violated(self, error: CodecError | Violation) -> None:
-        self._witness.violated(error)
-        self._over(escaped(str(error)))
-
-    def _notice(self) -> None:
-        try:
-            refused = notices.receive(self._confined.listener, os.uname().machine)
-        except OSError:  # nobody has the filter any more: the process is on its way out
-            self._ignore(self._confined.listener)
-            return
-        if refused is not None:
-            notices.refuse(self._confined.listener, refused)
-            self._witness.refused(refused)
-        if pause := self._noticing.delay(self._monotonic()):
-            self._pause(self._confined.listener, pause)
-
-    def _drain(self, pipe: int) -> None:
-        drain = self._drains[pipe]
-        if not drain.read():
-            self._ignore(pipe)
-        elif drain.budget.spent:
-            self._pause(pipe, _PAUSE)
-
-    def _ignore(self, descriptor: int) -> None:
-        if self._readers.pop(descriptor, None) is not None:
-            self._loop.remove_reader(descriptor)
+        if not self._closed:
+            self._witness.violated(error)
+            self._over(escaped(str(error)))
 
     def _flush(self) -> None:
-        """Send what waits; the loop is asked to go on only when the process does not keep up."""
+        """Send what waits; home is asked to go on only when the process does not keep up."""
         try:
             while self._out:
                 del self._out[: self._sock.send(self._out)]
         except BlockingIOError:
-            if len(self._out) <= _ROOM:
-                self._read_on.set()
             if not self._writing:
                 self._writing = True
-                self._loop.add_writer(self._sock.fileno(), self._flush)
-            return
+                self.at_home(self._wait_to_write)
         except OSError:  # it is gone: the reader says so
             self._out.clear()
-        self._read_on.set()
-        if self._writing:
-            self._writing = False
-            self._loop.remove_writer(self._sock.fileno())
+
+    def _wait_to_write(self) -> None:
+        if not self._closed:
+            self._loop.add_writer(self._sock.fileno(), self._write_on)
+
+    def _write_on(self) -> None:
+        """The process has read something. At home."""
+        with self.lock:
+            self._flush()
+            if len(self._out) <= _ROOM:
+                self._read_on.set()
+            if not self._out:
+                self._writing = False
+                self._loop.remove_writer(self._sock.fileno())
 
     def _await_end(self) -> None:
         """It closed its side: most often it has ended, or is about to."""
-        self._ignore(self._sock.fileno())
-        pidfd = self._confined.pidfd
-        self._readers[pidfd] = self._ended
-        self._loop.add_reader(pidfd, self._ended)
+        if self._closed:
+            return
+        self._readers.ignore(self._sock.fileno())
+        self._readers.add(self._confined.pidfd, self._ended)
         self._loop.call_later(_LAST_WORDS, self._ended)
 
     def _ended(self) -> None:
         if not self._closed:
-            self._over(self._last_words())
-
-    def _last_words(self) -> str:
-        status = self._confined.wait(0)
-        if status is None:
-            return "it closed its channel"
-        signal = -status if status < 0 else status - _BY_SIGNAL
-        if signal == SIGSYS:
-            self._witness.refused(notices.Refused(0, self._confined.pid, _FOREIGN, ()))
-            return "Linux ended it for a system call of another processor's"
-        return f"it was ended by signal {signal}" if signal > 0 else f"it exited with {status}"
-
-
-_BY_SIGNAL = 128
-"""What bubblewrap and shells add to the number of a signal."""
-_FOREIGN = "another processor's"
+            self._over(last_words(self._confined, self._witness))

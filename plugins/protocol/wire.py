@@ -60,6 +60,13 @@ class Reader(Generic[T]):
 
         A length is believed only up to ``MAX_FRAME``, before anything of that size is made.
         """
+        if not self._buffer and len(data) > _PREFIX:
+            length = int.from_bytes(data[:_PREFIX])
+            if len(data) == _PREFIX + length and 0 < length <= MAX_FRAME:  # most often it is one
+                return iter((self._decode(data[_PREFIX:]),))
+        return self._whole(data)
+
+    def _whole(self, data: bytes) -> Iterator[T]:
         buffer = self._buffer
         buffer += data
         begin = 0
@@ -79,7 +86,7 @@ class Reader(Generic[T]):
         finally:
             del buffer[:begin]
 
-    def _decode(self, body: bytearray) -> T:
+    def _decode(self, body: bytes | bytearray) -> T:
         try:
             return self._decoder.decode(body)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
