@@ -62,7 +62,8 @@ class Permissions(_Strict, frozen=True):
 class Limits(_Strict, frozen=True):
     """Bounds of one plugin's process: bytes, counts and seconds.
 
-    ``memory_bytes`` bounds the address space, ``resident_bytes`` what a cgroup allows in memory.
+    ``memory_bytes`` bounds the address space. ``resident_bytes`` and ``processors`` are for all its
+    processes together, where the host has cgroups with those controllers.
     ``output_bytes`` is for all that one call may send back.
     """
 
@@ -78,6 +79,8 @@ class Limits(_Strict, frozen=True):
     output_bytes: Count = 16 * _MIB
     log_bytes: Count = 64 * 1024
     """Of stdout and stderr a minute; more is dropped and counted."""
+    processors: Annotated[float, Meta(ge=0.0, le=1024.0)] = 0.0
+    """How many of the machine's all its processes may keep busy; 0 for any number."""
 
 
 class ToolSpec(_Strict, frozen=True):

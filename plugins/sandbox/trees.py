@@ -9,6 +9,8 @@ from .given import Given
 
 __all__ = ["Tree", "tree_of"]
 
+_PERIOD = 100_000
+"""Microseconds in which a plugin may use its share; Linux takes no share below 1,000 of them."""
 _BUBBLEWRAPS = 2
 """Processes of bubblewrap's own around a plugin's."""
 
@@ -32,4 +34,6 @@ def tree_of(level: Level, given: Given, limits: Limits) -> Tree | None:
     if "pids" in given.cgroup_controllers:
         pids = limits.pids + (_BUBBLEWRAPS if level == "strict" else 0)
         bounds["pids.max"] = str(pids)
+    if "cpu" in given.cgroup_controllers and limits.processors:
+        bounds["cpu.max"] = f"{max(1000, round(limits.processors * _PERIOD))} {_PERIOD}"
     return Tree(given.cgroup_path, bounds)

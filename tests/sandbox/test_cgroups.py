@@ -99,6 +99,11 @@ def test_bounds_are_those_of_the_limits_where_their_controllers_are():
     memory = {"memory.max": str(32 << 20), "memory.swap.max": "0", "memory.oom.group": "1"}
     assert tree_of("standard", given, limits) == Tree("/here", {**memory, "pids.max": "8"})
     assert tree_of("strict", given, limits).bounds["pids.max"] == "10"  # bubblewrap's two besides
+    whole = msgspec.structs.replace(given, cgroup_controllers=("memory", "pids", "cpu"))
+    assert "cpu.max" not in tree_of("standard", whole, limits).bounds  # unless somebody says so
+    for processors, share in ((0.5, "50000 100000"), (2, "200000 100000"), (0.001, "1000 100000")):
+        bounds = tree_of("standard", whole, Limits(processors=processors)).bounds
+        assert bounds["cpu.max"] == share
     without = msgspec.structs.replace(given, cgroup_controllers=())
     assert tree_of("standard", without, limits) == Tree("/here", {})
     assert (
