@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import gzip
-import hashlib
 from collections.abc import Iterator, Mapping
 from functools import cached_property
-from importlib.resources.abc import Traversable
+from typing import TYPE_CHECKING
 
 import msgspec
 
 from retinue.bus.errors import InvalidInput
+
+if TYPE_CHECKING:  # every plugin's process imports this module, and few have pages
+    from importlib.resources.abc import Traversable
 
 __all__ = ["INDEX", "Page", "Pages"]
 
@@ -64,6 +65,9 @@ def _walked(folder: Traversable, above: str) -> Iterator[tuple[str, Traversable]
 
 
 def _page(path: str, body: bytes) -> Page:
+    import gzip
+    import hashlib
+
     suffix = path[path.rfind(".") :]
     if suffix not in _TYPES:
         raise InvalidInput(f"page {path}: {suffix} is none of {', '.join(_TYPES)}")
