@@ -22,6 +22,7 @@ from retinue.plugins import AgentSpec, Tool
 from .base import KernelActor
 from .bounds import check_result
 from .execution import Executors, Outcome, Running, Turn
+from .pipeline.turning import PipedTurn
 from .runtime import ActorRef
 from .turn import KernelTurn, Services
 
@@ -117,10 +118,14 @@ class Agent(KernelActor):
         self._services.orchestrator().tell(running)
         working = self._turns[envelope.task] = Working(turn, scribe.clock.monotonic())
         self._mine.add(envelope.task)
-        working.running = self._executor.start(
-            Turn(self._spec, self._runner, bytes(body.input), turn, body.timeout),
-            _Done(self.actor_ref, turn),
-        )
+        work = Turn(self._spec, self._runner, bytes(body.input), turn, body.timeout)
+        done = _Done(self.actor_ref, turn)
+        way = self._services.toolbox.pipeline.turn(self._spec)
+        if way is None:
+            working.running = self._executor.start(work, done)
+        else:
+            run = self._executor.shared.run
+            working.running = PipedTurn(way, work, turn, self._executor, run, done)
 
     def _stop_attempt(self, envelope: Envelope) -> None:
         working = self._turns.get(envelope.task)

@@ -65,6 +65,7 @@ class AgentView(msgspec.Struct, frozen=True):
     """One agent. ``state`` is idle, running, stalled or stopped; ``since`` is for the current task.
 
     ``level`` is that of the walls around a process of its own, ``permissions`` what that may, in words.
+    ``pipeline`` is what its turns pass, the outermost first.
     """
 
     name: str
@@ -81,6 +82,7 @@ class AgentView(msgspec.Struct, frozen=True):
     schema: dict[str, Any]
     level: str = ""
     permissions: tuple[str, ...] = ()
+    pipeline: tuple[str, ...] = ()
 
 
 class PluginView(msgspec.Struct, frozen=True):

@@ -139,14 +139,16 @@ def stages_of(
         stages.append(Authorise(policy, approver, make_id))
     if calls.rates:
         rules = {
-            key: RateRule(one.tools, Rate(one.per_second, one.burst, one.wait), one.each)
+            key: RateRule(
+                one.tools, Rate(one.per_second, one.burst, one.wait), one.each, one.agents
+            )
             for key, one in calls.rates.items()
         }
         stages.append(Limit(rules, monotonic))
     if calls.breaker.enabled:
         said = calls.breaker
         rule = BreakerRule(said.failures, said.window, said.pause, said.trials)
-        stages.append(Break(rule, said.tools, monotonic))
+        stages.append(Break(rule, said.tools, monotonic, said.agents))
     return stages
 
 

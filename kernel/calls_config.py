@@ -20,30 +20,33 @@ class _Section(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
 
 class RateConfig(_Section, frozen=True):
-    """A token bucket that the calls of some tools share.
+    """A token bucket that the calls of some tools, and the turns of some agents, share.
 
-    ``tools`` are names or globs. ``per_second`` calls go through, ``burst`` at once; what comes
-    sooner waits, ``wait`` seconds at most. ``each`` makes one bucket for all of them, one for each
-    tool, or one for each agent. An answer that asks to be left alone pauses all calls of a bucket.
+    ``tools`` and ``agents`` are names or globs. ``per_second`` calls go through, ``burst`` at once;
+    what comes sooner waits, ``wait`` seconds at most. ``each`` makes one bucket for all of them, one
+    for each tool, or one for each agent. An answer that asks to be left alone pauses all of a bucket.
     """
 
-    tools: Texts
     per_second: Annotated[float, Meta(gt=0)]
+    tools: Texts = ()
+    agents: Texts = ()
     burst: Count = 1
     wait: SecondsOrZero = 30.0
     each: Literal["key", "tool", "agent"] = "key"
 
 
 class BreakerConfig(_Section, frozen=True):
-    """When a tool is left alone because what it calls is in trouble.
+    """When a tool or an agent is left alone because it, or what it calls, is in trouble.
 
     It counts for tools that run outside the kernel's process, and for those that ``tools`` names, by
-    name or glob. ``failures`` within ``window`` seconds open it: calls are refused for ``pause``
-    seconds, then ``trials`` of them go through to see; when those do well it closes.
+    name or glob; and for the turns of ``agents``. ``failures`` within ``window`` seconds open it:
+    calls are refused for ``pause`` seconds, then ``trials`` of them go through to see; when those do
+    well it closes.
     """
 
     enabled: bool = True
     tools: Texts = ()
+    agents: Texts = ()
     failures: Count = 5
     window: Seconds = 60.0
     pause: Seconds = 30.0
@@ -63,7 +66,7 @@ class RetryConfig(_Section, frozen=True):
 
 
 class CallsConfig(_Section, frozen=True):
-    """What every call of a tool passes; ``rates`` are token buckets by key."""
+    """What calls of tools and turns of agents pass; ``rates`` are token buckets by key."""
 
     rates: dict[str, RateConfig] = {}
     breaker: BreakerConfig = BreakerConfig()

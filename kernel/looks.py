@@ -108,6 +108,7 @@ def agent_view(tree: Tree, entry: Entry) -> AgentView:
         entry.spec.schema,
         entry.level,
         tuple(describe(permissions_of(entry.spec))) if entry.level else (),
+        tuple(tree.toolbox.pipeline.turn_order(entry.spec)),
     )
 
 

@@ -190,6 +190,7 @@ def _built(values: Mapping[str, Any], origins: Origins) -> Config:
     _check_listen(config, origins)
     _check_model(config, origins)
     _check_rules(config, origins)
+    _check_rates(config, origins)
     return config
 
 
@@ -232,6 +233,16 @@ def _check_rules(config: Config, origins: Origins) -> None:
             except ConfigError as error:
                 setting = f"observers.{name}"
                 raise ConfigError(f"{origins.get(setting)}: {setting}: {error}") from error
+
+
+def _check_rates(config: Config, origins: Origins) -> None:
+    for key, rate in config.calls.rates.items():
+        if not rate.tools and not rate.agents:
+            setting = f"calls.rates.{key}"
+            raise ConfigError(
+                f"{origins.get(setting + '.per_second')}: {setting} limits nothing: name its tools, or "
+                "its agents"
+            )
 
 
 def _unknown(name: str, origin: str) -> ConfigError:

@@ -10,7 +10,7 @@ from retinue.bus.errors import InvalidInput
 
 from .agents import AgentSpec
 from .pages import Pages
-from .processing import Processor
+from .processing import AgentProcessor, Processor
 from .tools import Tool
 
 __all__ = ["Factory", "Plugin", "check_plugin_name", "check_version"]
@@ -29,7 +29,7 @@ class Plugin:
         agents: Iterable[AgentSpec | Callable[..., Any]] = (),
         description: str = "",
         permissions: Mapping[str, Any] | None = None,
-        processors: Iterable[Processor] = (),
+        processors: Iterable[Processor | AgentProcessor] = (),
         pages: Pages | None = None,
     ) -> None:
         """A tool without a dot in its name gets the plugin's as prefix; raises ``InvalidInput``.

@@ -1,13 +1,22 @@
-"""Processors: what every call of a tool passes through, and what a plugin may add to it."""
+"""Processors: what calls of tools and turns of agents pass through, and what a plugin may add."""
 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Protocol
 
+from .agents import AgentSpec
 from .tools import Tool
 
-__all__ = ["ORDER", "Proceed", "Processor", "ToolCall"]
+__all__ = [
+    "ORDER",
+    "AgentProcessor",
+    "AgentTurn",
+    "Proceed",
+    "ProceedTurn",
+    "Processor",
+    "ToolCall",
+]
 
 ORDER = ("validate", "authorise", "limit", "break", "trace", "execute", "record")
 """The kernel's own, the outermost first; ``record`` writes down what ``execute`` came to."""
@@ -58,4 +67,53 @@ class Processor(Protocol):
         """``return await proceed(call)``, with what is to be done before or after it.
 
         On the agents' loop: never block.
+        """
+
+
+class AgentTurn(Protocol):
+    """One attempt of an agent at a task, as processors see it."""
+
+    @property
+    def agent(self) -> AgentSpec:
+        """Who works on it."""
+
+    @property
+    def input(self) -> Mapping[str, Any]:
+        """What it is given, as JSON values; not to be changed. It may hold secrets."""
+
+    @property
+    def attempt(self) -> int:
+        """Which attempt at the task it is, from 1."""
+
+    @property
+    def run(self) -> str:
+        """The run."""
+
+    @property
+    def task(self) -> str:
+        """The task."""
+
+
+ProceedTurn = Callable[[AgentTurn], Awaitable[Any]]
+"""The rest of the way, with the turn itself at its end; it gives the agent's result."""
+
+
+class AgentProcessor(Protocol):
+    """The same around agents' turns. One class may implement both, and be given once.
+
+    A task's input was checked, and its submission authorised, when it was accepted: what stands after
+    ``validate`` or ``authorise`` is passed once an attempt begins, before ``limit``. What
+    ``process_turn`` returns is the agent's result, what it raises fails the attempt.
+    """
+
+    name: str
+    after: str
+
+    def applies_to(self, agent: AgentSpec) -> bool:
+        """Whether turns of this agent pass it; asked once an agent, so that others pay nothing."""
+
+    async def process_turn(self, call: AgentTurn, proceed: ProceedTurn) -> Any:
+        """``return await proceed(call)``, with what is to be done before or after it.
+
+        On the agents' loop, wherever the agent itself runs: never block.
         """

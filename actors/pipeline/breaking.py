@@ -1,4 +1,4 @@
-"""Break: a tool whose other side is in trouble is left alone for a while."""
+"""Break: a tool or an agent whose other side is in trouble is left alone for a while."""
 
 from __future__ import annotations
 
@@ -7,29 +7,36 @@ from fnmatch import fnmatchcase
 from typing import Any
 
 from retinue.bus.errors import CircuitOpen
-from retinue.plugins import Tool
+from retinue.plugins import AgentSpec, Tool
 from retinue.plugins.remote_tool import RemoteTool
 
 from .breakers import Breaker, BreakerRule, Outcome, admitted, ended
 from .invocation import Invocation
 from .retries import is_passing
+from .turning import TurnInvocation
 
 __all__ = ["Break"]
 
 MOST_BREAKERS = 10_000
+_PREFIX = {"tools": "", "agents": "agent "}
 
 
 class Break:
-    """One breaker a tool. All on the agents' loop."""
+    """One breaker a tool, or agent. All on the agents' loop."""
 
     name = "break"
 
     def __init__(
-        self, rule: BreakerRule, globs: tuple[str, ...], monotonic: Callable[[], float]
+        self,
+        rule: BreakerRule,
+        globs: tuple[str, ...],
+        monotonic: Callable[[], float],
+        agents: tuple[str, ...] = (),
     ) -> None:
-        """It counts for tools of other processes, and for those that a glob matches."""
+        """It counts for tools of other processes, and for those that a glob matches; so for ``agents``."""
         self._rule = rule
         self._globs = globs
+        self._agents = agents
         self._monotonic = monotonic
         self._breakers: dict[str, Breaker] = {}
 
@@ -38,11 +45,15 @@ class Break:
         named = any(fnmatchcase(tool.name, glob) for glob in self._globs)
         return named or isinstance(tool, RemoteTool)
 
+    def applies_to(self, agent: AgentSpec) -> bool:
+        """To agents that a glob matches."""
+        return any(fnmatchcase(agent.name, glob) for glob in self._agents)
+
     async def process(
-        self, call: Invocation, proceed: Callable[[Invocation], Awaitable[Any]]
+        self, call: Invocation | TurnInvocation, proceed: Callable[[Any], Awaitable[Any]]
     ) -> Any:
         """Go on, or raise ``CircuitOpen``."""
-        name = call.tool.name
+        name = f"{_PREFIX[call.kind]}{call.name}"
         now = self._monotonic()
         before = self._breakers.get(name, Breaker())
         after, goes = admitted(self._rule, before, now)

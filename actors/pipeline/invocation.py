@@ -51,6 +51,7 @@ class Invocation:
     what the policy decided by, ``answer`` what was answered before and stands for this call.
     """
 
+    kind = "tools"
     __slots__ = (
         "answer", "body", "call", "caller", "checked", "effect", "public", "push_back",
         "rule", "tool",
@@ -68,6 +69,16 @@ class Invocation:
         self.answer: ToolReturned | None = None
         self.push_back: Callable[[float], None] | None = None
         """Told the seconds for which the other side wants to be left alone."""
+
+    @property
+    def name(self) -> str:
+        """Of the tool."""
+        return self.tool.name
+
+    @property
+    def whose(self) -> str:
+        """The agent that calls, or nothing."""
+        return self.caller.agent
 
     @property
     def principals(self) -> tuple[str, ...]:

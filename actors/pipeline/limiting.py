@@ -1,4 +1,4 @@
-"""Limit: calls wait for their turn in a token bucket, and leave those alone who ask for it."""
+"""Limit: calls and turns wait for their token in a bucket, and leave those alone who ask for it."""
 
 from __future__ import annotations
 
@@ -10,11 +10,12 @@ from typing import Any
 import msgspec
 
 from retinue.bus.errors import RateLimited
-from retinue.plugins import Tool
+from retinue.plugins import AgentSpec, Tool
 from retinue.plugins.host.failures import retry_after
 
 from .invocation import Invocation, waiting
 from .rates import Bucket, Rate, paused, take
+from .turning import TurnInvocation
 
 __all__ = ["Limit", "RateRule"]
 
@@ -22,11 +23,15 @@ MOST_BUCKETS = 10_000
 
 
 class RateRule(msgspec.Struct, frozen=True):
-    """A rate for the tools that match one of the globs; ``each`` is key, tool or agent."""
+    """A rate for the tools and agents that match one of the globs; ``each`` is key, tool or agent."""
 
     tools: tuple[str, ...]
     rate: Rate
     each: str = "key"
+    agents: tuple[str, ...] = ()
+
+
+Limited = Invocation | TurnInvocation
 
 
 class Limit:
@@ -35,20 +40,22 @@ class Limit:
     name = "limit"
 
     def __init__(self, rules: Mapping[str, RateRule], monotonic: Callable[[], float]) -> None:
-        """``rules`` by key; a tool passes the bucket of each that matches it."""
+        """``rules`` by key; a tool or an agent passes the bucket of each that matches it."""
         self._rules = dict(rules)
         self._monotonic = monotonic
         self._buckets: dict[str, Bucket] = {}
 
     def applies(self, tool: Tool) -> bool:
         """To tools that a rule matches."""
-        return any(True for _ in self._of(tool))
+        return bool(self._of("tools", tool.name))
 
-    async def process(
-        self, call: Invocation, proceed: Callable[[Invocation], Awaitable[Any]]
-    ) -> Any:
+    def applies_to(self, agent: AgentSpec) -> bool:
+        """To agents that a rule matches."""
+        return bool(self._of("agents", agent.name))
+
+    async def process(self, call: Limited, proceed: Callable[[Any], Awaitable[Any]]) -> Any:
         """Wait for the turn, or raise ``RateLimited``; a 429 on the way back pauses the siblings."""
-        keys = [(self._key(key, rule, call), rule) for key, rule in self._of(call.tool)]
+        keys = [(self._key(key, rule, call), rule) for key, rule in self._of(call.kind, call.name)]
         for key, rule in keys:
             await self._turn(key, rule.rate, call)
 
@@ -65,7 +72,7 @@ class Limit:
                 push_back(seconds)
             raise
 
-    async def _turn(self, key: str, rate: Rate, call: Invocation) -> None:
+    async def _turn(self, key: str, rate: Rate, call: Limited) -> None:
         """Those who waited when a pause began wait on: they take their turn anew after it."""
         while True:
             now = self._monotonic()
@@ -74,7 +81,7 @@ class Limit:
             if wait is None:
                 left = max(bucket.paid - now, bucket.paused - now)
                 raise RateLimited(
-                    f"{call.tool.name}: the rate limit {key!r} has no place for {left:.1f} s, and a "
+                    f"{call.name}: the rate limit {key!r} has no place for {left:.1f} s, and a "
                     f"call waits {rate.wait:g} s at most: call later, or raise calls.rates"
                 )
             if wait > 0:
@@ -93,13 +100,14 @@ class Limit:
             self._buckets = full
         return self._buckets.get(key, Bucket())
 
-    def _of(self, tool: Tool) -> list[tuple[str, RateRule]]:
+    def _of(self, kind: str, name: str) -> list[tuple[str, RateRule]]:
+        """``kind`` is ``tools`` or ``agents``."""
         return [
             (key, rule)
             for key, rule in self._rules.items()
-            if any(fnmatchcase(tool.name, glob) for glob in rule.tools)
+            if any(fnmatchcase(name, glob) for glob in getattr(rule, kind))
         ]
 
-    def _key(self, key: str, rule: RateRule, call: Invocation) -> str:
-        part = {"tool": call.tool.name, "agent": call.caller.agent}.get(rule.each, "")
+    def _key(self, key: str, rule: RateRule, call: Limited) -> str:
+        part = {"tool": call.name, "agent": call.whose}.get(rule.each, "")
         return f"{key}:{part}" if part else key

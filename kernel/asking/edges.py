@@ -11,12 +11,15 @@ from .times import clock_time
 
 __all__ = ["Edge", "Live", "edges"]
 
+_RATE = "waiting for the rate limit"
+"""How the step of a turn begins that waits for a token; ``waiting`` says it."""
+
 
 class Edge(msgspec.Struct, frozen=True, omit_defaults=True):
     """One thing that is waited for. ``task`` is the one that waits.
 
     ``kind`` is one of kernel, journal, ending, letter, back-off, paused, agent, busy, cap, line, handed-over,
-    approval, child, tool, model, code. ``since`` and ``until`` are seconds since the epoch.
+    approval, limit, child, tool, model, code. ``since`` and ``until`` are seconds since the epoch.
     """
 
     kind: str
@@ -183,6 +186,10 @@ def _in_line(history: History, task: TaskRecord, now: float, live: Live) -> Step
 def _running(history: History, task: TaskRecord, now: float, live: Live) -> Step:
     if (approval := _approval(task, now)) is not None:
         return approval, None
+    if _is_limited(task, live):
+        limit = live.steps[task.id].removeprefix("waiting for ")
+        text = f"{limit}, of `calls.rates`{_for(task.last, now)}"
+        return Edge("limit", task.id, text, task.last), None
     child = _awaited(history, task, live)
     if child is not None:
         text = f"its child {child.id} of agent '{child.agent}', which is {child.state}"
@@ -219,7 +226,13 @@ def _awaited(history: History, task: TaskRecord, live: Live) -> TaskRecord | Non
     return next((child for child in history.children(task) if child.open), None)
 
 
+def _is_limited(task: TaskRecord, live: Live) -> bool:
+    return live.steps.get(task.id, "").startswith(_RATE)
+
+
 def _lends(history: History, task: TaskRecord, live: Live) -> bool:
+    if task.state == "running" and _is_limited(task, live):
+        return True
     if task.state == "running" and any(not one.by for one in task.approvals):
         return True
     return task.state == "running" and _awaited(history, task, live) is not None
@@ -240,6 +253,8 @@ def _progressed(task: TaskRecord, call: CallRecord) -> float:
 def _doing(history: History, task: TaskRecord, live: Live) -> str:
     if any(not one.by for one in task.approvals):
         return "waiting for approval"
+    if _is_limited(task, live):
+        return live.steps[task.id]
     if _lends(history, task, live):
         return "waiting for its child"
     calls = task.open_calls()

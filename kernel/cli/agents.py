@@ -80,6 +80,7 @@ def _show(cli: Cli, name: str) -> None:
     more = [("since", ago(view.since, time.time())), ("tools", view.tools), ("model", view.model)]
     if view.level:
         more += [("walls", view.level), ("permissions", view.permissions)]
+    more += [("passes", " → ".join(view.pipeline))]
     record(cli, view, [*fields, *more, ("input", shown(view.schema, 2000))])
 
 
