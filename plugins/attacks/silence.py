@@ -25,6 +25,7 @@ _SILENT = {
     "files: truncate another's file": _FILES,
     "files: remove another's file": _FILES,
     "files: write into /": _FILES,
+    "files: leave its cgroup": _FILES,
     "files: rename a file out of its root": _FILES,
     "files: fill /dev/shm": _FILES,
     "files: fill the scratch folder": _BOUNDS,

@@ -84,6 +84,13 @@ def _write_root(_: dict[str, Any]) -> object:
     return os.open("/retinue-was-here", _CREATE, 0o600)
 
 
+def _leave_cgroup(_: dict[str, Any]) -> object:
+    for hierarchy in ("/sys/fs/cgroup/unified", "/sys/fs/cgroup"):
+        if os.path.exists(hierarchy):
+            break
+    return Path(hierarchy, "cgroup.procs").write_text("0")
+
+
 def _chmod(told: dict[str, Any]) -> object:
     os.chmod(told["secret"], 0o777)
     return "changed"
@@ -190,6 +197,7 @@ ATTACKS: dict[str, Callable[[dict[str, Any]], object]] = {
     "files: truncate another's file": _truncate_secret,
     "files: remove another's file": _remove_secret,
     "files: write into /": _write_root,
+    "files: leave its cgroup": _leave_cgroup,
     "files: chmod another's file": _chmod,
     "files: set another file's times": _touch,
     "files: set an extended attribute": _xattr,
