@@ -164,4 +164,6 @@ def _strike(pidfd: int) -> None:
 
 
 def _ended(pidfd: int, timeout: float) -> bool:
-    return bool(select.select([pidfd], [], [], timeout)[0])
+    poll = select.poll()  # select takes no number from 1024 on, and each plugin has several
+    poll.register(pidfd, select.POLLIN)
+    return bool(poll.poll(timeout * 1e3))
