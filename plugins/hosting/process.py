@@ -238,16 +238,18 @@ class HostedProcess:
                     self._deadlines.add(opened.deadline)
                     continue
                 opened.settle(b"", opened.too_late())
-                self._cancel(number, "deadline")
+                self._cancel(number, "deadline", opened.deadline)
 
-    def _cancel(self, number: int, reason: str) -> None:
-        """From any loop."""
+    def _cancel(self, number: int, reason: str, since: float | None = None) -> None:
+        """From any loop. ``since`` is when it had to end; half of the grace is left to it anyway."""
         with self._lock:
             if self.reason or number not in self._calls:
                 return
             self._calls[number].over = True
             self._link.write(encode(Cancel(number, reason)))
-        self._link.at_home(self._loop.call_later, CANCEL_GRACE, self._overdue, number, reason)
+        now = self._loop.time()
+        at = max((now if since is None else since) + CANCEL_GRACE, now + CANCEL_GRACE / 2)
+        self._link.at_home(self._loop.call_at, at, self._overdue, number, reason)
 
     def _overdue(self, number: int, reason: str) -> None:
         self._link.read()
