@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -16,6 +16,7 @@ from .hierarchy import (
     delegated,
     identity,
     is_inner,
+    is_ours,
     lacking,
     members,
     own_cgroup,
@@ -52,7 +53,7 @@ class Division:
             if others := strangers(self._base):
                 return f"{self._base} has processes of others, {', '.join(others)}"
             self._leaf.mkdir(exist_ok=True)
-            _move(self._base, self._leaf)
+            _move(self._base, self._leaf, is_ours)
             _write(self._base / "cgroup.subtree_control", _signed("+", wanted))
         except OSError as error:
             self.end()
@@ -66,7 +67,7 @@ class Division:
             if self._given:
                 _write(self._base / "cgroup.subtree_control", _signed("-", self._given))
             self._given = ()
-            _move(self._leaf, self._base)
+            _move(self._leaf, self._base, lambda _: True)  # also those whose parent has ended
             self._leaf.rmdir()
 
 
@@ -100,10 +101,10 @@ def _own_base(proc: Path) -> Path | None:
     return None
 
 
-def _move(source: Path, target: Path) -> None:
-    """All processes; some of them may start others meanwhile. Raises ``OSError``."""
+def _move(source: Path, target: Path, chosen: Callable[[int], bool]) -> None:
+    """All of the chosen; some of them may start others meanwhile. Raises ``OSError``."""
     for _ in range(_ROUNDS):
-        pids = members(source)
+        pids = [pid for pid in members(source) if chosen(pid)]
         for pid in pids:
             with suppress(ProcessLookupError):
                 _write(target / "cgroup.procs", str(pid))

@@ -16,6 +16,7 @@ __all__ = [
     "identity",
     "is_alive",
     "is_inner",
+    "is_ours",
     "lacking",
     "members",
     "own_cgroup",
@@ -81,7 +82,7 @@ def is_inner(folder: Path) -> bool:
 
 def strangers(folder: Path) -> list[str]:
     """The processes in a cgroup that are neither this one nor beneath it, as ``NAME (PID)``."""
-    return [f"{_name(pid)} ({pid})" for pid in members(folder) if not _is_ours(pid)]
+    return [f"{_name(pid)} ({pid})" for pid in members(folder) if not is_ours(pid)]
 
 
 def members(folder: Path) -> list[int]:
@@ -114,7 +115,8 @@ def lacking(base: Path, controllers: Sequence[str] = CONTROLLERS) -> tuple[str, 
     return tuple(name for name in controllers if name in there and name not in given)
 
 
-def _is_ours(pid: int) -> bool:
+def is_ours(pid: int) -> bool:
+    """Whether a process is this one, or beneath it."""
     return os.getpid() in _line(pid)
 
 
