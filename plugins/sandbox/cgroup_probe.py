@@ -36,7 +36,7 @@ def cgroup_here(proc: Path = Path("/proc/self")) -> tuple[Layer, str, tuple[str,
         if not own:
             return _missing("no cgroup v2 hierarchy shows this process")
         base = base_of(Path(own))
-        if not delegated(base, cgroup):
+        if not delegated(Path(own), cgroup):
             return _missing(f"{base} is not delegated to this process")
         controllers = _tried(base)
         return _there(base, controllers), str(base), controllers

@@ -96,7 +96,7 @@ def _own_base(proc: Path) -> Path | None:
     with suppress(OSError):
         cgroup = (proc / "cgroup").read_text(encoding="utf-8")
         own = own_cgroup((proc / "mountinfo").read_text(encoding="utf-8"), cgroup)
-        if own and delegated(base_of(Path(own)), cgroup):
+        if own and delegated(Path(own), cgroup):
             return base_of(Path(own))
     return None
 

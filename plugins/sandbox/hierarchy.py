@@ -54,25 +54,31 @@ def base_of(own: Path) -> Path:
     return own.parent if own.name.startswith(LEAF) else own
 
 
-def delegated(folder: Path, cgroup: str) -> bool:
-    """Whether a cgroup was left to this process: to divide another manager's would upset that.
+def delegated(own: Path, cgroup: str) -> bool:
+    """Whether ``base_of(own)`` was left to this process: to divide another manager's would upset that.
 
     It is the top of what the process can see, or systemd says so, or it was given to its user.
     ``cgroup`` is the process's own file of that name in ``/proc``.
     """
-    if not os.access(folder, os.W_OK):
+    base = base_of(own)
+    if not os.access(base, os.W_OK):
         return False
-    if folder.name.startswith(LEAF) or "0::/" in cgroup.splitlines():
-        return True
+    divided = base != own  # only what was left to us is
+    return divided or "0::/" in cgroup.splitlines() or _marked(base) or _handed_over(base)
+
+
+def _marked(folder: Path) -> bool:
     for name in _DELEGATED:
         with suppress(OSError):
             if os.getxattr(folder, name) == b"1":
                 return True
+    return False
+
+
+def _handed_over(folder: Path) -> bool:
+    """Whether it is a user's who does not own the one above it."""
     user = os.geteuid()
-    return user != 0 and (folder.stat().st_uid, folder.parent.stat().st_uid == user) == (
-        user,
-        False,
-    )
+    return user != 0 and folder.stat().st_uid == user != folder.parent.stat().st_uid
 
 
 def is_inner(folder: Path) -> bool:

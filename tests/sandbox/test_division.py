@@ -108,6 +108,32 @@ def test_a_daemon_says_what_it_swept_away(base, missing):
     assert list(base.glob("*/")) == []
 
 
+def test_a_container_is_divided_and_plugins_have_their_cgroups_beneath_its_top(dividable):
+    code = (
+        "from pathlib import Path\n"
+        "from retinue.plugins.sandbox.cgroup_probe import cgroup_here\n"
+        "from retinue.plugins.sandbox.division import Division\n"
+        "top = Path('/sys/fs/cgroup')\n"
+        "print(cgroup_here()[1])\n"
+        f"division = Division(top, ['{CONTROLLER}'])\n"
+        "print(division.begin() or Path('/proc/self/cgroup').read_text().rpartition('0::')[2].strip())\n"
+        "print(cgroup_here()[1])\n"
+        "division.end()\n"
+        "print(*(f.name for f in top.iterdir() if f.is_dir()))\n"
+    )
+    inside = 'umount -l /sys/fs/cgroup; mount -t cgroup2 none /sys/fs/cgroup && exec "$@"'
+    shell = f'echo 0 >"{dividable}/cgroup.procs" && exec unshare --cgroup --mount sh -c \'{inside}\' sh "$@"'
+    done = subprocess.run(
+        ("/bin/sh", "-c", shell, "sh", sys.executable, "-P", "-c", code),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    before, leaf, after, left = done.stdout.split("\n")[:4]
+    assert (before, after, left) == ("/sys/fs/cgroup", "/sys/fs/cgroup", "")
+    assert leaf.startswith("/retinue-kernel-")
+
+
 def test_nobody_is_moved_where_others_are_too(dividable):
     other = subprocess.Popen(["/bin/cat"], stdin=subprocess.PIPE)
     try:
