@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from retinue.actors.agent_cells import AgentCells
@@ -20,6 +21,7 @@ from retinue.actors.plugin_hosts import PluginHosts, Walls
 from retinue.bus.clock import SystemClock
 from retinue.bus.errors import ToolError, Unavailable
 from retinue.plugins import AgentSpec
+from retinue.plugins.sandbox.probe import probe
 
 sys.path.insert(
     0, str(Path(__file__).parent)
@@ -148,9 +150,16 @@ def cells_of(hosts, lowered=None, say=print):
     return AgentCells(hosts, Walls(), lowered, None, say, SystemClock(), os.environ)
 
 
+def hosts_without_cgroups():
+    """As on a machine that delegates none: the walls and signals alone end a process."""
+    hosts = PluginHosts("tested", Walls(), None, print, SystemClock(), os.environ)
+    hosts._given = msgspec.structs.replace(probe(), cgroup_path="")
+    return hosts
+
+
 def standard_cells():
     """Where the processes of a program come from that has no kernel; it has to be killed."""
-    return cells_of(PluginHosts("tested", Walls(), None, print, SystemClock(), os.environ))
+    return cells_of(hosts_without_cgroups())
 
 
 def _into(log):
@@ -179,7 +188,7 @@ def _watched(executor, every=0.02):
 @pytest.fixture
 def cells():
     """``cells(lowered)``: where processes come from, at the usual level or a lower one; told events."""
-    hosts = PluginHosts("tested", Walls(), None, print, SystemClock(), os.environ)
+    hosts = hosts_without_cgroups()
     yield partial(cells_of, hosts)
     hosts.close(10.0)
 
