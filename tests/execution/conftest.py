@@ -21,6 +21,7 @@ from retinue.actors.plugin_hosts import PluginHosts, Walls
 from retinue.bus.clock import SystemClock
 from retinue.bus.errors import ToolError, Unavailable
 from retinue.plugins import AgentSpec
+from retinue.plugins.sandbox.given import Layer
 from retinue.plugins.sandbox.probe import probe
 
 sys.path.insert(
@@ -153,7 +154,7 @@ def cells_of(hosts, lowered=None, say=print):
 def hosts_without_cgroups():
     """As on a machine that delegates none: the walls and signals alone end a process."""
     hosts = PluginHosts("tested", Walls(), None, print, SystemClock(), os.environ)
-    hosts._given = msgspec.structs.replace(probe(), cgroup_path="")
+    hosts._given = msgspec.structs.replace(probe(), cgroup=Layer(there=False))
     return hosts
 
 
