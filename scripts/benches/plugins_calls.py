@@ -7,7 +7,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from plugins_den import FIRST, TEXT, WAIT, Echoes, bare_echo, p99, timed
+from plugins_den import FIRST, TEXT, WAIT, Echoes, bare_echo, hasty_echo, p99, timed
 
 from retinue.plugins import ToolContext
 from retinue.plugins.hosting.process import HostedProcess
@@ -29,9 +29,10 @@ async def _run(report: Any, den: Echoes, way: str) -> None:
     process = plugin.process
     if not isinstance(process, HostedProcess):
         raise TypeError(f"{process!r} does not speak frames")
-    with bare_echo() as trip:
+    with bare_echo() as trip, hasty_echo() as hasty:
         works = {
             "echo": trip,
+            "hasty": hasty,
             "channel": lambda: process.ping(WAIT),
             "call": lambda: plugin.call("echo", {"value": TEXT}, context),
             "plain": lambda: plugin.call("plain", {"value": TEXT}, context),
@@ -46,6 +47,7 @@ async def _run(report: Any, den: Echoes, way: str) -> None:
     middle = {name: median(map(median, figures)) for name, figures in took.items()}
     channel = f"the channel alone, there and back, beside a bare echo{way}"
     report.ratio(channel, middle["channel"], middle["echo"], at_least=1 / 2)
+    report.note(f"a bare echo that is read before the loop is asked{way}", middle["hasty"], "µs")
     report.note(f"a call of an async tool by its host{way}", middle["call"], "µs")
     report.note(f"a call of a plain tool by its host{way}", middle["plain"], "µs")
     every = [one for figures in took["call"] for one in figures]

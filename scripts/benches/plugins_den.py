@@ -51,25 +51,66 @@ def source_of(folder: Path, name: str = "echoing") -> Path:
 
 @contextmanager
 def bare_echo() -> Any:
-    """One round trip of 64 bytes from the loop that runs, to a process without walls and back."""
+    """One round trip of 64 bytes from the loop that runs, to a process without walls and back.
+
+    It waits as a host has to that serves many: the loop says when there is an answer.
+    """
+    with _echo() as ours:
+        loop = asyncio.get_running_loop()
+        data = TEXT.encode()
+        answers: list[asyncio.Future[bytes]] = []
+
+        def read() -> None:
+            answers.pop().set_result(ours.recv(65536))
+
+        async def trip() -> None:
+            answer: asyncio.Future[bytes] = loop.create_future()
+            answers.append(answer)
+            ours.send(data)
+            _check(await answer)
+
+        loop.add_reader(ours, read)
+        try:
+            yield trip
+        finally:
+            loop.remove_reader(ours)
+
+
+@contextmanager
+def hasty_echo() -> Any:
+    """The same by asyncio's own ``sock_recv``, which reads before it waits.
+
+    Where the echo ran on the same processor meanwhile its answer is there, and no loop takes part:
+    that is a blocking echo.
+    """
+    with _echo() as ours:
+        loop = asyncio.get_running_loop()
+
+        async def trip() -> None:
+            await loop.sock_sendall(ours, TEXT.encode())
+            _check(await loop.sock_recv(ours, 65536))
+
+        yield trip
+
+
+@contextmanager
+def _echo() -> Any:
+    """The socket to a process that echoes."""
     ours, theirs = socket.socketpair()
     words = [sys.executable, "-I", "-S", str(REFERENCES / "echo.py"), str(theirs.fileno())]
     process = subprocess.Popen(words, pass_fds=[theirs.fileno()])
     theirs.close()
     ours.setblocking(False)
-    data = TEXT.encode()
-
-    async def trip() -> None:
-        loop = asyncio.get_running_loop()
-        await loop.sock_sendall(ours, data)
-        if await loop.sock_recv(ours, 65536) != data:
-            raise RuntimeError("the echo gave something else back")
-
     try:
-        yield trip
+        yield ours
     finally:
         ours.close()
         process.wait(WAIT)
+
+
+def _check(answer: bytes) -> None:
+    if answer != TEXT.encode():
+        raise RuntimeError("the echo gave something else back")
 
 
 async def timed(work: Callable[[], Awaitable[object]], times: int) -> list[float]:
