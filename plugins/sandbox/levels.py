@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -11,6 +11,7 @@ import msgspec
 from retinue.bus.errors import PluginError
 
 from ..manifest.model import Level, Limits, Permissions
+from .bubblewrap import PROGRAMS, bubblewrapped
 from .given import Given, Layer
 from .trees import Tree, tree_of
 
@@ -26,8 +27,6 @@ LAYERS: dict[Level, tuple[str, ...]] = {
 
 _READABLE = ("/usr/lib", "/usr/lib64", "/lib", "/lib64", "/etc/ld.so.cache", "/usr/share/zoneinfo")
 _DEVICES = ("/dev/null", "/dev/zero", "/dev/urandom", "/dev/random")
-_PROGRAMS = ("/usr/bin", "/bin")
-"""What a plugin may start that may start processes."""
 _ENDLESS = "/dev/zero"
 """Shared mappings of it are memory that RLIMIT_DATA does not count."""
 LAUNCHER = Path(__file__).resolve().with_name("launcher.py")
@@ -115,7 +114,7 @@ def plan(
         level=level,
         layers=layers,
         launcher=launcher,
-        bwrap=_bwrap(given, [*read, str(LAUNCHER.parent)], permissions)
+        bwrap=bubblewrapped(given, [*read, str(LAUNCHER.parent)], permissions)
         if level == "strict"
         else (),
         tree=tree_of(level, given, limits),
@@ -180,7 +179,7 @@ def _view(
     if level != "standard":
         return None
     if permissions.processes:
-        shown = [*shown, *_PROGRAMS]
+        shown = [*shown, *PROGRAMS]
     return {"binds": _binds(shown, permissions), "tmp_bytes": limits.tmp_bytes}
 
 
@@ -217,7 +216,7 @@ def _files(
     files += [(path, path == "/dev/null", False) for path in devices]
     files += [(path, False, True) for path in execute[:1]]
     if permissions.processes:
-        files += [(path, False, True) for path in _PROGRAMS]
+        files += [(path, False, True) for path in PROGRAMS]
     if level in ("strict", "standard"):  # a view of its own, whose /tmp is nobody else's
         files.append(("/tmp", True, False))  # noqa: S108
     return files
@@ -245,41 +244,3 @@ def _bounds(level: Level, given: Given, limits: Limits, execute: Sequence[str]) 
         return bounds
     own_uid = level != "baseline" or given.root
     return {**bounds, "pids" if own_uid else "more_pids": limits.pids}
-
-
-def _bwrap(given: Given, read: Sequence[str], permissions: Permissions) -> tuple[str, ...]:
-    """bubblewrap's command line. What it leaves to the launcher, that one gives up.
-
-    The first process of its pid namespace is bubblewrap's own, with the uid of the one outside:
-    that may kill it when the kernel ends, as it might not kill a plugin with a uid of its own. It
-    takes CAP_SYS_ADMIN to bound the files in ``/tmp``: bubblewrap bounds their bytes alone.
-    """
-    walls = ["--unshare-pid", "--unshare-net", "--unshare-ipc", "--unshare-uts"]
-    if given.root:
-        keeps = ["CAP_SYS_ADMIN", "CAP_SETUID", "CAP_SETGID", "CAP_SETPCAP"]
-        if permissions.read or permissions.write:  # to lend them, whosever they are
-            keeps += ["CAP_SETFCAP", "CAP_DAC_READ_SEARCH"]
-    else:
-        keeps = ["CAP_SYS_ADMIN"]  # in a user namespace of its own
-        walls += ["--unshare-user", "--disable-userns"]
-    walls += ["--unshare-cgroup-try", "--cap-drop", "ALL"]
-    walls += [word for capability in keeps for word in ("--cap-add", capability)]
-    words = [given.bwrap_path, *walls, "--die-with-parent", "--new-session", "--clearenv"]
-    words += ["--proc", "/proc", "--dev", "/dev", "--dir", "/tmp"]  # noqa: S108
-    # bubblewrap keeps the folders that it makes itself to root, unless it is told to make them.
-    for folder in _parents([*read, *permissions.write]):
-        words += ["--perms", "0755", "--dir", folder]
-    for path in read:
-        words += ["--ro-bind-try", path, path]
-    for path in permissions.write:
-        words += ["--bind-try", path, path]
-    if permissions.processes:
-        words += [word for path in _PROGRAMS for word in ("--ro-bind-try", path, path)]
-    return (*words, "--chdir", "/tmp")  # noqa: S108
-
-
-def _parents(paths: Sequence[str]) -> list[str]:
-    """The folders above these, the outer ones first, that none of them shows."""
-    above = {str(parent) for path in paths for parent in PurePosixPath(path).parents} - {"/"}
-    shown = tuple(f"{path}/" for path in paths)
-    return sorted(folder for folder in above if not f"{folder}/".startswith(shown))
