@@ -31,7 +31,9 @@ class ApiConfig(_Section, frozen=True):
     open at once at most, a quarter of them from one address beyond this machine. With
     ``open_observers`` whoever reaches a loopback address reads the WebSockets of the dialects
     without a token. ``behind_proxy`` says that TLS ends at a proxy in front: then ``listen`` may be
-    an address beyond this machine without a certificate.
+    an address beyond this machine without a certificate. ``admin_token_file`` holds an admin's
+    token of your own making, as the secrets of container engines do; it is taken up at each start,
+    and goes with the setting.
     """
 
     names: tuple[HostName, ...] = ()
@@ -39,6 +41,7 @@ class ApiConfig(_Section, frozen=True):
     connections: Count = 2048
     open_observers: bool = True
     behind_proxy: bool = False
+    admin_token_file: str = ""
 
 
 class TlsConfig(_Section, frozen=True):

@@ -21,6 +21,7 @@ from retinue.plugins.sandbox.division import divided
 from . import logs
 from .descriptors import take_room
 from .folder import StateFolder, folder_of
+from .given_token import GIVEN, given_token
 from .known_secrets import register_known
 from .listening import is_loopback, listen_tcp, parse_address
 from .systemd import notify
@@ -92,6 +93,7 @@ class Daemon:
         )
         listener = stack.enter_context(listen(self._folder.socket))
         tokens = TokenFile(self._folder.path)
+        tokens.keep(GIVEN, "admin", given_token(config.api.admin_token_file))
         tcp = stack.enter_context(self._listen()) if config.listen else None
         stack.callback(kernel.close, drain=0.0, reason="the daemon could not start")
         kernel.start()

@@ -13,6 +13,7 @@ from retinue.bus.redact.forms import LEAST
 from retinue.bus.redis.address import parse
 
 from .config import Config
+from .given_token import given_token
 from .masking import is_secret, password_in
 from .redis_access import access_of
 
@@ -20,7 +21,7 @@ __all__ = ["register_known"]
 
 
 def register_known(secrets: Secrets, config: Config, environ: Mapping[str, str]) -> None:
-    """Register the API keys of models, passwords for Redis and in URLs, and what is named a secret.
+    """Register keys of models, passwords for Redis and in URLs, given tokens, and what is named secret.
 
     Raises ``ConfigError`` when a file or variable does not hold the password that it should.
     What is too short to be told apart from other text, such as a key ``none``, is left out.
@@ -36,6 +37,7 @@ def _keys(config: Config, environ: Mapping[str, str]) -> Iterator[tuple[str, str
     for name in sorted({"OPENAI_API_KEY", "RETINUE_TOKEN", *named}):
         yield name[:64], environ.get(name, "")
     yield "password", unquote(password_in(environ.get("OPENAI_BASE_URL", "")))
+    yield "token", given_token(config.api.admin_token_file)
 
 
 def _redis(config: Config, environ: Mapping[str, str]) -> Iterator[tuple[str, str]]:

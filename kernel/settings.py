@@ -6,7 +6,7 @@ import os
 import tomllib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, get_args, get_origin
 
 import msgspec
 
@@ -160,7 +160,7 @@ def _converted(given: _Given) -> Any:
     kind: Any = Config
     for part in given.name.split("."):
         kind = child(kind, part)
-    value = _split(given.value) if given.text and kind == tuple[str, ...] else given.value
+    value = _split(given.value) if given.text and _is_texts(kind) else given.value
     try:
         return msgspec.convert(value, kind, strict=not given.text)
     except msgspec.ValidationError as error:
@@ -168,6 +168,12 @@ def _converted(given: _Given) -> Any:
         raise ConfigError(
             f"{given.origin}: {given.name} is {shown!r}, but must be {rule(kind)}"
         ) from error
+
+
+def _is_texts(kind: Any) -> bool:
+    """Whether it is a list of texts, whatever rule each of them has to keep."""
+    items = get_args(kind)
+    return get_origin(kind) is tuple and str in (items[0], getattr(items[0], "__origin__", None))
 
 
 def _split(text: str) -> list[str]:

@@ -89,6 +89,15 @@ class TokenFile:
         self._change(lambda tokens: (*_without_expired(tokens, name, now), made))
         return secret
 
+    def keep(self, name: str, role: Role, secret: str) -> None:
+        """Have a token of somebody's own making under this name, or none where ``secret`` is empty."""
+        digest = _digest(secret) if secret else ""
+        known = {token.name: (token.role, token.digest) for token in self.tokens()}
+        if known.get(name, ("", "")) == ((role, digest) if secret else ("", "")):
+            return
+        made = (Token(name, role, digest, self._clock.time()),) if secret else ()
+        self._change(lambda tokens: (*(t for t in tokens if t.name != name), *made))
+
     def revoke(self, name: str) -> None:
         """Take a token back; who uses it is cut off within a second. Raises ``NotFound``."""
 

@@ -50,6 +50,10 @@ def test_the_file_in_the_users_configuration_folder_is_found(tmp_path):
 
 
 def test_a_list_in_the_environment_is_written_with_commas():
+    config, _ = load(environ={"RETINUE_API_NAMES": "localhost,team.example.org:8787"})
+    assert config.api.names == ("localhost", "team.example.org:8787")
+    with pytest.raises(ConfigError, match="RETINUE_API_NAMES"):
+        load(environ={"RETINUE_API_NAMES": "no host"})
     config, _ = load(environ={"RETINUE_OBSERVERS_INCLUDE": "tool.*, task.*"})
     assert config.observers.include == ("tool.*", "task.*")
 
