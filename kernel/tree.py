@@ -79,14 +79,12 @@ class Tree:
         policy: Policy | None = None,
     ) -> None:
         """No actor runs until ``start``; ``state`` is what ``store`` tells, and outlives restarts."""
-        self.config = config
-        self.clock = clock
+        self.config, self.clock = config, clock
         self.secrecy = secrecy
         self.policy, self._publisher = policy, publisher
         limits = config.limits
         self.ids = Ids(random_boot(secrets.randbits))
-        self.store = store
-        self.state = state
+        self.store, self.state = store, state
         self.feed = Feed(self.store)
         self.completions = Completions()
         self.table = state.table
