@@ -2,42 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections.abc import Callable, Coroutine
 from concurrent.futures import Future as LoopFuture
-from functools import partial
 from typing import Any, ClassVar
 
 import msgspec
 
-from retinue.bus.codec import decode
-from retinue.bus.envelope import Envelope, Event
-from retinue.bus.errors import InvalidInput, NotFound, RetinueError, ToolError
+from retinue.bus.envelope import Envelope
+from retinue.bus.errors import InvalidInput, NotFound, RetinueError
 from retinue.bus.messages import (
     EventBody,
-    InvokeTool,
     PluginFailed,
     PluginLoaded,
     PluginUnloaded,
-    ToolReturned,
 )
 from retinue.bus.views import PluginView
 from retinue.plugins import Plugin, Tool
 from retinue.plugins.hosting.plugin import HostedPlugin
 
 from .base import KernelActor
+from .operator_calls import CancelCall, FollowedCall, OperatorCalls
 from .runtime import Future
 from .runtime.future import VALUE
 from .scribe import Scribe
-from .secrecy import Secrecy
-from .steps import Mirrored, Steps
+from .steps import Mirrored
 from .toolbox import Toolbox
 
 __all__ = [
     "AdoptHosted",
     "AdoptPlugin",
-    "CancelCall",
     "DropHosted",
-    "FollowedCall",
     "ListPlugins",
     "PluginManager",
     "RefusedPlugin",
@@ -85,23 +79,6 @@ class ListPlugins(msgspec.Struct, frozen=True):
     """Asks for all plugins, as views."""
 
 
-class FollowedCall(msgspec.Struct, frozen=True):
-    """An ``InvokeTool`` whose events somebody follows; answered as that is.
-
-    ``written`` gets the ``seq`` of the call's last event once that is committed; 0 when there is none.
-    """
-
-    command: Envelope
-    written: Future[int]
-
-
-class CancelCall(msgspec.Struct, frozen=True):
-    """Cancel a followed call, by the id of its command; answered with whether it went on."""
-
-    call: str
-    reason: str
-
-
 class PluginManager(KernelActor):
     """A light actor. ``run`` runs a coroutine on the agents' loop."""
 
@@ -129,11 +106,9 @@ class PluginManager(KernelActor):
         super().__init__()
         self._scribe = scribe
         self._toolbox = toolbox
-        self._run = run
-        self._mirrored = mirrored
+        self._calls = OperatorCalls(scribe, toolbox, run, mirrored)
         self._plugins = plugins
         self._hosted = hosted
-        self._followed: dict[str, _Followed] = {}
 
     def _adopt(self, message: AdoptPlugin) -> None:
         plugin = message.plugin
@@ -203,44 +178,18 @@ class PluginManager(KernelActor):
 
     def _invoke(self, envelope: Envelope) -> Future[Any]:
         """Call a tool for an operator; answered with its result when it returned."""
-        return self._call(envelope, None)
+        reply = self.defer()
+        self._calls.start(envelope, reply)
+        return reply
 
     def _follow(self, message: FollowedCall) -> Future[Any]:
         """The same for one who reads its events, and may cancel it."""
-        followed = self._followed[message.command.id] = _Followed(message.written)
-        return self._call(message.command, followed)
+        reply = self.defer()
+        self._calls.start(message.command, reply, message.written)
+        return reply
 
     def _cancel(self, message: CancelCall) -> bool:
-        followed = self._followed.get(message.call)
-        if followed is None or followed.call is None:
-            return False
-        followed.reason = message.reason
-        return followed.call.cancel()
-
-    def _call(self, envelope: Envelope, followed: _Followed | None) -> Future[Any]:
-        reply = self.defer()
-        body = decode(envelope.body, InvokeTool)
-        args: Mapping[str, Any] = msgspec.json.decode(body.args)
-        steps = Steps(self._scribe, self._mirrored, cause=envelope.id)
-        caller = _Operator(steps, envelope.deadline)
-        if followed is not None:
-            caller.emit = partial(_noting, steps, followed)
-        call = self._run(self._toolbox.call(caller, body.tool, args, None))
-
-        def ended(done: LoopFuture[Any]) -> None:
-            if followed is not None:
-                self._followed.pop(envelope.id, None)
-                followed.over()
-            error = _error_of(done, body.tool, followed)
-            if error is None:
-                reply.settle(VALUE, done.result())
-            else:
-                reply.fail(_told(error, self._scribe.secrecy))
-
-        if followed is not None:
-            followed.call = call
-        call.add_done_callback(ended)
-        return reply
+        return self._calls.cancel(message.call, message.reason)
 
     def _no(self, error: RetinueError) -> Future[Any]:
         """What somebody asked for and cannot have is no failure of this actor."""
@@ -255,69 +204,6 @@ class PluginManager(KernelActor):
 
     def _write(self, body: EventBody) -> None:
         self._scribe.append([self._scribe.write(body)])
-
-
-class _Operator:
-    """Calls tools from outside any task."""
-
-    run = ""
-    task = ""
-    agent = ""
-    cancelled = False
-
-    def __init__(self, steps: Steps, deadline: float | None) -> None:
-        self.deadline = deadline
-        self.emit = steps.emit
-        self.told = steps.told
-
-    def answered(self, tool: str, args: bytes) -> None:
-        """An operator's call is made."""
-
-    def effect_id(self, tool: str, args: bytes) -> str:
-        """An operator's call is made once, by hand: there is no other attempt."""
-        return ""
-
-
-class _Followed:
-    """A call whose events somebody follows."""
-
-    def __init__(self, written: Future[int]) -> None:
-        self.call: LoopFuture[Any] | None = None
-        self.reason = ""
-        self._written = written
-        self.returned = False
-        """Whether its last event is on its way."""
-
-    def committed(self, events: Sequence[Event]) -> None:
-        """Its ``tool.returned`` is; on the journal's thread."""
-        self._written.settle(VALUE, events[0].seq)
-
-    def over(self) -> None:
-        """It has ended; one that was refused before it began has no events."""
-        if not self.returned:
-            self._written.settle(VALUE, 0)
-
-
-def _noting(steps: Steps, followed: _Followed, body: EventBody) -> None:
-    if type(body) is ToolReturned:
-        steps.emit(body, followed.committed)
-        followed.returned = True
-    else:
-        steps.emit(body)
-
-
-def _error_of(done: LoopFuture[Any], tool: str, followed: _Followed | None) -> BaseException | None:
-    if done.cancelled():
-        reason = "the kernel ends" if followed is None else followed.reason
-        return ToolError(f"{tool}: the call was cancelled: {reason}")
-    return done.exception()
-
-
-def _told(error: BaseException, secrecy: Secrecy) -> BaseException:
-    """The error as the operator gets it."""
-    if isinstance(error, RetinueError):
-        return secrecy.scrubbed(error)
-    return RuntimeError(secrecy.text(repr(error)))
 
 
 def _tool_view(tool: Tool) -> dict[str, Any]:

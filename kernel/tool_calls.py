@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from retinue.actors.plugin_manager import CancelCall, FollowedCall
+from retinue.actors.operator_calls import CancelCall, FollowedCall
 from retinue.actors.runtime import Future
 from retinue.actors.runtime.future import VALUE
 from retinue.bus.codec import encode_value
