@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import select
 import signal
 import socket
 from collections.abc import Callable
@@ -20,6 +19,7 @@ from ..sandbox import notices
 from ..sandbox.confined import Confined
 from ..sandbox.given import Given
 from ..sandbox.levels import plan
+from ..sandbox.ready import ready
 from ..sandbox.spawner import Spawner
 from .processes import Finished
 
@@ -129,7 +129,7 @@ class _Running:
         listener = [self._confined.listener] if self._confined.listener >= 0 else []
         writers = [self._stdio.fileno()] if self._given else []
         readers = [*self._open, *listener, self._woken.fileno()]
-        reading, writing, _ = select.select(readers, writers, [], max(0.0, left))
+        reading, writing = ready(readers, left, writers)
         if not reading and not writing:
             return False
         if self._woken.fileno() in reading:

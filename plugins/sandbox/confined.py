@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import select
 import signal
 import socket
 import subprocess
@@ -13,6 +12,7 @@ from contextlib import suppress
 from ..manifest.model import Level
 from .cgroups import Cgroup, Exceeded
 from .outside import processes_in, status_of
+from .ready import ready
 
 __all__ = ["Confined"]
 
@@ -164,6 +164,4 @@ def _strike(pidfd: int) -> None:
 
 
 def _ended(pidfd: int, timeout: float) -> bool:
-    poll = select.poll()  # select takes no number from 1024 on, and each plugin has several
-    poll.register(pidfd, select.POLLIN)
-    return bool(poll.poll(timeout * 1e3))
+    return bool(ready([pidfd], timeout)[0])

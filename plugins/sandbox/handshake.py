@@ -5,7 +5,6 @@ from __future__ import annotations
 import array
 import json
 import os
-import select
 import socket
 from collections.abc import Callable
 from typing import Any
@@ -18,6 +17,7 @@ from .cgroups import Cgroups
 from .confined import Confined
 from .levels import Plan
 from .outside import child_of, namespaces_of, status_of, unproven
+from .ready import ready
 
 __all__ = ["Handshake"]
 
@@ -132,11 +132,11 @@ class Handshake:
             watched = [self._confined.sock.fileno()]
             if self._confined.listener >= 0:
                 watched.append(self._confined.listener)
-            ready = select.select(watched, [], [], max(0.0, left))[0]
-            if not ready:
+            found, _ = ready(watched, left)
+            if not found:
                 seconds = f"{self._plan.start_seconds:g} s"
                 raise PluginError(f"the plugin's process was not confined within {seconds}")
-            if self._confined.sock.fileno() in ready:
+            if self._confined.sock.fileno() in found:
                 return
             self._answer()
 
@@ -148,8 +148,8 @@ class Handshake:
 
     def _why(self) -> str:
         """What it wrote on stderr: why an interpreter or bubblewrap could not start."""
-        ready = select.select([self._confined.stderr], [], [], 0.2)[0]
-        text = os.read(self._confined.stderr, 4096).decode(errors="replace") if ready else ""
+        said, _ = ready([self._confined.stderr], 0.2)
+        text = os.read(self._confined.stderr, 4096).decode(errors="replace") if said else ""
         last = text.strip().splitlines()[-1:] or ["it said nothing"]
         return f": {last[0]}"
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import itertools
 import json
 import os
-import select
 import socket
 import subprocess
 import sys
@@ -22,6 +21,7 @@ from .cgroups import Cgroups
 from .confined import Confined
 from .handshake import Handshake
 from .levels import LAUNCHER, Plan
+from .ready import ready
 
 __all__ = ["FIRST_UID", "Spawner"]
 
@@ -135,7 +135,7 @@ def _inner_pid(descriptor: int, seconds: float) -> int:
     """The pid of what bubblewrap started, as the host sees it; 0 when it could not start it."""
     data = b""
     with os.fdopen(descriptor, "rb", buffering=0) as pipe:
-        while select.select([pipe], [], [], seconds)[0]:
+        while ready([descriptor], seconds)[0]:
             piece = pipe.read(4096)
             if not piece:
                 break
