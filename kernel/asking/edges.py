@@ -217,11 +217,17 @@ def _approval(task: TaskRecord, now: float) -> Edge | None:
 
 
 def _awaited(history: History, task: TaskRecord, live: Live) -> TaskRecord | None:
-    """The child that it waits for: as the turn says, or the oldest open one when nothing else runs."""
+    """The child that it waits for: as the turn says, or the oldest open one when nothing else runs.
+
+    A turn that asked several at once says one of them, which may have ended since.
+    """
     step = live.steps.get(task.id, "")
-    if step:
-        return history.tasks.get(step.removeprefix("waiting for ")) if "waiting" in step else None
-    if task.open_calls():
+    if step and "waiting" not in step:
+        return None
+    said = history.tasks.get(step.removeprefix("waiting for "))
+    if said is not None and said.open:
+        return said
+    if not step and task.open_calls():
         return None
     return next((child for child in history.children(task) if child.open), None)
 

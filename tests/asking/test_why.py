@@ -104,6 +104,18 @@ def test_a_run_is_answered_with_its_root_task(book):
     assert [edge.kind for edge in answer.edges] == ["child", "code"]
 
 
+def test_of_several_children_that_were_asked_the_one_that_is_open_is_named(book):
+    book.kernel("boss", "clerk")
+    book.begun("t-1", "boss")
+    book.begun("t-2", "clerk", parent="t-1")
+    book.begun("t-3", "clerk", parent="t-1")
+    book.write(TaskSucceeded(NOTHING, 1, 3.0), "t-2")
+    live = Live(running=True, steps={"t-1": "waiting for t-2"})  # what it said first
+    edges = asked(book, "t-1", live).edges
+    assert [edge.kind for edge in edges] == ["child", "code"]
+    assert edges[0].text == "its child t-3 of agent 'clerk', which is running"
+
+
 def test_times_are_split_by_what_was_waited_for(book):
     book.kernel("clerk")
     book.submit("t-1", "clerk")
