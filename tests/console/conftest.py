@@ -1,0 +1,53 @@
+"""A real daemon and a real Chromium, for tests of the console."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from .browsers import Browsing, executable, launched
+from .daemons import Daemon
+
+
+@pytest.fixture(scope="session")
+def chromium(missing) -> Iterator[Any]:
+    """A headless Chromium that all tests of this process share."""
+    path = executable()
+    if path is None:
+        missing("Chromium", "`apt-get install chromium`, or another that calls itself chromium")
+    pytest.importorskip("playwright", reason="playwright is not here: scripts/setup-env")
+    with launched(path) as browser:
+        yield browser
+
+
+@pytest.fixture(scope="module")
+def daemon(tmp_path_factory) -> Iterator[Daemon]:
+    """A daemon that a file's tests share: ``daemon.submit("writer", text="tea")`` and so on."""
+    made = Daemon(tmp_path_factory.mktemp("console") / "state")
+    try:
+        yield made
+    finally:
+        made.kill()
+
+
+@pytest.fixture
+def browsing(chromium, daemon) -> Iterator[Browsing]:
+    """``browsing.console(role, at="runs", width=360, theme="dark")`` opens a console, signed in.
+
+    A test fails on what goes wrong in its pages: an error, a warning, a request to another origin,
+    a violation of the content security policy. ``page.watch.forgive("a pattern")`` for what must be.
+    """
+    made = Browsing(chromium, daemon)
+    try:
+        yield made
+    finally:
+        troubles = made.close()
+    assert troubles == []
+
+
+@pytest.fixture
+def console(browsing) -> Any:
+    """A page of the console, an admin's, that follows the kernel."""
+    return browsing.console()
