@@ -41,10 +41,10 @@ class Watch:
     def __init__(self, page: Any, own: str) -> None:
         """``own`` is the only origin that the page may ask."""
         self._own = own
-        self._seen: list[str] = []
+        self.seen: list[str] = []
         self._forgiven: list[str] = []
         page.on("console", self._told)
-        page.on("pageerror", lambda error: self._seen.append(f"error in the page: {error}"))
+        page.on("pageerror", lambda error: self.seen.append(f"error in the page: {error}"))
         page.on("request", self._asked)
         page.add_init_script(_TELL_VIOLATIONS)
 
@@ -55,17 +55,17 @@ class Watch:
     def troubles(self) -> list[str]:
         """What went wrong and is not forgiven."""
         return [
-            told for told in self._seen if not any(re.search(one, told) for one in self._forgiven)
+            told for told in self.seen if not any(re.search(one, told) for one in self._forgiven)
         ]
 
     def _told(self, message: Any) -> None:
         if message.type in ("error", "warning"):
             at = message.location.get("url", "")
-            self._seen.append(f"{message.type} in the console: {message.text} ({at})")
+            self.seen.append(f"{message.type} in the console: {message.text} ({at})")
 
     def _asked(self, request: Any) -> None:
         if not request.url.startswith((f"{self._own}/", "data:", "blob:")):
-            self._seen.append(f"a request to elsewhere: {request.url}")
+            self.seen.append(f"a request to elsewhere: {request.url}")
 
 
 _TELL_VIOLATIONS = """
