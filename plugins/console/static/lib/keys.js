@@ -26,7 +26,7 @@ export function listed() {
 }
 
 addEventListener("keydown", (event) => {
-  if (event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented || isTyping(event.target)) return;
+  if (event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented || isTaken(event)) return;
   const pressed = first ? `${first} ${event.key}` : event.key;
   const bindings = scopes.flatMap((scope) => scope.bindings).reverse();
   const found = bindings.find(([keys]) => keys === pressed) || bindings.find(([keys]) => keys === event.key);
@@ -41,6 +41,9 @@ addEventListener("keydown", (event) => {
   }
 });
 
-function isTyping(target) {
-  return Boolean(target.closest?.("input, textarea, select, [contenteditable], dialog[open]"));
+// What is focused has a use of its own for the key: it is typed into, or pressed by it.
+function isTaken({ target, key }) {
+  if (target.closest?.("textarea, select, [contenteditable], dialog[open], input:not([type=checkbox], [type=radio], [type=range])")) return true;
+  if (key === "Enter" || key === " ") return Boolean(target.closest?.("a, button, summary, input"));
+  return key.startsWith("Arrow") || ["Home", "End", "PageUp", "PageDown"].includes(key) ? Boolean(target.closest?.("input")) : false;
 }

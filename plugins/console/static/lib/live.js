@@ -19,6 +19,8 @@ export const connection = new Signal({ state: "connecting", since: Date.now() })
 export const behind = new Signal(0);
 /** How many events the console did not get since it was opened. */
 export const missed = new Signal(0);
+/** Counts up when a gap among `recent` was filled, so that what was made of them is made anew. */
+export const filled = new Signal(0);
 
 const subscribers = new Set();
 let stream = null;
@@ -46,6 +48,16 @@ export async function openLive() {
   stream = new EventStream({ query: { from, slow: "drop" }, onBatch: take, onState }).start();
 }
 
+/** Put what the journal still had in the place of a gap; no more than `recent` may hold. */
+export function fillGap(gap, events) {
+  const place = recent.indexOf(gap);
+  if (place < 0) return;
+  recent.splice(place, 1, ...events);
+  if (recent.length > KEPT) recent.splice(0, recent.length - KEPT);
+  missed.value = Math.max(0, missed.value - sizeOf(gap));
+  filled.value += 1;
+}
+
 export function closeLive() {
   stream?.close();
   stream = opened = null;
@@ -63,7 +75,7 @@ function onState(state) {
 
 function take(items) {
   for (const item of items) {
-    if (item.gap) missed.value += item.dropped ?? item.last - item.first + 1;
+    if (item.gap) missed.value += sizeOf(item);
   }
   recent.push(...items);
   if (recent.length > KEPT) recent.splice(0, recent.length - KEPT);
@@ -78,4 +90,8 @@ function measure(item) {
   skew = Math.min(skew, difference);
   const late = difference - skew;
   behind.value = late > BEHIND ? late : 0;
+}
+
+function sizeOf(gap) {
+  return gap.dropped ?? gap.last - gap.first + 1;
 }

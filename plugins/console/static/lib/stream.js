@@ -130,11 +130,15 @@ export class EventStream {
   }
 }
 
-/** An event as the console knows it, out of the CloudEvent; for those of `/v1/journal/events` as well. */
+/**
+ * An event as the console knows it, out of the CloudEvent; for those of `/v1/journal/events` as well.
+ * `ref` is where the API has one whose `data` was too large to be sent along, `coalesced` how many it
+ * stands for.
+ */
 export function asEvent(told) {
   return {
     seq: Number(told.sequence), id: told.id, type: told.type, time: told.time, at: Date.parse(told.time),
     run: told.run || "", task: told.task || "", agent: told.agent || "", cause: told.cause || "",
-    data: told.data || {},
+    data: told.data || {}, ref: told.dataref || "", coalesced: told.coalesced || 1,
   };
 }
