@@ -23,6 +23,7 @@ from retinue.plugins.hosting.plugin import Changed, HostedPlugin
 from retinue.plugins.manifest import Admitted, Grant, Manifest, admit, read_admitted
 from retinue.plugins.manifest.grants import checked, describe, wider
 from retinue.plugins.manifest.model import Permissions
+from retinue.plugins.manifest.sent import lay_out, told
 from retinue.plugins.mediation.mediator import Service, ServiceMediator
 
 from .ceiling import beyond, ceiling_of, within
@@ -32,6 +33,7 @@ __all__ = ["Hosted"]
 
 Ask = Callable[[object], Any]
 Commit = Callable[[EventBody], object]
+_SENT = "the files that were sent"
 
 
 class Staff(Protocol):
@@ -85,8 +87,16 @@ class Hosted:
 
     def propose(self, folder: Path) -> PluginProposal:
         """Take the folder's content in, and say what it asks for. Raises ``PluginError``."""
-        admitted = self._admitted(folder)
-        return self._proposal(admitted)
+        return self._proposal(self._admitted(folder))
+
+    def propose_sent(self, files: Mapping[str, bytes]) -> tuple[PluginProposal, Path]:
+        """The same of files by their paths, and the folder in which they were taken in."""
+        store = self._store()
+        store.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix=".sent-", dir=store) as folder:
+            lay_out(files, Path(folder), _SENT)
+            admitted = self._admitted(Path(folder), _SENT)
+        return self._proposal(admitted), Path(admitted.folder)
 
     def load(
         self, folder: Path, approve: str, by: str, adopt: Ask, commit: Commit
@@ -222,13 +232,15 @@ class Hosted:
             beyond(asked, self._ceiling),
         )
 
-    def _admitted(self, folder: Path) -> Admitted:
+    def _admitted(self, folder: Path, shown: str = "") -> Admitted:
         try:
             admitted = admit(folder, self._store())
             checked_permissions(admitted.manifest)
         except PluginError as error:
-            self._say(SecurityDenied("admission", "admission", (), "load", str(folder), str(error)))
-            raise
+            shown = shown or str(folder)
+            said = told(error, folder, shown)
+            self._say(SecurityDenied("admission", "admission", (), "load", shown, said))
+            raise PluginError(said) from error
         return admitted
 
     def _refusal(self, proposal: PluginProposal, folder: str) -> Denied:

@@ -29,6 +29,13 @@ class PluginCommands:
         """What the plugin in ``folder`` asks for, before anything of it runs. Raises ``PluginError``."""
         return self._live.hosted.propose(Path(folder))
 
+    def propose_files(self, files: Mapping[str, bytes]) -> tuple[PluginProposal, Path]:
+        """The same of a plugin's files by their paths, such as ``{"plugin.toml": b"…"}``.
+
+        With it comes the folder that ``load_plugin`` then takes. Raises ``PluginError``.
+        """
+        return self._live.hosted.propose_sent(files)
+
     def load_plugin(self, folder: str | Path, approve: str = "", by: str = "") -> PluginProposal:
         """Load a plugin into a process of its own, or replace the version that runs.
 

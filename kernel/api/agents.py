@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
+from msgspec import Meta
 
 from retinue.bus.errors import InvalidInput
 from retinue.bus.views import AgentView
@@ -17,14 +18,17 @@ from .router import Answer, Body, Call, Query, Route
 __all__ = ["ROUTES", "Because"]
 
 
-class Spawn(Body, frozen=True):
-    """An agent to start. ``agent`` is ``module:name`` or ``/path/to/file.py:name``."""
+_Isolation = Literal["shared", "thread", "process"]
 
-    name: str
-    agent: str
-    isolation: Literal["shared", "thread", "process"] | None = None
-    tools: list[str] | None = None
-    model: str | None = None
+
+class Spawn(Body, frozen=True):
+    """An agent to start; what is left out is as its code says."""
+
+    name: Annotated[str, Meta(description="what it is called here")]
+    agent: Annotated[str, Meta(description="module:name, or /path/to/file.py:name")]
+    isolation: Annotated[_Isolation | None, Meta(description="where it runs")] = None
+    tools: Annotated[list[str] | None, Meta(description="the only ones that it may call")] = None
+    model: Annotated[str | None, Meta(description="as the configuration names it")] = None
 
 
 class Because(Query, frozen=True):

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
 from typing import Any, TypeVar, get_origin, get_type_hints
 
@@ -24,12 +26,15 @@ __all__ = [
     "TooSlow",
     "parsed_query",
     "read",
+    "within",
 ]
 
 _PATIENCE = 30.0
 """Seconds in which a body has to come."""
 _WHERE = re.compile(r"^(?P<what>.*?)(?: - at `(?P<path>.*)`)?$", re.DOTALL)
 _NAMED = re.compile(r"^Object (?:contains unknown|missing required) field `(?P<name>.*)`$")
+_REFUSED = re.compile(r"^(?:agent|tool) '[^']*': (.*?)(?:; it takes .*)?$", re.DOTALL)
+_PLACED = re.compile(r" - at `|^Object (?:contains unknown|missing required) field `")
 _STEP = re.compile(r"\.([^.\[]+)|\[(\d+|\.\.\.)\]")
 
 
@@ -69,6 +74,18 @@ class TooSlow(DeadlineExceeded):
     """A body that did not come in time."""
 
     status = 408
+
+
+@contextmanager
+def within(pointer: str) -> Iterator[None]:
+    """What is refused in here is a value in the body, at this JSON pointer: its fields are named."""
+    try:
+        yield
+    except InvalidInput as error:
+        told = _REFUSED.sub(r"\1", str(error))
+        if not _PLACED.search(told):
+            raise
+        raise Malformed(str(error), _fields_in(told, f"{pointer}/")) from error
 
 
 Q = TypeVar("Q", bound=Query)
@@ -134,7 +151,11 @@ def _fields(error: Exception, mark: str) -> tuple[FieldError, ...]:
     """Where, as a JSON pointer into the body (``/input/text``) or a query's name (``?limit``)."""
     if not isinstance(error, msgspec.ValidationError):
         return ()
-    found = _WHERE.match(str(error))
+    return _fields_in(str(error), mark)
+
+
+def _fields_in(message: str, mark: str) -> tuple[FieldError, ...]:
+    found = _WHERE.match(message)
     if found is None:
         return ()
     steps = [name or index for name, index in _STEP.findall(found["path"] or "")]

@@ -23,6 +23,7 @@ from . import (
     sessions,
     status,
     tasks,
+    uploads,
 )
 from .live.hub import Hub
 from .metrics import Requests
@@ -90,6 +91,7 @@ _ALIKE: tuple[Route, ...] = (
     *agents.ROUTES,
     *elements.ROUTES,
     *plugins.ROUTES,
+    *uploads.ROUTES,
     *approvals.ROUTES,
     *asking.ROUTES,
     *events.ROUTES,

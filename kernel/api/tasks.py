@@ -11,6 +11,7 @@ from retinue.bus.errors import DeadlineExceeded, TaskCancelled, TaskFailed
 from retinue.bus.views import AcceptedView, TaskView
 
 from .paging import paged
+from .reading import within
 from .router import Answer, Body, Call, Query, Route
 
 if TYPE_CHECKING:
@@ -98,14 +99,15 @@ def submit(call: Call) -> Answer:
     Its ``cursor`` is a ``seq`` before the run's first event: ``Last-Event-ID``, or ``from`` plus one.
     """
     asked: Submit = call.body
-    handle = call.kernel.submit(
-        asked.agent,
-        asked.input,
-        priority=asked.priority,
-        deadline=asked.deadline,
-        key=asked.key or call.key or None,
-        parent=asked.parent,
-    )
+    with within("/input"):
+        handle = call.kernel.submit(
+            asked.agent,
+            asked.input,
+            priority=asked.priority,
+            deadline=asked.deadline,
+            key=asked.key or call.key or None,
+            parent=asked.parent,
+        )
     return after(call, handle)
 
 

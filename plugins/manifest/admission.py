@@ -25,7 +25,15 @@ from ..beneath import open_beneath
 from .model import Manifest
 from .parse import parse_manifest
 
-__all__ = ["MANIFEST", "Admitted", "admit", "copy_content", "digest_of", "read_admitted"]
+__all__ = [
+    "MANIFEST",
+    "Admitted",
+    "admit",
+    "check_path",
+    "copy_content",
+    "digest_of",
+    "read_admitted",
+]
 
 MANIFEST = "plugin.toml"
 MAX_FILES = 20_000
@@ -80,6 +88,15 @@ def read_admitted(store: Path, digest: str) -> Admitted:
     if digest_of(folder) != digest:
         raise PluginError(f"plugin {digest[:12]}: its files in {store} were changed; load it again")
     return Admitted(_manifest_in(folder, folder), digest, str(folder))
+
+
+def check_path(path: str, source: str) -> None:
+    """Whether a path may be one of a plugin's files. Raises ``PluginError``."""
+    names = path.split("/")
+    if len(names) > MAX_DEPTH or not {"", ".", ".."}.isdisjoint(names):
+        raise PluginError(f"{source}: {path!r}: give a plain path beneath the plugin's folder")
+    for name in names:
+        _check_name(name, path, source)
 
 
 def digest_of(folder: Path) -> str:

@@ -155,6 +155,19 @@ def test_the_journal_is_asked_a_page_at_a_time(served):
 @pytest.mark.parametrize(
     ("method", "path", "body", "fields"),
     [
+        (
+            "POST",
+            "/v1/tasks",
+            {"agent": "talker"} | {"input": {"thoughts": "x"}},
+            ["/input/thoughts"],
+        ),
+        ("POST", "/v1/tasks", {"agent": "shout"}, ["/input/text"]),
+        (
+            "POST",
+            "/v1/tasks",
+            {"agent": "shout", "input": {"text": "a", "b/c": 1}},
+            ["/input/b~1c"],
+        ),
         ("POST", "/v1/tasks", {"agent": 1}, ["/agent"]),
         ("POST", "/v1/tasks", {"agent": "echo", "priority": 10}, ["/priority"]),
         ("POST", "/v1/tasks", {"agent": "echo", "inptu": 1}, ["/inptu"]),

@@ -73,6 +73,7 @@ ROUTES = [
     ("DELETE", "/v1/agents/nobody", "admin"),
     ("POST", "/v1/plugins", "admin"),
     ("POST", "/v1/plugins/propose", "admin"),
+    ("POST", "/v1/plugins/upload", "admin"),
     ("DELETE", "/v1/plugins/nothing", "admin"),
     ("DELETE", "/v1/plugins/nothing/grant", "admin"),
     ("POST", "/v1/plugins/nothing/release", "admin"),
