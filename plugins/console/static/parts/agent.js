@@ -9,8 +9,9 @@ export function Agent({ name, onClick }) {
   return html`<span class="agent" style=${hue}>${name}</span>`;
 }
 
+// FNV-1a, spread by the golden angle.
 function hueOf(name) {
-  let hash = 7;
-  for (const character of name) hash = (hash * 31 + character.codePointAt(0)) >>> 0;
-  return (hash * 137) % 360;
+  let hash = 2166136261;
+  for (const character of name) hash = Math.imul(hash ^ character.codePointAt(0), 16777619) >>> 0;
+  return Math.round((hash % 1000) * 137.508) % 360;
 }

@@ -9,7 +9,7 @@ import { Failure } from "./failure.js";
 /** Some events of one row, each whole; what was too large for the stream is asked for. */
 export function Events({ events }) {
   return html`<ul class="events">${events.map((event) => html`<li key=${event.seq}>
-    <h4><code>${event.type}</code> <span class="soft">${event.seq} · ${clock(event.at, { date: true })}</span></h4>
+    <p class="title"><code>${event.type}</code> <span class="soft">${event.seq} · ${clock(event.at, { date: true })}</span></p>
     <${Whole} event=${event} />
   </li>`)}</ul>`;
 }

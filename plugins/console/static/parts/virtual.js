@@ -25,13 +25,16 @@ export function VirtualList({ rows, keyOf, draw, detail, label, open = "", selec
   const top = follow ? Math.max(0, rows.length * row + more - view.height) : view.top;
   const { first, end, offset, total } = windowOf({ count: rows.length, top, height: view.height, ...shape });
   const set = useStick(box, follow, total, view.height);
-  useSelectedInView(box, rows, keyOf, selected, shape);
+  useSelectedInView(box, set, rows, keyOf, selected, shape);
+  useLayoutEffect(() => {
+    if (!follow) setView((before) => ({ ...before, top: box.current.scrollTop }));
+  }, [follow]);
 
   const onScroll = () => {
     const now = box.current.scrollTop;
     const isAtEnd = now >= box.current.scrollHeight - box.current.clientHeight - 4;
     if (follow && now < set.current - 4 && !isAtEnd) onLeave?.();
-    if (!follow && isAtEnd && now > view.top) onEnd?.();
+    if (!follow && isAtEnd && now > view.top && now !== set.current) onEnd?.();
     if (!follow || !isAtEnd) setView((before) => ({ ...before, top: now }));
   };
   const drawn = rows.slice(first, end);
@@ -48,7 +51,7 @@ export function VirtualList({ rows, keyOf, draw, detail, label, open = "", selec
           return html`<div key=${key} class="line ${look(one)} ${key === selected ? "selected" : ""}" id="${id}-${key}" role="row"
               aria-rowindex=${first + index + 1} aria-selected=${key === selected} style=${{ height: `${row}px` }} ...${attributes(one)}
               onClick=${(event) => press(event, () => { onSelect(key); onOpen?.(isOpen ? "" : key); })}>${draw(one)}</div>
-            ${isOpen && html`<div key="${key} detail" class="detail" role="row" style=${{ height: `${DETAIL}px` }}><div role="gridcell" class="inside" tabindex="0">${detail(one)}</div></div>`}`;
+            ${isOpen && html`<div key="${key} detail" class="detail" role="row" aria-level=${role === "treegrid" ? (attributes(one)["aria-level"] ?? 1) + 1 : null} style=${{ height: `${DETAIL}px` }}><div role="gridcell" class="inside" tabindex="0">${detail(one)}</div></div>`}`;
         })}
       </div>
     </div>
@@ -68,7 +71,8 @@ function useSize(box, setView) {
   }, []);
 }
 
-// Sticks to the end: after each drawing, as only then it is known where that is.
+// Sticks to the end: after each drawing, as only then it is known where that is. What is given back
+// holds where the list was last scrolled to by itself.
 function useStick(box, follow, total, height) {
   const set = useRef(0);
   useLayoutEffect(() => {
@@ -79,7 +83,7 @@ function useStick(box, follow, total, height) {
   return set;
 }
 
-function useSelectedInView(box, rows, keyOf, selected, shape) {
+function useSelectedInView(box, set, rows, keyOf, selected, shape) {
   useEffect(() => {
     if (!selected) return;
     const index = rows.findIndex((one) => keyOf(one) === selected);
@@ -89,6 +93,8 @@ function useSelectedInView(box, rows, keyOf, selected, shape) {
     const { scrollTop, clientHeight } = box.current;
     if (begin < scrollTop) box.current.scrollTop = begin;
     else if (end > scrollTop + clientHeight) box.current.scrollTop = Math.min(begin, end - clientHeight);
+    else return;
+    set.current = box.current.scrollTop;
   }, [selected, shape.open]);
 }
 

@@ -12,11 +12,11 @@ export function Why({ id, on = [] }) {
   if (!answer) return html`<${Pending} from=${asked} />`;
   return html`<div class="why">
     <p class="answer">${answer.answer}</p>
-    ${answer.edges?.length > 0 && html`<h3>It waits for</h3><ol>${answer.edges.map((edge) => html`<li>${edge.text}</li>`)}</ol>`}
-    ${answer.waits && html`<h3>Where the time went</h3><ul>${Object.entries(answer.waits).map(([what, seconds]) => html`<li>${duration(seconds)} ${what}</li>`)}</ul>`}
-    ${answer.attempts?.length > 1 && html`<h3>${plural(answer.attempts.length, "attempt")}</h3>
+    ${answer.edges?.length > 0 && html`<h2>It waits for</h2><ol>${answer.edges.map((edge) => html`<li>${edge.text}</li>`)}</ol>`}
+    ${answer.waits && html`<h2>Where the time went</h2><ul>${Object.entries(answer.waits).map(([what, seconds]) => html`<li>${duration(seconds)} ${what}</li>`)}</ul>`}
+    ${answer.attempts?.length > 1 && html`<h2>${plural(answer.attempts.length, "attempt")}</h2>
       <ol>${answer.attempts.map((attempt) => html`<li>${attempt.outcome || "goes on"}${attempt.cause && `: ${attempt.kind}: ${attempt.cause}`}</li>`)}</ol>`}
-    ${answer.chain?.length > 0 && html`<h3>What led there</h3>
+    ${answer.chain?.length > 0 && html`<h2>What led there</h2>
       <ol class="chain">${answer.chain.map((cause) => html`<li><span class="mono soft">${clock(cause.time * 1000)}</span> <code>${cause.type}</code> ${cause.text}</li>`)}</ol>`}
   </div>`;
 }
