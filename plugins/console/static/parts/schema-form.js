@@ -10,9 +10,9 @@ import { SchemaField } from "./schema-fields.js";
 /**
  * `onSubmit(value)` may fail: the fields that the API's problem names say so. `at` is where in the
  * request's body the value stands, as "/input". `initial` is a value to begin with, and `children`
- * further fields that stand before the button.
+ * further fields that stand before the button; `focus` takes the keyboard to the first field.
  */
-export function SchemaForm({ schema, initial, submitLabel = "Submit", onSubmit, disabled = false, at = "", children }) {
+export function SchemaForm({ schema, initial, submitLabel = "Submit", onSubmit, disabled = false, at = "", focus = false, children }) {
   const shape = useMemo(() => shapeOf(schema), [schema]);
   const [state, setState] = useState(() => begin(shape, initial));
   const [wrong, setWrong] = useState({ fields: {}, rest: [] });
@@ -20,6 +20,9 @@ export function SchemaForm({ schema, initial, submitLabel = "Submit", onSubmit, 
   const form = useRef(null);
   const switchId = useId();
   useFocusOnWrong(form, wrong);
+  useEffect(() => {
+    if (focus) form.current.querySelector(".field :is(input, textarea, select)")?.focus();
+  }, []);
 
   const submit = async (event) => {
     event.preventDefault();
