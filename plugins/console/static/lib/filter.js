@@ -15,19 +15,6 @@ export function rowFilter({ run = "", agent = "", type = "", text = "" }) {
   };
 }
 
-/** The same for events. */
-export function eventFilter({ agent = "", type = "", text = "" }) {
-  const types = globs(type);
-  const words = text.toLowerCase().split(/\s+/).filter(Boolean);
-  return (event) => {
-    if (agent && event.agent !== agent) return false;
-    if (types.length && !types.some((glob) => glob(event.type))) return false;
-    if (!words.length) return true;
-    const hay = `${event.type} ${event.agent} ${event.task} ${event.id} ${JSON.stringify(event.data)}`.toLowerCase();
-    return words.every((word) => hay.includes(word));
-  };
-}
-
 /** Tests of a type, one a glob: `tool.*`, `task.?ailed`; a noun alone stands for all of its types. */
 export function globs(text) {
   return text.split(/[\s,]+/).filter(Boolean).map((glob) => {

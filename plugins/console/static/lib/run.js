@@ -49,7 +49,9 @@ function foldRun(run, verb, event) {
   if (verb === "started") {
     Object.assign(run, { state: "running", started: event.at, root: event.task, source: event.data.source || "", sourceAt: event.data.at || 0 });
   } else {
-    Object.assign(run, { state: verb, ended: event.at, reason: event.data.reason || "" });
+    // an outcome that nobody knows ends a run as failed, but is no failure
+    const state = run.tasks.get(run.root)?.state === "outcome_unknown" ? "outcome_unknown" : verb;
+    Object.assign(run, { state, ended: event.at, reason: event.data.reason || "" });
   }
 }
 

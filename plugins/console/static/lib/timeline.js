@@ -9,13 +9,13 @@ export function span(run, now) {
 }
 
 /**
- * The bars of one row of `treeRows`, as parts of the span: `{bars: [{left, width, look, tone, from, to,
- * title}], marks: [{left, title}]}`. `look` is `pending`, `open` or `done`; a mark is a retry.
+ * The bars of one row of `treeRows`, as parts of the span up to `now`: `{bars: [{left, width, look, tone, from, to,
+ * title}], marks: [{left, title}]}`. `look` is `waits`, `open` or `done`; a mark is a retry.
  */
-export function barsOf(row, { from, to }) {
+export function barsOf(row, { from, to, now = to }) {
   const place = (begin, end) => {
     const left = share(begin, from, to);
-    return { left, width: Math.max(0, share(end ?? to, from, to) - left), from: begin, to: end };
+    return { left, width: Math.max(0, share(end ?? now, from, to) - left), from: begin, to: end };
   };
   if (row.call) {
     const { call } = row;
@@ -24,7 +24,7 @@ export function barsOf(row, { from, to }) {
   }
   const { task } = row;
   const bars = task.attempts.flatMap((attempt) => attemptBars(task, attempt, place));
-  if (!task.attempts.length) bars.push({ ...place(task.submitted, task.ended), look: "pending", tone: "plain", title: "submitted" });
+  if (!task.attempts.length) bars.push({ ...place(task.submitted, task.ended), look: "waits", tone: "plain", title: "submitted" });
   const marks = task.attempts.filter((attempt) => attempt.number > 1)
     .map((attempt) => ({ left: share(attempt.queued, from, to), title: `attempt ${attempt.number}` }));
   return { bars, marks };
@@ -32,7 +32,7 @@ export function barsOf(row, { from, to }) {
 
 function attemptBars(task, attempt, place) {
   const begun = attempt.began ?? attempt.ended ?? task.ended;
-  const bars = [{ ...place(attempt.queued, begun), look: "pending", tone: "plain", title: attempt.delay ? `back-off, attempt ${attempt.number}` : `waits, attempt ${attempt.number}` }];
+  const bars = [{ ...place(attempt.queued, begun), look: "waits", tone: "plain", title: attempt.delay ? `back-off, attempt ${attempt.number}` : `waits, attempt ${attempt.number}` }];
   if (attempt.began == null) return bars;
   const tone = attempt.error ? "bad" : attempt === task.attempts.at(-1) ? TONES[task.state] || "plain" : "bad";
   const look = attempt.ended == null ? "open" : "done";

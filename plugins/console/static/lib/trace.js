@@ -62,6 +62,16 @@ export class Trace {
   }
 }
 
+/** The row of an event that is joined to nothing: its type, and what it says. */
+export function plainRow(event) {
+  return { id: event.seq, kind: "event", label: event.type, tone: null, at: event.at, seq: event.seq, last: event.seq, run: event.run, task: event.task, agent: event.agent, type: event.type, types: [event.type], events: [event], pieces: event.coalesced || 1, said: null, hay: null };
+}
+
+/** How a row is coloured. */
+export function toneOf(row) {
+  return (row.tone ??= told(row.events[0]).tone);
+}
+
 /** What a row says, in one line. */
 export function wordsOf(row) {
   return (row.said ??= WORDS[row.kind]?.(row) ?? told(row.events[0]).text);

@@ -3,7 +3,7 @@
 import { useKeys } from "../lib/keys.js";
 import { clock, count } from "../lib/format.js";
 import { href } from "../lib/route.js";
-import { standsOut, tookOf, wordsOf } from "../lib/trace.js";
+import { standsOut, tookOf, toneOf, wordsOf } from "../lib/trace.js";
 import { html, useEffect, useRef, useState } from "../lib/ui.js";
 import { useNow } from "../lib/use.js";
 import { Agent } from "./agent.js";
@@ -40,7 +40,7 @@ export function TraceList({ rows, wanted, label, open, onOpen, onAgent, frozen =
     ["G", "to the end, and follow it", hold.end],
     ["End", "to the end, and follow it", hold.end],
   ]);
-  return html`<div class="trace">
+  return html`<div class="trace ${withRun ? "" : "plain"}">
     ${shown.length === 0 ? children : html`<${VirtualList} rows=${shown} keyOf=${keyOf} label=${label} role="treegrid" open=${open} selected=${selected}
       draw=${(row) => html`<${Cells} row=${row} now=${now} withRun=${withRun} onAgent=${onAgent} />`}
       detail=${(row) => html`<${TraceDetail} row=${row} />`} look=${lookOf} attributes=${(row) => ({ "aria-level": 1, "aria-expanded": keyOf(row) === open })}
@@ -100,7 +100,7 @@ export function keyOf(row) {
 }
 
 function lookOf(row) {
-  return `${row.kind} ${row.tone} ${row.open ? "unfinished" : ""} ${standsOut(row) ? "loud" : ""}`;
+  return `${row.kind} ${toneOf(row)} ${row.open ? "unfinished" : ""} ${standsOut(row) ? "loud" : ""}`;
 }
 
 /** The end of an id: what differs between those of one start. */

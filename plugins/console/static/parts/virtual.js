@@ -30,9 +30,8 @@ export function VirtualList({ rows, keyOf, draw, detail, label, open = "", selec
     if (!follow) setView((before) => ({ ...before, top: box.current.scrollTop }));
   }, [follow]);
 
-  const onScroll = () => {
-    const now = box.current.scrollTop;
-    const isAtEnd = now >= box.current.scrollHeight - box.current.clientHeight - 4;
+  const onScroll = ({ currentTarget: { scrollTop: now, scrollHeight, clientHeight } }) => {
+    const isAtEnd = now >= scrollHeight - clientHeight - 4;
     if (follow && now < set.current - 4 && !isAtEnd) onLeave?.();
     if (!follow && isAtEnd && now > view.top && now !== set.current) onEnd?.();
     if (!follow || !isAtEnd) setView((before) => ({ ...before, top: now }));
