@@ -52,9 +52,9 @@ class Daemon:
         self.see(task.run, "agent.thought")
         return task
 
-    def asking(self, amount: int, to: str = "ann") -> ApprovalView:
-        """A payment that waits for somebody's word."""
-        task = self.submit("payer", amount=amount, to=to)
+    def asking(self, amount: int, to: str = "ann", agent: str = "payer") -> ApprovalView:
+        """A payment that waits for somebody's word; its agent does nothing else meanwhile."""
+        task = self.submit(agent, amount=amount, to=to)
         self.see(task.run, "approval.requested")
         views = self.client.get("/v1/approvals", list[ApprovalView], {"state": "requested"})
         return next(view for view in views if view.run == task.run)
