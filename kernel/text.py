@@ -7,11 +7,15 @@ import unicodedata
 from collections.abc import Mapping
 from typing import Any, TextIO
 
+from retinue.bus.views import JournalView
+
 __all__ = [
     "ago",
     "arguments",
+    "bounds",
     "cut",
     "duration",
+    "kept",
     "log_data",
     "one_line",
     "painted",
@@ -105,3 +109,23 @@ def color_wanted(environ: Mapping[str, str], stream: TextIO) -> bool:
 
 def _steers(character: str) -> bool:
     return unicodedata.category(character) in ("Cc", "Cs") or character in _DIRECTION
+
+
+def kept(view: JournalView) -> str:
+    """What the journal keeps, on one line."""
+    held = f", held by {', '.join(view.held_by)}" if view.held_by else ""
+    trouble = f", the last trim was given up: {view.trouble}" if view.trouble else ""
+    if view.kind == "memory":
+        return f"{view.first:,} to {view.last:,}, in memory, at most {view.max_events:,}"
+    return f"{view.first:,} to {view.last:,}, {size(view.bytes)}, {bounds(view)}{held}{trouble}"
+
+
+def bounds(view: JournalView) -> str:
+    """The bounds that are set, in words."""
+    said = [
+        f"{view.max_events:,} events" if view.max_events else "",
+        size(view.max_bytes) if view.max_bytes else "",
+        duration(view.max_age) if view.max_age else "",
+    ]
+    found = " or ".join(text for text in said if text)
+    return f"at most {found}" if found else "without a bound"

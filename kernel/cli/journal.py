@@ -16,11 +16,11 @@ from retinue.bus.journal.trimming import pages_of
 from retinue.bus.views import JournalView
 
 from ..client import under
-from ..text import duration, size
+from ..text import bounds, size
 from .options import Cli, common, on_folder
 from .output import json_line, listing, note, record
 
-__all__ = ["command", "has_journal", "journal_file", "kept", "opened", "view_of"]
+__all__ = ["command", "has_journal", "journal_file", "opened", "view_of"]
 
 
 @click.group("journal")
@@ -99,26 +99,6 @@ class Reader(msgspec.Struct, frozen=True):
 
     reader: str
     seq: int
-
-
-def kept(view: JournalView) -> str:
-    """What the journal keeps, on one line."""
-    held = f", held by {', '.join(view.held_by)}" if view.held_by else ""
-    trouble = f", the last trim was given up: {view.trouble}" if view.trouble else ""
-    if view.kind == "memory":
-        return f"{view.first:,} to {view.last:,}, in memory, at most {view.max_events:,}"
-    return f"{view.first:,} to {view.last:,}, {size(view.bytes)}, {bounds(view)}{held}{trouble}"
-
-
-def bounds(view: JournalView) -> str:
-    """The bounds that are set, in words."""
-    said = [
-        f"{view.max_events:,} events" if view.max_events else "",
-        size(view.max_bytes) if view.max_bytes else "",
-        duration(view.max_age) if view.max_age else "",
-    ]
-    found = " or ".join(text for text in said if text)
-    return f"at most {found}" if found else "without a bound"
 
 
 def view_of(cli: Cli) -> JournalView:

@@ -6,8 +6,7 @@ import click
 
 from retinue.bus.views import StatusView
 
-from ..text import duration
-from .journal import kept
+from ..text import duration, kept
 from .mirror import in_words
 from .options import Cli, common
 from .output import record

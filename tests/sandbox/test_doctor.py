@@ -9,8 +9,8 @@ import pytest
 from click.testing import CliRunner
 
 from retinue.kernel.cli.doctor import command
-from retinue.kernel.cli.doctor_walls import told
 from retinue.kernel.config import SandboxConfig
+from retinue.kernel.wall_checks import told
 from retinue.plugins.sandbox.given import Given, Layer
 
 HERE = Layer(there=True, detail="found")

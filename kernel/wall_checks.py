@@ -1,17 +1,15 @@
-"""What ``retinue doctor`` says of the walls around plugins: each one tried, on this host, now."""
+"""Checks of the walls around plugins: each one tried, on this host, now."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
-from retinue.bus.errors import RetinueError
 from retinue.plugins.sandbox.given import Given, Layer
 from retinue.plugins.sandbox.levels import LAYERS, best, missing
 from retinue.plugins.sandbox.probe import probe
 
-from ..config import SandboxConfig
+from .config import SandboxConfig
 from .findings import Finding, State
-from .options import Cli
 
 __all__ = ["told", "walls"]
 
@@ -23,14 +21,9 @@ _WHAT = {
 }
 
 
-def walls(cli: Cli) -> Iterator[Finding]:
-    """Try every wall. Takes some tenths of a second."""
-    try:
-        config, origins = cli.settings()
-    except RetinueError:
-        return  # the settings' own check says why
-    wanted = any(name.startswith("sandbox") for name in origins)
-    yield from told(probe(config.sandbox.bwrap), config.sandbox, wanted=wanted)
+def walls(config: SandboxConfig, *, wanted: bool) -> Iterator[Finding]:
+    """Try every wall; ``wanted`` as for ``told``. Takes some tenths of a second."""
+    yield from told(probe(config.bwrap), config, wanted=wanted)
 
 
 def told(given: Given, config: SandboxConfig, *, wanted: bool) -> Iterator[Finding]:

@@ -1,4 +1,4 @@
-"""What ``retinue doctor`` finds."""
+"""What checks of a kernel and its host find: see ``retinue doctor``."""
 
 from __future__ import annotations
 
