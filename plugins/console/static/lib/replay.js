@@ -7,12 +7,14 @@ import { Trace } from "./trace.js";
 export const MOST = 50_000;
 export const SPEEDS = [0.25, 0.5, 1, 2, 4, 8, 16];
 
-/** Holds `events` in order, and the fold of the first `position` of them in `run` and `trace`. */
+/** Holds `events` in order, and the folds of the first `position` of them: `run`, and `trace` when asked. */
 export class Replay {
   events = [];
   position = 0;
   full = false; // whether there was more than MOST
   #id;
+  #trace = null;
+  #traced = 0; // how many events it has
 
   constructor(id) {
     this.#id = id;
@@ -37,11 +39,19 @@ export class Replay {
   seek(position) {
     const wanted = Math.max(0, Math.min(position, this.events.length));
     if (wanted < this.position) this.#reset();
-    const more = this.events.slice(this.position, wanted);
-    for (const event of more) foldEvent(this.run, event);
-    this.trace.add(more);
+    for (let at = this.position; at < wanted; at += 1) foldEvent(this.run, this.events[at]);
     this.position = wanted;
     return this;
+  }
+
+  get trace() {
+    if (!this.#trace || this.#traced > this.position) {
+      this.#trace = new Trace({ most: MOST });
+      this.#traced = 0;
+    }
+    this.#trace.add(this.events.slice(this.#traced, this.position));
+    this.#traced = this.position;
+    return this.#trace;
   }
 
   /** After how many events the one with `seq` has come. */
@@ -70,7 +80,6 @@ export class Replay {
   #reset() {
     this.position = 0;
     this.run = newRun(this.#id);
-    this.trace = new Trace({ most: MOST });
   }
 }
 

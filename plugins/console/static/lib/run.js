@@ -32,7 +32,7 @@ export function waitingFor(task, run) {
   const attempt = task.attempts.at(-1);
   if (task.cancel != null) return "its end: a cancel was asked for";
   if (!attempt || task.state === "queued" || task.state === "submitted") {
-    return attempt?.delay ? `attempt ${attempt.number}, after a back-off of ${duration(attempt.delay)}` : "its turn, in line";
+    return attempt?.delay ? `the end of a back-off of ${duration(attempt.delay)}` : "its turn, in line";
   }
   if (task.state === "scheduled") return "its agent to begin";
   const approval = task.approvals.findLast((one) => one.state === "requested");

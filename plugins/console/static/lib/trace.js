@@ -40,9 +40,8 @@ export class Trace {
 
   #begin(event) {
     const made = BEGINS[event.type]?.(event) || { kind: "event" };
-    const { label, tone } = told(event);
     const row = this.#push({
-      label, tone, at: event.at, seq: event.seq, run: event.run, task: event.task, agent: event.agent,
+      label: null, tone: null, at: event.at, seq: event.seq, run: event.run, task: event.task, agent: event.agent,
       type: event.type, ...made,
     });
     if (row.key) this.#joins.set(row.key, row);
@@ -67,6 +66,11 @@ export function plainRow(event) {
   return { id: event.seq, kind: "event", label: event.type, tone: null, at: event.at, seq: event.seq, last: event.seq, run: event.run, task: event.task, agent: event.agent, type: event.type, types: [event.type], events: [event], pieces: event.coalesced || 1, said: null, hay: null };
 }
 
+/** What a row is called. */
+export function labelOf(row) {
+  return (row.label ??= told(row.events[0]).label);
+}
+
 /** How a row is coloured. */
 export function toneOf(row) {
   return (row.tone ??= told(row.events[0]).tone);
@@ -84,7 +88,7 @@ export function standsOut(row) {
 
 /** What a search looks through. */
 export function haystack(row) {
-  return (row.hay ??= [row.agent, row.run, row.task, row.label, wordsOf(row), ...row.events.slice(0, 4).map((event) => JSON.stringify(event.data).slice(0, 2000))]
+  return (row.hay ??= [row.agent, row.run, row.task, labelOf(row), wordsOf(row), ...row.events.slice(0, 4).map((event) => JSON.stringify(event.data).slice(0, 2000))]
     .join(" ").toLowerCase());
 }
 

@@ -3,6 +3,7 @@
 import { send, withQuery } from "./api.js";
 import { paced } from "./paced.js";
 import { Replay } from "./replay.js";
+import { route } from "./route.js";
 import { asEvent, EventStream } from "./stream.js";
 import { useCallback, useEffect, useReducer, useRef } from "./ui.js";
 
@@ -48,7 +49,23 @@ export function useReplay(id, at) {
     own.atEnd = own.replay.position >= own.replay.events.length;
     redraw();
   }, [id]);
+  useAsked(id, own, seek);
   return { ...own, seek };
+}
+
+// An address that names another moment, such as one that was typed: what this page itself puts there
+// comes without that event.
+function useAsked(id, own, seek) {
+  useEffect(() => {
+    const look = () => {
+      const { parts, query } = route.value;
+      if (parts[1] !== id || own.loading) return;
+      const position = query.at ? own.replay.positionOf(Number(query.at)) : Infinity;
+      if (position !== own.replay.position) seek(position);
+    };
+    addEventListener("hashchange", look);
+    return () => removeEventListener("hashchange", look);
+  }, [id]);
 }
 
 // All that is recorded, and then what comes, until the run is over.

@@ -49,7 +49,8 @@ export function RunHead({ id, replay, over, atEnd, now, query, allowed }) {
 }
 
 function Outcome({ run, root }) {
+  const [isRoomy] = useState(() => matchMedia("(min-width: 700px) and (min-height: 600px)").matches);
   if (!root || root.ended == null) return null;
-  if (root.state === "succeeded") return html`<details class="run-outcome" open><summary>Result</summary><${Result} task=${root} /></details>`;
+  if (root.state === "succeeded") return html`<details class="run-outcome" open=${isRoomy}><summary>Result</summary><${Result} task=${root} /></details>`;
   return html`<div class="notice ${root.state === "failed" ? "bad" : "warn"}"><p>${root.error || run.reason}</p></div>`;
 }

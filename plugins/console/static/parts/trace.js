@@ -3,7 +3,7 @@
 import { useKeys } from "../lib/keys.js";
 import { clock, count } from "../lib/format.js";
 import { href } from "../lib/route.js";
-import { standsOut, tookOf, toneOf, wordsOf } from "../lib/trace.js";
+import { labelOf, standsOut, tookOf, toneOf, wordsOf } from "../lib/trace.js";
 import { html, useEffect, useRef, useState } from "../lib/ui.js";
 import { useNow } from "../lib/use.js";
 import { Agent } from "./agent.js";
@@ -91,7 +91,7 @@ function Cells({ row, now, withRun, onAgent }) {
     <span role="gridcell" class="when mono">${clock(row.at)}</span>
     <span role="gridcell" class="who"><${Agent} name=${row.agent} onClick=${onAgent && (() => onAgent(row.agent))} /></span>
     ${withRun && html`<span role="gridcell" class="run mono">${row.run && html`<a href=${href("runs", row.run)} title=${row.run}>${short(row.run)}</a>`}</span>`}
-    <span role="gridcell" class="what"><strong>${row.label}</strong> <span class="said">${wordsOf(row)}</span>${row.kind === "text" && row.pieces > 1 && html` <span class="soft">(${count(row.pieces)})</span>`}</span>
+    <span role="gridcell" class="what"><strong>${labelOf(row)}</strong> <span class="said">${wordsOf(row)}</span>${row.kind === "text" && row.pieces > 1 && html` <span class="soft">(${count(row.pieces)})</span>`}</span>
     <span role="gridcell" class="took mono">${tookOf(row, now)}</span>`;
 }
 
