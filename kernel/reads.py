@@ -12,6 +12,7 @@ from retinue.bus.journal import Filter
 from retinue.bus.messages import SchedulerConfigured
 from retinue.bus.views import AgentView, PluginView, RunView, StatusView, TaskView
 from retinue.plugins.pages import Pages
+from retinue.plugins.policy import Policy
 
 from . import looks
 from .asking.why import Answer
@@ -130,6 +131,11 @@ class Reads:
     def pages(self) -> Mapping[str, Pages]:
         """The pages of its plugins, by the names of these."""
         return self._live.pages
+
+    @property
+    def policy(self) -> Policy | None:
+        """The operator's rules, if there are any."""
+        return self._live.policy
 
     @property
     def _live(self) -> Tree:

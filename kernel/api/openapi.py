@@ -40,6 +40,7 @@ _TAGS = {
     "plugins": "What agents can use",
     "tools": "Calls outside any task",
     "approvals": "Calls that wait for somebody's word",
+    "policy": "The operator's rules",
     "elements": "Things that operators keep",
     "progressions": "Orders of elements",
     "dead": "What found no reader",

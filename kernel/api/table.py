@@ -14,10 +14,12 @@ from . import (
     agents,
     approvals,
     asking,
+    doctor,
     elements,
     events,
     journal,
     plugins,
+    policy,
     reference,
     runs,
     sessions,
@@ -61,6 +63,7 @@ def table(shared: Shared) -> list[Route]:
     found = [
         *status.routes(shared.stop, shared.url, shared.requests, lambda: len(clients)),
         *sessions.routes(shared.tickets, shared.tokens),
+        *doctor.routes(),
         *_ALIKE,
     ]
     return [*found, *reference.routes(lambda: documented(found))]
@@ -71,6 +74,7 @@ def listed() -> list[Route]:
     return [
         *status.routes(lambda _: None, "", Requests(), lambda: 0),
         *sessions.routes(Tickets(SystemClock()), TokenFile(Path())),
+        *doctor.routes(),
         *_ALIKE,
     ]
 
@@ -93,6 +97,7 @@ _ALIKE: tuple[Route, ...] = (
     *plugins.ROUTES,
     *uploads.ROUTES,
     *approvals.ROUTES,
+    *policy.ROUTES,
     *asking.ROUTES,
     *events.ROUTES,
     *journal.ROUTES,

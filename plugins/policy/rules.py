@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
@@ -39,7 +39,7 @@ class Rule(msgspec.Struct, frozen=True):
 
     key: str
     name: str
-    effect: str
+    effect: Literal["permit", "forbid"]
     ask: tuple[str, ...]
     seconds: float
     body: Mapping[str, Any]
