@@ -41,7 +41,7 @@ function None({ state }) {
 }
 
 function Table({ shown }) {
-  return html`<div class="scroll" tabindex="0" role="region" aria-labelledby="answered"><table>
+  return html`<div class="scroll" tabindex="0" role="region" aria-label="Answered calls"><table>
     <caption class="visually-hidden">Approvals that were answered, newest first</caption>
     <thead><tr>${["State", "What", "For", "Answer", "When", "Run"].map((one) => html`<th scope="col">${one}</th>`)}</tr></thead>
     <tbody>${shown.map((one) => html`<${Row} key=${one.id} one=${one} />`)}</tbody>
