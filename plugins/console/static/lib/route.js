@@ -29,6 +29,7 @@ export function setQuery(changes) {
 }
 
 function read() {
+  if (location.hash.startsWith("#ticket=")) return { parts: [], query: {} }; // redeemed, it goes into no address
   const [path, query] = location.hash.replace(/^#\/?/, "").split("?", 2);
   const parts = path.split("/").filter(Boolean).map(decode);
   return { parts, query: Object.fromEntries(new URLSearchParams(query || "")) };

@@ -167,7 +167,7 @@ const WORDS = {
   text: (row) => line(row.text, 600),
   progress: (row) => told(row.events.at(-1)).text,
   task: (row) => row.events.map((event) => told(event).text).filter(Boolean).join(" · "),
-  approval: (row) => [told(row.events[0]).text, row.decided && told(row.events.at(-1)).text].filter(Boolean).join(" · "),
+  approval: (row) => [told(row.events[0]).text, row.decided && told(row.events.find(({ type }) => type.endsWith(row.decided))).text].filter(Boolean).join(" · "),
   gap: ({ gap }) => gapWords(gap),
 };
 

@@ -14,9 +14,10 @@ import { stepFrom, VirtualList } from "./virtual.js";
 /**
  * `rows` of a Trace, those of them that `wanted(row)`. The list follows its end until somebody looks
  * elsewhere; with `frozen` it then keeps still, and says how many rows are new. `open` is the key of
- * the row that is open, `onOpen(key)` changes it; `onAgent(name)` is for a press on a name.
+ * the row that is open, `onOpen(key)` changes it; `onAgent(name)` is for a press on a name. `head` stands
+ * above the list, and the children in its place while there are no rows.
  */
-export function TraceList({ rows, wanted, label, open, onOpen, onAgent, frozen = false, withRun = true, keys = "The trace", children }) {
+export function TraceList({ rows, wanted, label, open, onOpen, onAgent, frozen = false, withRun = true, keys = "The trace", head, children }) {
   const [selected, setSelected] = useState(open);
   const hold = useHold(rows, wanted, frozen);
   const now = useNow(1);
@@ -40,7 +41,9 @@ export function TraceList({ rows, wanted, label, open, onOpen, onAgent, frozen =
     ["G", "to the end, and follow it", hold.end],
     ["End", "to the end, and follow it", hold.end],
   ]);
-  return html`<div class="trace ${withRun ? "" : "plain"}">
+  return html`<div class="trace-head">${head}
+      ${frozen && html`<button type="button" class="pause" aria-pressed=${!following} title="Space" onClick=${() => (following ? hold.leave(true) : hold.end())}>${following ? "Pause" : "Paused"}</button>`}</div>
+    <div class="trace ${withRun ? "" : "plain"}">
     ${shown.length === 0 ? children : html`<${VirtualList} rows=${shown} keyOf=${keyOf} label=${label} role="treegrid" open=${open} selected=${selected}
       draw=${(row) => html`<${Cells} row=${row} now=${now} withRun=${withRun} onAgent=${onAgent} />`}
       detail=${(row) => html`<${TraceDetail} row=${row} />`} look=${lookOf} attributes=${(row) => ({ "aria-level": 1, "aria-expanded": keyOf(row) === open })}
