@@ -7,6 +7,8 @@ import re
 import pytest
 from playwright.sync_api import expect
 
+from .browsers import Browsing
+
 HOLE = """async () => {
   const { recent, filled } = await import("/pages/console/lib/live.js");
   const at = recent.findLastIndex((item) => item.type === "run.started");
@@ -16,6 +18,23 @@ HOLE = """async () => {
   filled.value += 1;
   return [first, last];
 }"""
+
+
+@pytest.fixture(scope="module")
+def shared(chromium, daemon):
+    """One page for all tests here: it loads slower than it is used."""
+    browsing = Browsing(chromium, daemon)
+    yield browsing.console()
+    assert browsing.close() == []
+
+
+@pytest.fixture
+def console(shared):
+    """The page Now, as if it was just opened."""
+    for at, title in (("runs", "Runs"), ("now", "Now")):
+        shared.evaluate("at => { location.hash = '#/' + at; }", at)
+        expect(shared.get_by_role("heading", level=1)).to_have_text(title)
+    return shared
 
 
 @pytest.fixture

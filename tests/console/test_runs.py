@@ -4,7 +4,32 @@ from __future__ import annotations
 
 import re
 
+import pytest
 from playwright.sync_api import expect
+
+from .browsers import Browsing
+
+
+@pytest.fixture(scope="module")
+def shared(chromium, daemon):
+    """One page for all tests here: it loads slower than it is used."""
+    browsing = Browsing(chromium, daemon)
+    yield browsing.console()
+    assert browsing.close() == []
+
+
+@pytest.fixture
+def visit(shared):
+    """``visit("runs?state=failed")``: the page there, as if it was just opened."""
+
+    def go(at):
+        for place in ("now", at):
+            shared.evaluate("at => { location.hash = '#/' + at; }", place)
+            title = {"now": "Now", "runs": "Runs"}.get(place.partition("?")[0], "Run r-")
+            expect(heading(shared)).to_have_text(re.compile(f"^{title}"))
+        return shared
+
+    return go
 
 
 def heading(page):
@@ -12,9 +37,9 @@ def heading(page):
     return page.get_by_role("heading", level=1)
 
 
-def opened(browsing, daemon, task, view=""):
+def opened(visit, task, view="tree"):
     """The page of a task's run."""
-    return browsing.console(at=f"runs/{task.run}" + (f"?view={view}" if view else ""))
+    return visit(f"runs/{task.run}?view={view}")
 
 
 def rows(page):
@@ -22,8 +47,8 @@ def rows(page):
     return page.get_by_role("treegrid").get_by_role("row")
 
 
-def test_runs_are_listed_as_they_come_and_narrowed_by_state(browsing, daemon):
-    page = browsing.console(at="runs")
+def test_runs_are_listed_as_they_come_and_narrowed_by_state(visit, daemon):
+    page = visit("runs")
     task = daemon.done("broken")
     row = page.get_by_role("row").filter(has_text=task.run)
     expect(row).to_contain_text("failed")
@@ -35,9 +60,9 @@ def test_runs_are_listed_as_they_come_and_narrowed_by_state(browsing, daemon):
     expect(page).to_have_url(re.compile("state=failed&agent=broken"))
 
 
-def test_the_list_is_walked_and_a_run_opened_by_keys(browsing, daemon):
+def test_the_list_is_walked_and_a_run_opened_by_keys(visit, daemon):
     first, second = daemon.done("writer", text="a"), daemon.done("writer", text="b")
-    page = browsing.console(at="runs")
+    page = visit("runs")
     expect(page.get_by_role("row").nth(1)).to_contain_text(second.run)
     for key in "jjkj":
         page.keyboard.press(key)
@@ -45,10 +70,10 @@ def test_the_list_is_walked_and_a_run_opened_by_keys(browsing, daemon):
     expect(heading(page)).to_have_text(f"Run {first.run}")
 
 
-def test_older_runs_are_a_page_further(browsing, daemon):
+def test_older_runs_are_a_page_further(visit, daemon):
     for number in range(51):
         task = daemon.submit("talker", thoughts=number % 2)
-    page = browsing.console(at="runs?agent=talker")
+    page = visit("runs?agent=talker")
     expect(page.get_by_role("row").nth(1)).to_contain_text(task.run)
     expect(page.get_by_role("row")).to_have_count(51)
     page.get_by_role("link", name="Older").click()
@@ -57,9 +82,9 @@ def test_older_runs_are_a_page_further(browsing, daemon):
     expect(page.get_by_role("row")).to_have_count(51)
 
 
-def test_a_run_is_cancelled_from_the_list_with_a_reason(browsing, daemon):
+def test_a_run_is_cancelled_from_the_list_with_a_reason(visit, daemon):
     task = daemon.running("patient")
-    page = browsing.console(at="runs")
+    page = visit("runs")
     page.get_by_role("button", name=f"Cancel {task.run}").click()
     page.get_by_label("Reason").fill("tea time")
     page.get_by_role("button", name="Cancel the run").click()
@@ -68,8 +93,8 @@ def test_a_run_is_cancelled_from_the_list_with_a_reason(browsing, daemon):
     expect(page.locator(".run-head .notice")).to_have_text("tea time")
 
 
-def test_a_tree_shows_who_asked_whom_and_what_each_called(browsing, daemon):
-    page = opened(browsing, daemon, daemon.done("editor", text="tea", n=2))
+def test_a_tree_shows_who_asked_whom_and_what_each_called(visit, daemon):
+    page = opened(visit, daemon.done("editor", text="tea", n=2))
     expect(rows(page)).to_have_count(7)
     for index, (level, name) in enumerate(
         [("1", "editor"), ("2", "writer"), ("3", "clock.now"), ("3", "clock.sleep")]
@@ -84,9 +109,9 @@ def test_a_tree_shows_who_asked_whom_and_what_each_called(browsing, daemon):
     expect(page.locator(".detail")).to_contain_text('"text": "tea 0"')
 
 
-def test_a_run_that_goes_on_is_followed_and_says_what_it_waits_for(browsing, daemon):
+def test_a_run_that_goes_on_is_followed_and_says_what_it_waits_for(visit, daemon):
     task = daemon.running("patient", seconds=3600)
-    page = opened(browsing, daemon, task)
+    page = opened(visit, task)
     expect(rows(page).first).to_contain_text("waits for its own code")
     expect(page.get_by_role("button", name="Live")).to_have_attribute("aria-pressed", "true")
     page.keyboard.press("w")
@@ -98,8 +123,8 @@ def test_a_run_that_goes_on_is_followed_and_says_what_it_waits_for(browsing, dae
     expect(rows(page).first).to_contain_text("asked for by an operator")
 
 
-def test_a_timeline_has_a_bar_for_each_step_dashed_while_it_waits(browsing, daemon):
-    page = opened(browsing, daemon, daemon.done("editor", text="tea", n=1), "timeline")
+def test_a_timeline_has_a_bar_for_each_step_dashed_while_it_waits(visit, daemon):
+    page = opened(visit, daemon.done("editor", text="tea", n=1), "timeline")
     bars = rows(page).locator(".bar")
     expect(bars).to_have_count(6)
     expect(bars.first).to_have_css("border-top-style", "dashed")
@@ -107,9 +132,9 @@ def test_a_timeline_has_a_bar_for_each_step_dashed_while_it_waits(browsing, daem
     expect(rows(page).nth(1)).to_contain_text(re.compile(r"waits, attempt 1: .*attempt 1: "))
 
 
-def test_a_failed_run_shows_its_error_and_is_tried_again(browsing, daemon):
+def test_a_failed_run_shows_its_error_and_is_tried_again(visit, daemon):
     task = daemon.done("broken")
-    page = opened(browsing, daemon, task)
+    page = opened(visit, task)
     expect(page.locator(".run-head .notice")).to_contain_text("ValueError: the paper is torn")
     page.get_by_role("button", name="Retry").click()
     page.get_by_role("button", name="Run it again").click()
@@ -117,9 +142,9 @@ def test_a_failed_run_shows_its_error_and_is_tried_again(browsing, daemon):
     expect(page.locator(".run-head .notice")).to_contain_text("the paper is torn")
 
 
-def test_a_run_is_forked_at_the_moment_that_is_shown_with_another_input(browsing, daemon):
+def test_a_run_is_forked_at_the_moment_that_is_shown_with_another_input(visit, daemon):
     task = daemon.done("writer", text="tea")
-    page = opened(browsing, daemon, task)
+    page = opened(visit, task)
     page.keyboard.press("0")
     for _ in range(5):
         page.keyboard.press(".")
@@ -133,9 +158,9 @@ def test_a_run_is_forked_at_the_moment_that_is_shown_with_another_input(browsing
     expect(page.locator(".standing")).to_contain_text(f"goes on from {task.run} at {seq}")
 
 
-def test_a_run_is_stepped_through_and_each_view_shows_that_moment(browsing, daemon):
+def test_a_run_is_stepped_through_and_each_view_shows_that_moment(visit, daemon):
     task = daemon.done("editor", text="tea", n=1)
-    page = opened(browsing, daemon, task)
+    page = opened(visit, task)
     expect(rows(page)).to_have_count(4)
     slider = page.get_by_role("slider", name="Moment of the run")
     page.keyboard.press("0")
@@ -158,8 +183,8 @@ def test_a_run_is_stepped_through_and_each_view_shows_that_moment(browsing, daem
     expect(page).not_to_have_url(re.compile("at="))
 
 
-def test_a_run_is_played_from_its_beginning_to_its_end(browsing, daemon):
-    page = opened(browsing, daemon, daemon.done("writer", text="tea", pause=0.4), "timeline")
+def test_a_run_is_played_from_its_beginning_to_its_end(visit, daemon):
+    page = opened(visit, daemon.done("writer", text="tea", pause=0.4), "timeline")
     page.get_by_label("Speed").select_option("0.5")
     page.keyboard.press("]")
     expect(page.get_by_label("Speed")).to_have_value("1")
@@ -173,8 +198,8 @@ def test_a_run_is_played_from_its_beginning_to_its_end(browsing, daemon):
     expect(page.locator(".timeline .cursor")).to_have_count(0)
 
 
-def test_the_slider_takes_keys_of_its_own(browsing, daemon):
-    page = opened(browsing, daemon, daemon.done("writer", text="tea"))
+def test_the_slider_takes_keys_of_its_own(visit, daemon):
+    page = opened(visit, daemon.done("writer", text="tea"))
     slider = page.get_by_role("slider", name="Moment of the run")
     slider.focus()
     last = int(slider.input_value())
@@ -184,7 +209,7 @@ def test_the_slider_takes_keys_of_its_own(browsing, daemon):
     expect(slider).to_have_value("0")
 
 
-def test_a_run_that_is_not_there_says_so(browsing):
-    page = browsing.console(at="runs/r-none-1")
+def test_a_run_that_is_not_there_says_so(visit):
+    page = visit("runs/r-none-1")
     page.watch.forgive("404")
     expect(page.get_by_role("alert")).to_contain_text("r-none-1")

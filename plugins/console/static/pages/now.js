@@ -31,7 +31,8 @@ export function Now({ query }) {
     <div class="page-head"><h1>Now</h1>
       <button type="button" class="primary" disabled=${!allowed} title=${allowed ? "s" : "This takes the role operator"} onClick=${() => setSubmits(true)}>Submit a task</button>
     </div>
-    <${TraceList} head=${html`<${Filters} query=${query} agents=${agents.value?.map(({ name }) => name)} />`} rows=${rows} wanted=${wanted} label="What happens, newest last" frozen open=${query.row || ""}
+    <${TraceList} rows=${rows} wanted=${wanted} label="What happens, newest last" frozen open=${query.row || ""}
+        head=${html`<${Filters} query=${query} agents=${agents.value?.map(({ name }) => name)} />`}
         onOpen=${(row) => setQuery({ row })} onAgent=${(name) => setQuery({ agent: name === agent ? null : name })}>
       ${filters
         ? html`<${Empty} title="Nothing of the last 5,000 events matches"><p>What is older is in its run, and in <code>retinue log</code>.</p><//>`

@@ -75,8 +75,10 @@ function Rows({ replay, query, plain }) {
   const wanted = useMemo(() => (filters ? rowFilter({ agent, type, text }) : null), [agent, type, text]);
   const rows = usePlainRows(replay, plain);
   const agents = [...new Set([...replay.run.tasks.values()].map((task) => task.agent))];
-  return html`<${TraceList} head=${html`<${Filters} query=${query} agents=${agents} fields=${["agent", "type", "text"]} />`} rows=${plain ? rows : replay.trace.rows} wanted=${wanted} withRun=${false} label=${plain ? "Events of the run" : "Trace of the run"} open=${row} onOpen=${(key) => setQuery({ row: key })}
-        onAgent=${(name) => setQuery({ agent: name === agent ? null : name })}>
+  return html`<${TraceList} rows=${plain ? rows : replay.trace.rows} wanted=${wanted} withRun=${false} open=${row}
+        label=${plain ? "Events of the run" : "Trace of the run"}
+        head=${html`<${Filters} query=${query} agents=${agents} fields=${["agent", "type", "text"]} />`}
+        onOpen=${(key) => setQuery({ row: key })} onAgent=${(name) => setQuery({ agent: name === agent ? null : name })}>
       <${Empty} title=${filters ? "No event of this run matches" : "Nothing had happened by then"} />
     <//>`;
 }
