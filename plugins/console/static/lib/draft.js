@@ -48,10 +48,14 @@ export function isTwoState(shape, required) {
   return !shape.nullable && (required || typeof shape.default === "boolean");
 }
 
-/** Whether all of `value` has its place in the form: else it is shown as JSON alone. */
+/** Whether all of `value` has its place in the form, be it right or wrong: else it is shown as JSON. */
+export function keeps(shape, value) {
+  return holds(valueOf(shape, draftOf(shape, value)).value, value);
+}
+
+/** Whether the form would send `value`. */
 export function fits(shape, value) {
-  const { value: back, errors } = valueOf(shape, draftOf(shape, value));
-  return errors.length === 0 && holds(back, value);
+  return valueOf(shape, draftOf(shape, value)).errors.length === 0 && keeps(shape, value);
 }
 
 /**

@@ -6,6 +6,7 @@
 //   union {variants: [{label, shape}]}   json: whatever no field can be made for
 
 const MOST = 500; // shapes that one schema may come to: it is somebody else's
+const CHOICES = 100; // alternatives, with those within them
 const HOPS = 20; // references to references
 const LONG = /text|prompt|body|content|message|description|instruction|code|note|markdown/i;
 const INPUTS = { email: "email", uri: "url", date: "date" };
@@ -103,11 +104,11 @@ function labelOf(schema) {
 }
 
 // The schemas one of which a value is of, without null.
-function alternatives(schema, root, depth = 0) {
+function alternatives(schema, root, room = { left: CHOICES }) {
   const several = schema.anyOf || schema.oneOf;
-  if (Array.isArray(several) && depth < HOPS) {
-    const found = several.map((one) => alternatives(resolved(one, root), root, depth + 1));
-    return { kinds: found.flatMap(({ kinds }) => kinds).slice(0, 100), nullable: found.some(({ nullable }) => nullable) };
+  if (Array.isArray(several)) {
+    const found = several.filter(() => (room.left -= 1) > 0).map((one) => alternatives(resolved(one, root), root, room));
+    return { kinds: found.flatMap(({ kinds }) => kinds), nullable: found.some(({ nullable }) => nullable) };
   }
   const types = Array.isArray(schema.type) ? schema.type : null;
   if (types) {

@@ -1,6 +1,6 @@
 // A form made from a JSON Schema: an agent's input, a tool's arguments.
 
-import { draftOf, fits, pathsOf, placed, valueOf } from "../lib/draft.js";
+import { draftOf, keeps, pathsOf, placed, valueOf } from "../lib/draft.js";
 import { shapeOf } from "../lib/schema.js";
 import { html, useEffect, useId, useMemo, useRef, useState } from "../lib/ui.js";
 import { useAction } from "../lib/use.js";
@@ -71,7 +71,7 @@ function WholeAsJson({ text, failed, onText }) {
 
 // `text` is null while fields are shown, `draft` null while JSON is.
 function begin(shape, initial) {
-  const plain = initial === undefined || fits(shape, initial);
+  const plain = initial === undefined || keeps(shape, initial);
   return plain ? { draft: draftOf(shape, initial), text: null } : { draft: null, text: JSON.stringify(initial, null, 2) };
 }
 
@@ -79,16 +79,8 @@ function switched(shape, state) {
   if (state.text === null) return { draft: null, text: JSON.stringify(valueOf(shape, state.draft).value ?? null, null, 2) };
   const { value, errors } = valueIn(shape, state);
   if (errors.length) return { error: errors[0].detail };
-  const draft = draftOf(shape, value);
-  const { value: back } = valueOf(shape, draft);
-  if (!contains(back, value)) return { error: "The fields have no place for this; send it as JSON." };
-  return { draft, text: null };
-}
-
-// What is wrong in a half-filled form is told when it is sent; here it is whether anything is lost.
-function contains(back, value) {
-  const text = JSON.stringify(value);
-  return text === JSON.stringify(back) || Object.keys(value ?? {}).every((name) => JSON.stringify(back?.[name]) === JSON.stringify(value[name]));
+  if (!keeps(shape, value)) return { error: "The fields have no place for this; send it as JSON." };
+  return { draft: draftOf(shape, value), text: null };
 }
 
 function valueIn(shape, state) {
