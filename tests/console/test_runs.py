@@ -213,3 +213,16 @@ def test_a_run_that_is_not_there_says_so(visit):
     page = visit("runs/r-none-1")
     page.watch.forgive("404")
     expect(page.get_by_role("alert")).to_contain_text("r-none-1")
+
+
+def test_an_address_names_the_moment_and_another_view_keeps_it(visit, daemon):
+    task = daemon.done("editor", text="tea", n=1)
+    page = opened(visit, task)
+    last = int(page.get_by_role("slider").input_value())
+    page.keyboard.press("0")
+    page.keyboard.press(".")
+    page.get_by_role("link", name="Events").click()
+    expect(rows(page)).to_have_count(1)
+    expect(page).to_have_url(re.compile(r"at=\d+"))
+    page.evaluate("location.hash = location.hash.replace(/[?&]at=[0-9]+/, '')")
+    expect(page.get_by_role("slider")).to_have_value(str(last))

@@ -166,7 +166,7 @@ const WORDS = {
   call: callWords,
   text: (row) => line(row.text, 600),
   progress: (row) => told(row.events.at(-1)).text,
-  task: (row) => row.events.map((event) => told(event).text).filter(Boolean).join(" · "),
+  task: (row) => row.events.filter(({ type }) => type !== "task.running").map((event) => told(event).text).filter(Boolean).join(" · "),
   approval: (row) => [told(row.events[0]).text, row.decided && told(row.events.find(({ type }) => type.endsWith(row.decided))).text].filter(Boolean).join(" · "),
   gap: ({ gap }) => gapWords(gap),
 };

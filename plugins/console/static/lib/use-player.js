@@ -1,13 +1,13 @@
 // Plays a run from moment to moment, as fast as is wished.
 
 import { SPEEDS } from "./replay.js";
-import { setQuery } from "./route.js";
 import { useEffect, useRef, useState } from "./ui.js";
 
 const TOLD = 400; // ms until the address has the moment that is shown
+const DRAWN = 50; // ms from one drawing to the next while it plays, at least
 
 /** `{playing, speed, at, play, pause, step, jump, setSpeed}`; `at` is the time that is shown, in ms. */
-export function usePlayer({ replay, atEnd, loading, seek }) {
+export function usePlayer({ replay, atEnd, loading, seek, tell }) {
   const [playing, setPlaying] = useState(false);
   const [speed, setSpeed] = useState(1);
   const clock = useRef(0); // the time that is shown while it plays: also between two events
@@ -17,7 +17,7 @@ export function usePlayer({ replay, atEnd, loading, seek }) {
     if (position !== replay.position) seek(position);
     if (clock.current >= replay.ended) setPlaying(false);
   });
-  useAddress(loading, playing, atEnd, replay);
+  useAddress(loading, playing, atEnd, replay, tell);
 
   const jump = (position) => {
     seek(position);
@@ -48,9 +48,11 @@ function useFrames(wanted, onFrame) {
     if (!wanted) return undefined;
     let last = performance.now();
     let frame = requestAnimationFrame(function next(now) {
-      latest.current(Math.max(0, now - last));
-      last = now;
-      draw(now);
+      if (now - last >= DRAWN) {
+        latest.current(now - last);
+        last = now;
+        draw(now);
+      }
       frame = requestAnimationFrame(next);
     });
     return () => cancelAnimationFrame(frame);
@@ -58,12 +60,12 @@ function useFrames(wanted, onFrame) {
 }
 
 // The address has the moment once it stays: a browser counts how often it is changed.
-function useAddress(loading, playing, atEnd, replay) {
+function useAddress(loading, playing, atEnd, replay, tell) {
   const { position } = replay;
   useEffect(() => {
     if (loading || playing) return undefined;
-    const seq = atEnd ? null : String(replay.events[position - 1]?.seq ?? 0);
-    const timer = setTimeout(() => setQuery({ at: seq }), TOLD);
+    const seq = atEnd ? "" : String(replay.events[position - 1]?.seq ?? 0);
+    const timer = setTimeout(() => tell(seq), TOLD);
     return () => clearTimeout(timer);
   }, [loading, playing, atEnd, atEnd ? 0 : position]);
 }

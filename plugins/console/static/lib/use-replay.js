@@ -3,26 +3,28 @@
 import { send, withQuery } from "./api.js";
 import { paced } from "./paced.js";
 import { Replay } from "./replay.js";
-import { route } from "./route.js";
+import { route, setQuery } from "./route.js";
 import { asEvent, EventStream } from "./stream.js";
 import { useCallback, useEffect, useReducer, useRef } from "./ui.js";
 
 const PAGE = 5000;
+const AGAIN = 1000; // ms until the kernel is asked again that could not be reached
 const DRAWN = 60; // ms from one drawing to the next, at least
 
 /**
- * `{replay, loading, error, over, atEnd, seek(position)}`. While `atEnd`, the page follows the run;
- * `over` says that nothing more comes. `at` is the `seq` to show first, or "" for the end.
+ * `{replay, loading, error, over, atEnd, seek(position), tell(seq)}`. While `atEnd`, the page follows the
+ * run; `over` says that nothing more comes. `tell` puts a moment into the address. `at` is the `seq` to show first, or "" for the end.
  */
 export function useReplay(id, at) {
   const [, redraw] = useReducer((drawn) => drawn + 1, 0);
   const state = useRef(null);
-  if (state.current?.id !== id) state.current = { id, replay: new Replay(id), loading: true, error: null, over: false, atEnd: !at };
+  if (state.current?.id !== id) state.current = { id, replay: new Replay(id), loading: true, error: null, over: false, atEnd: !at, told: at };
   const own = state.current;
 
   useEffect(() => {
     const abort = new AbortController();
     const [draw, end] = paced(redraw, DRAWN);
+    own.draw = draw;
     const take = (events) => {
       own.replay.add(events);
       if (own.atEnd) own.replay.seek(Infinity);
@@ -49,31 +51,28 @@ export function useReplay(id, at) {
     own.atEnd = own.replay.position >= own.replay.events.length;
     redraw();
   }, [id]);
-  useAsked(id, own, seek);
-  return { ...own, seek };
+  useAsked(own, seek);
+  const tell = useCallback((seq) => {
+    own.told = seq;
+    setQuery({ at: seq });
+  }, [id]);
+  return { ...own, seek, tell };
 }
 
-// An address that names another moment, such as one that was typed: what this page itself puts there
-// comes without that event.
-function useAsked(id, own, seek) {
-  useEffect(() => {
-    const look = () => {
-      const { parts, query } = route.value;
-      if (parts[1] !== id || own.loading) return;
-      const position = query.at ? own.replay.positionOf(Number(query.at)) : Infinity;
-      if (position !== own.replay.position) seek(position);
-    };
-    addEventListener("hashchange", look);
-    return () => removeEventListener("hashchange", look);
-  }, [id]);
+// An address that names another moment than this page has put there, such as one that was typed.
+function useAsked(own, seek) {
+  useEffect(() => route.watch(({ parts, query }) => {
+    const at = query.at || "";
+    if (parts[1] !== own.id || own.loading || at === own.told) return;
+    own.told = at;
+    seek(at ? own.replay.positionOf(Number(at)) : Infinity);
+  }), [own.id]);
 }
 
 // All that is recorded, and then what comes, until the run is over.
 async function follow(id, own, take, signal, stream) {
   for (let after = 0; after !== null; ) {
-    // not by get(): that would keep the pages a second time
-    const answer = await send("GET", withQuery(`/v1/runs/${encodeURIComponent(id)}/recording`, { after, limit: PAGE }), { signal });
-    const { moments, next } = await answer.json();
+    const { moments, next } = await recorded(id, after, own, signal);
     take(moments.map(({ event }) => asEvent(event)));
     after = own.replay.full ? null : next;
   }
@@ -87,6 +86,24 @@ async function follow(id, own, take, signal, stream) {
     },
   }).start();
   stream.close = () => events.close();
+}
+
+// A part of the recording, however long the kernel cannot be reached.
+async function recorded(id, after, own, signal) {
+  for (;;) {
+    try {
+      // not by get(): that would keep the pages a second time
+      const answer = await send("GET", withQuery(`/v1/runs/${encodeURIComponent(id)}/recording`, { after, limit: PAGE }), { signal });
+      const told = await answer.json();
+      own.error = null;
+      return told;
+    } catch (error) {
+      if (signal.aborted || error.status < 500) throw error;
+      own.error = error;
+      own.draw();
+      await new Promise((resolve) => setTimeout(resolve, AGAIN));
+    }
+  }
 }
 
 function isLast(event) {

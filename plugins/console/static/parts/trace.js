@@ -46,7 +46,7 @@ export function TraceList({ rows, wanted, label, open, onOpen, onAgent, frozen =
     <div class="trace ${withRun ? "" : "plain"}">
     ${shown.length === 0 ? children : html`<${VirtualList} rows=${shown} keyOf=${keyOf} label=${label} role="treegrid" open=${open} selected=${selected}
       draw=${(row) => html`<${Cells} row=${row} now=${now} withRun=${withRun} onAgent=${onAgent} />`}
-      detail=${(row) => html`<${TraceDetail} row=${row} />`} look=${lookOf} attributes=${(row) => ({ "aria-level": 1, "aria-expanded": keyOf(row) === open })}
+      detail=${(row) => html`<${TraceDetail} row=${row} withRun=${withRun} />`} look=${lookOf} attributes=${(row) => ({ "aria-level": 1, "aria-expanded": keyOf(row) === open })}
       onSelect=${(key) => { hold.leave(); setSelected(key); }} onOpen=${toggle}
       follow=${following} onLeave=${hold.leave} onEnd=${hold.reached} />`}
     <${News} fresh=${fresh} following=${following} onEnd=${hold.end} />
