@@ -94,5 +94,5 @@ def test_plots_take_the_colours_and_the_width_that_the_page_has(browsing):
         "light => document.querySelector('.plot canvas')?.toDataURL() !== light", arg=light
     )
     page.set_viewport_size({"width": 360, "height": 700})
-    page.wait_for_function("document.querySelector('.plot canvas').clientWidth < 360")
+    page.wait_for_function("() => document.querySelector('.plot canvas').clientWidth < 360")
     assert page.evaluate("document.documentElement.scrollWidth") == 360

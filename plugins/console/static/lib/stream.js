@@ -123,6 +123,7 @@ export class EventStream {
   #after(error) {
     const refused = error?.final || (error?.status >= 400 && error.status < 500 && error.status !== 429);
     const complete = !error && (this.#query.to || this.#query.follow === "false");
+    if (refused) send("GET", "/v1/me").catch(() => {}); // signs out when it was the token's end
     if (refused || complete) return this.#onState({ state: "ended", error });
     const wait = Math.min(LAST_RETRY, FIRST_RETRY * 2 ** this.#attempts++) * (0.75 + Math.random() / 2);
     this.#timer = setTimeout(this.#again, wait);
