@@ -65,6 +65,7 @@ def test_what_waits_for_a_person_stands_out_until_it_is_decided(console, daemon,
     asked = daemon.asking(12)
     row = rows.filter(has_text="approval requested").last
     expect(row).to_have_class(re.compile(r"\bloud\b"))
+    expect(row.get_by_role("link", name="Answer it")).to_have_attribute("href", "#/approvals")
     daemon.client.post(f"/v1/approvals/{asked.id}/grant", dict, {"reason": "fine"})
     granted = rows.filter(has_text="approval granted").last
     expect(granted).to_contain_text("fine")
@@ -146,8 +147,10 @@ def test_a_gap_says_what_is_missing_and_is_filled_from_the_journal(console, daem
     first, last = console.evaluate(HOLE)
     row = rows.filter(has_text="Missing")
     expect(row).to_contain_text(f"events {first} to {last}, as this page read too slowly")
+    console.keyboard.press("Space")
     row.get_by_role("button", name="Fetch them").click()
     expect(row).to_have_count(0)
+    expect(console.get_by_role("button", name="go to the end")).to_contain_text("Paused")
     expect(rows.filter(has_text='{"text":"rooibos"}').first).to_be_visible()
 
 

@@ -226,3 +226,16 @@ def test_an_address_names_the_moment_and_another_view_keeps_it(visit, daemon):
     expect(page).to_have_url(re.compile(r"at=\d+"))
     page.evaluate("location.hash = location.hash.replace(/[?&]at=[0-9]+/, '')")
     expect(page.get_by_role("slider")).to_have_value(str(last))
+
+
+def test_a_run_is_followed_on_through_a_restart_of_the_daemon(visit, daemon):
+    task = daemon.running("patient")
+    page = opened(visit, task, "events")
+    page.watch.forgive("ERR_CONNECTION", "ERR_INCOMPLETE", "ERR_EMPTY", "503")
+    page.keyboard.press("G")
+    expect(rows(page).last).to_contain_text("tool.returned")
+    daemon.restart()
+    page.get_by_label("Type").fill("agent.thought")
+    expect(rows(page)).to_have_count(2)
+    daemon.client.post(f"/v1/runs/{task.run}/cancel", dict, {"reason": "enough"})
+    expect(page.locator(".standing")).to_contain_text("cancelled")

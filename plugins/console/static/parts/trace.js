@@ -49,12 +49,12 @@ export function TraceList({ rows, wanted, label, open, onOpen, onAgent, frozen =
       detail=${(row) => html`<${TraceDetail} row=${row} withRun=${withRun} />`} look=${lookOf} attributes=${(row) => ({ "aria-level": 1, "aria-expanded": keyOf(row) === open })}
       onSelect=${(key) => { hold.leave(); setSelected(key); }} onOpen=${toggle}
       follow=${following} onLeave=${hold.leave} onEnd=${hold.reached} />`}
-    <${News} fresh=${fresh} following=${following} onEnd=${hold.end} />
+    <${News} fresh=${fresh} all=${fresh > 0 && fresh >= rows.length} following=${following} onEnd=${hold.end} />
   </div>`;
 }
 
 // How much is new, and the way back to it; said aloud now and then only.
-function News({ fresh, following, onEnd }) {
+function News({ fresh, all, following, onEnd }) {
   const [said, setSaid] = useState("");
   const latest = useRef(0);
   latest.current = fresh;
@@ -64,12 +64,16 @@ function News({ fresh, following, onEnd }) {
     return () => clearInterval(timer);
   }, []);
   return html`<span class="visually-hidden" role="status">${said}</span>
-    ${!following && html`<button type="button" class="pill" onClick=${onEnd}>${fresh ? `${count(fresh)} new` : "Paused"} <span aria-hidden="true">↓</span><span class="visually-hidden">, go to the end</span></button>`}`;
+    ${!following && html`<button type="button" class="pill" onClick=${onEnd}>${fresh ? `${count(fresh)}${all ? "+" : ""} new` : "Paused"} <span aria-hidden="true">↓</span><span class="visually-hidden">, go to the end</span></button>`}`;
 }
 
 // What is shown, and what is new since somebody looked elsewhere.
 function useHold(rows, wanted, frozen) {
   const [held, setHeld] = useState(null); // {rows, last, still}
+  useEffect(() => {
+    // folded anew, as a gap was filled: what is held is the same, with what was missing
+    setHeld((before) => (before?.rows ? heldUntil(rows, before) : before));
+  }, [rows]);
   const source = held?.rows || rows;
   const shown = wanted ? source.filter(wanted) : source;
   return {
@@ -78,6 +82,12 @@ function useHold(rows, wanted, frozen) {
     end: () => setHeld(null),
     reached: () => setHeld((before) => (before?.still ? before : null)),
   };
+}
+
+function heldUntil(rows, { rows: before, still }) {
+  const seq = before.at(-1)?.seq ?? 0;
+  const until = rows.findLastIndex((row) => row.seq <= seq) + 1;
+  return { rows: rows.slice(0, until), last: rows[until - 1]?.id ?? 0, still };
 }
 
 function freshOf(rows, last, wanted) {
@@ -94,7 +104,8 @@ function Cells({ row, now, withRun, onAgent }) {
     <span role="gridcell" class="when mono">${clock(row.at)}</span>
     <span role="gridcell" class="who"><${Agent} name=${row.agent} onClick=${onAgent && (() => onAgent(row.agent))} /></span>
     ${withRun && html`<span role="gridcell" class="run mono">${row.run && html`<a href=${href("runs", row.run)} title=${row.run}>${short(row.run)}</a>`}</span>`}
-    <span role="gridcell" class="what"><strong>${labelOf(row)}</strong> <span class="said">${wordsOf(row)}</span>${row.kind === "text" && row.pieces > 1 && html` <span class="soft">(${count(row.pieces)})</span>`}</span>
+    <span role="gridcell" class="what"><strong>${labelOf(row)}</strong> <span class="said">${wordsOf(row)}</span>${row.kind === "text" && row.pieces > 1 && html` <span class="soft">(${count(row.pieces)})</span>`}
+      ${row.kind === "approval" && !row.decided && html` <a href=${href("approvals")}>Answer it</a>`}</span>
     <span role="gridcell" class="took mono">${tookOf(row, now)}</span>`;
 }
 
