@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -9,7 +10,25 @@ from playwright.sync_api import expect
 
 from retinue.bus.views import AgentView
 
+from .browsers import Browsing
+
 HERE = __file__.rpartition("/")[0]
+
+
+@pytest.fixture(scope="module")
+def shared(chromium, daemon) -> Iterator[Any]:
+    """One page for all tests here: it loads slower than it is used."""
+    browsing = Browsing(chromium, daemon)
+    yield browsing.console()
+    assert browsing.close() == []
+
+
+@pytest.fixture
+def console(shared, browsing) -> Any:
+    """The console, as an admin who was elsewhere."""
+    browsing.go(shared, "runs")
+    expect(shared.get_by_role("heading", level=1)).to_have_text("Runs")
+    return shared
 
 
 def test_an_agent_at_work_shows_its_step_and_leads_to_its_run(console, browsing, daemon):

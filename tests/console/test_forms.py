@@ -132,14 +132,23 @@ def test_errors_of_the_api_stand_at_the_fields_they_name_or_around_them(pure):
     assert [error["detail"] for error in found["rest"]] == ["third", "fourth"]
 
 
+@pytest.fixture(scope="module")
+def shared(chromium, daemon) -> Iterator[Any]:
+    """One page for all tests here: it loads slower than it is used."""
+    browsing = Browsing(chromium, daemon)
+    daemon.client.post("/v1/agents", dict, {"name": "taker", "agent": f"{HERE}/forms.py:taker"})
+    yield browsing.console()
+    assert browsing.close() == []
+
+
 @pytest.fixture
-def form(browsing, daemon) -> Any:
-    """The page of the agent that takes everything."""
-    if not any(one["name"] == "taker" for one in daemon.client.get("/v1/agents", list[dict])):
-        daemon.client.post("/v1/agents", dict, {"name": "taker", "agent": f"{HERE}/forms.py:taker"})
-    page = browsing.console(at="agents/taker")
-    page.get_by_role("heading", name="Give it work").wait_for()
-    return page
+def form(shared, browsing) -> Any:
+    """The page of the agent that takes everything, as if it was just opened."""
+    for at, title in (("runs", "Runs"), ("agents/taker", "taker")):
+        browsing.go(shared, at)
+        expect(shared.get_by_role("heading", level=1)).to_have_text(title)
+    shared.get_by_role("heading", name="Give it work").wait_for()
+    return shared
 
 
 def test_a_filled_form_is_what_the_agent_gets(form, daemon):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import subprocess
 import zipfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from playwright.sync_api import expect
 from retinue.bus.errors import PluginError
 from retinue.bus.views import PluginView
 
+from .browsers import Browsing
 from .daemons import RETINUE
 
 PERMISSIONS = """
@@ -43,6 +45,22 @@ async def die() -> None:
     """End the process."""
     os._exit(3)
 '''
+
+
+@pytest.fixture(scope="module")
+def shared(chromium, daemon) -> Iterator[Any]:
+    """One page for all tests here: it loads slower than it is used."""
+    browsing = Browsing(chromium, daemon)
+    yield browsing.console()
+    assert browsing.close() == []
+
+
+@pytest.fixture
+def console(shared, browsing) -> Any:
+    """The console, as an admin who was elsewhere."""
+    browsing.go(shared, "runs")
+    expect(shared.get_by_role("heading", level=1)).to_have_text("Runs")
+    return shared
 
 
 def test_a_folder_is_loaded_once_what_it_asks_for_is_approved(console, browsing, daemon, tmp_path):
@@ -94,6 +112,26 @@ def test_a_pasted_plugin_is_loaded_and_its_tool_called(console, browsing):
     console.get_by_label("word").fill("tea")
     console.get_by_role("button", name="Call", exact=True).click()
     expect(console.get_by_label("Result")).to_contain_text('"letters": 3')
+
+
+def test_what_a_tool_says_is_shown_while_it_works_and_closing_ends_it(
+    console, browsing, daemon, tmp_path
+):
+    folder = _made(tmp_path, "speaker", code=CODE)
+    daemon.retinue("plugins", "load", str(folder), "--yes")
+    browsing.go(console, "plugins/speaker?tool=speaker.spell")
+    console.get_by_label("word").fill("<i>a")
+    console.get_by_label("wait").check()
+    console.get_by_role("button", name="Call", exact=True).click()
+    outcome = console.get_by_label("What came of the call")
+    expect(outcome.get_by_label("Output")).to_have_text("<i>a")
+    expect(outcome).to_contain_text("4 of 4, spelling")
+    expect(outcome.get_by_role("status")).to_have_text("It works.")
+    outcome.get_by_role("button", name="Cancel").click()
+    expect(outcome.get_by_role("status")).to_contain_text("It was cancelled")
+    returned = daemon.client.events({"from": "start", "type": "tool.returned"})
+    ended = next(event for event in returned if event.data["tool"] == "speaker.spell")
+    assert not ended.data["ok"]
 
 
 def test_an_archive_that_is_chosen_is_unpacked_and_loaded(console, browsing):

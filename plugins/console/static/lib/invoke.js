@@ -9,7 +9,6 @@ import { SseParser } from "./sse.js";
  */
 export async function invoke(tool, args, { timeout, signal, onChunk = () => {}, onProgress = () => {} }) {
   const answer = await asked(tool, { args, timeout }, signal);
-  if (!answer.headers.get("content-type")?.startsWith("text/event-stream")) return (await answer.json()).result;
   let end = null;
   const parser = new SseParser(({ type, data }) => {
     const told = JSON.parse(data);
@@ -19,19 +18,13 @@ export async function invoke(tool, args, { timeout, signal, onChunk = () => {}, 
   });
   const reader = answer.body.pipeThrough(new TextDecoderStream()).getReader();
   for (let next = await reader.read(); !next.done; next = await reader.read()) parser.feed(next.value);
-  if (!end) throw new Error("The connection ended before the call did; the run's events may tell more.");
+  if (!end) throw new Error("The connection ended before the call did; what became of it is in its events.");
   if (end.type === "error") throw new Problem(end.told.status, end.told);
   return end.told.result;
 }
 
-async function asked(tool, body, signal) {
-  const path = `/v1/tools/${encodeURIComponent(tool)}/invoke`;
-  const headers = { "content-type": "application/json", accept: "text/event-stream, application/json" };
-  const request = { headers, body: JSON.stringify(body), signal, timeout: 0 };
-  try {
-    return await send("POST", withQuery(path, { cancel_on_disconnect: "true" }), request);
-  } catch (error) {
-    if (!error.errors?.some((field) => field.path === "?cancel_on_disconnect")) throw error;
-    return send("POST", path, request); // a kernel that cannot be followed yet
-  }
+function asked(tool, body, signal) {
+  const path = withQuery(`/v1/tools/${encodeURIComponent(tool)}/invoke`, { cancel_on_disconnect: "true" });
+  const headers = { "content-type": "application/json", accept: "text/event-stream" };
+  return send("POST", path, { headers, body: JSON.stringify(body), signal, timeout: 0 });
 }

@@ -14,10 +14,10 @@ import { Empty, Pending } from "../parts/failure.js";
 
 export function Agent({ name }) {
   const agent = useApi(`/v1/agents/${encodeURIComponent(name)}`, { on: AGENT_EVENTS, every: 5 });
-  const about = useAgentsNow();
-  const [stopping, setStopping] = useState(false);
+    const [stopping, setStopping] = useState(false);
   const schema = useLasting(agent.value?.schema);
   const found = agent.value;
+  const about = useAgentsNow(found ? [found] : []);
   return html`
     <nav aria-label="Where this is"><a href=${href("agents")}>Agents</a></nav>
     <div class="page-head"><h1>${name}</h1>

@@ -8,9 +8,10 @@ import { useApi, useNow } from "../lib/use.js";
 /** Events after which agents look different. */
 export const AGENT_EVENTS = ["agent.spawned", "agent.stopped", "agent.failed", "task.", "tool.called"];
 
-/** `about(agent)` gives `{runs, rate, mailbox}` of one. */
-export function useAgentsNow() {
-  const tasks = useApi("/v1/tasks?state=running&limit=500", { on: ["task."], every: 10 });
+/** `about(agent)` gives `{runs, rate, mailbox}` of one of the `agents`. */
+export function useAgentsNow(agents) {
+  const works = agents.some((agent) => agent.running.length > 0);
+  const tasks = useApi(works ? "/v1/tasks?state=running&limit=500" : "", { every: 2 });
   const actors = useApi("/v1/actors", { every: 5 });
   const rates = useRates();
   const now = useNow(2);

@@ -1,6 +1,6 @@
 // What a plugin asks for, before anything of it runs.
 
-import { html } from "../lib/ui.js";
+import { html, useEffect, useRef } from "../lib/ui.js";
 import { useAction } from "../lib/use.js";
 import { Failure } from "./failure.js";
 import { Words } from "./plugin-walls.js";
@@ -8,12 +8,15 @@ import { Words } from "./plugin-walls.js";
 /** `onLoad()` loads just this content; it may fail, and the question stays. */
 export function Proposal({ proposal, onLoad, onBack }) {
   const [run, busy, error] = useAction();
+  const form = useRef(null);
   const { asks, wider, refused, granted, before, level } = proposal;
   const submit = (event) => {
     event.preventDefault();
     run(onLoad);
   };
-  return html`<form class="proposal" onSubmit=${submit}>
+  // not the button: a second Enter on what led here must not approve
+  useEffect(() => form.current.focus(), []);
+  return html`<form class="proposal" ref=${form} tabindex="-1" aria-label="What it asks for" onSubmit=${submit}>
     ${proposal.description && html`<p>${proposal.description}</p>`}
     ${level === "limits" || level === "baseline" ? html`<p class="notice warn">It runs at the level <strong>${level}</strong>: ${level === "limits" ? "nothing stands around it but bounds of memory and time." : "fewer walls than usual stand around it."}</p>` : ""}
     <dl class="facts">

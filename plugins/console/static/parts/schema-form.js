@@ -58,7 +58,7 @@ export function SchemaForm({ schema, initial, submitLabel = "Submit", onSubmit, 
     ${children}
     ${!error && wrong.rest.length > 0 && html`<div class="notice bad" role="alert">${wrong.rest.map(({ detail }) => html`<p>${detail}</p>`)}</div>`}
     <${Failure} error=${error && { message: error.message, errors: wrong.rest }} />
-    <footer><button class="primary" disabled=${busy || disabled}>${busy ? "…" : submitLabel}</button></footer>
+    <footer><button class="primary" disabled=${busy || disabled}>${busy ? `${submitLabel}…` : submitLabel}</button></footer>
   </form>`;
 }
 

@@ -50,8 +50,9 @@ export function ToolCall({ name, schema }) {
 
 function Outcome({ call, onCancel }) {
   return html`<section class="outcome" aria-label="What came of the call">
-    <p role="status">${call.ended ? `It ${ENDED[call.ended]} after ${duration(call.took)}.` : html`It works, for <${Age} since=${call.since / 1000} />. `}
-      ${!call.ended && html`<button type="button" onClick=${onCancel}>Cancel</button>`}</p>
+    <p><span role="status">${call.ended ? `It ${ENDED[call.ended]} after ${duration(call.took)}.` : "It works."}</span>
+      ${!call.ended && html` <span class="soft"><${Age} since=${call.since / 1000} /></span>
+        <button type="button" onClick=${onCancel}>Cancel</button>`}</p>
     ${call.progress && html`<${Progress} told=${call.progress} />`}
     ${call.pieces.length > 0 && html`<h3>Output</h3>
       ${call.dropped > 0 && html`<p class="soft">The first ${count(call.dropped)} pieces are not shown.</p>`}
