@@ -24,6 +24,8 @@ _KINDS: dict[str, tuple[type, ...]] = {
     "object": (dict,),
     "null": (type(None),),
 }
+_NAMES = {str: "string", int: "integer", float: "number", bool: "boolean", dict: "object"}
+_NAMES |= {list: "array", tuple: "array", type(None): "null"}
 
 
 class RemoteTool(Tool):
@@ -98,16 +100,20 @@ def check_shallow(args: Any, schema: Mapping[str, Any], what: str) -> None:
     required = schema.get("required")
     for name in required if isinstance(required, list) else ():
         if name not in args:
-            raise InvalidInput(f"{what}: {name!r} is missing; it takes {', '.join(known)}")
+            raise InvalidInput(
+                f"{what}: Object missing required field `{name}`; it takes {', '.join(known)}"
+            )
     for name, value in args.items():
         part = known.get(name)
         if part is None and schema.get("additionalProperties") is False:
-            raise InvalidInput(f"{what}: unknown argument {name!r}; it takes {', '.join(known)}")
+            raise InvalidInput(
+                f"{what}: Object contains unknown field `{name}`; it takes {', '.join(known)}"
+            )
         if isinstance(part, Mapping):
-            _check_type(value, part.get("type"), f"{what}: {name!r}")
+            _check_type(value, part.get("type"), name, what)
 
 
-def _check_type(value: Any, kind: Any, what: str) -> None:
+def _check_type(value: Any, kind: Any, name: str, what: str) -> None:
     kinds = kind if isinstance(kind, list) else [kind]
     allowed = [_KINDS[k] for k in kinds if isinstance(k, str) and k in _KINDS]
     if not allowed:
@@ -117,4 +123,5 @@ def _check_type(value: Any, kind: Any, what: str) -> None:
         fits = False
     if not fits:
         names = " or ".join(str(k) for k in kinds)
-        raise InvalidInput(f"{what} has to be {names}, and is {type(value).__name__}")
+        found = _NAMES.get(type(value), type(value).__name__)
+        raise InvalidInput(f"{what}: Expected {names}, got {found} - at `$.{name}`")
