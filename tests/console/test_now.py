@@ -172,3 +172,21 @@ def test_a_viewer_cannot_submit(browsing):
     expect(button).to_have_attribute("title", "This takes the role operator")
     page.keyboard.press("s")
     expect(page.get_by_role("dialog")).to_have_count(0)
+
+
+def test_the_ticket_that_signed_in_comes_back_into_no_address(browsing):
+    page = browsing.console()
+    page.get_by_label("Text").fill("tea")
+    expect(page).to_have_url(re.compile(r"#/\?text=tea$"))
+
+
+def test_enter_and_space_press_what_is_focused(console, daemon, rows):
+    task = daemon.done("writer", text="focus")
+    link = rows.filter(has_text="focus is what").get_by_role("link")
+    console.keyboard.press("j")
+    console.get_by_role("button", name="Paused", exact=True).focus()
+    console.keyboard.press("Space")
+    expect(console.get_by_role("button", name="Pause", exact=True)).to_be_visible()
+    link.focus()
+    console.keyboard.press("Enter")
+    expect(console.get_by_role("heading", level=1)).to_have_text(f"Run {task.run}")
