@@ -16,11 +16,16 @@ from retinue.bus.errors import PluginError
 from retinue.bus.views import PluginView
 
 from .browsers import Browsing
-from .daemons import RETINUE
+from .daemons import RETINUE, Daemon
 
 PERMISSIONS = """
 [permissions]
 read = ["/srv/notes"]
+net = [{ host = "api.example.org" }]
+"""
+CEILING = """
+[sandbox.allow]
+read = ["/srv"]
 net = [{ host = "api.example.org" }]
 """
 CODE = '''
@@ -45,6 +50,18 @@ async def die() -> None:
     """End the process."""
     os._exit(3)
 '''
+
+
+@pytest.fixture(scope="module")
+def daemon(tmp_path_factory) -> Iterator[Daemon]:
+    """One that has a ceiling for what plugins are granted."""
+    folder = tmp_path_factory.mktemp("console")
+    (folder / "config.toml").write_text(CEILING)
+    made = Daemon(folder / "state", (), RETINUE_CONFIG=str(folder / "config.toml"))
+    try:
+        yield made
+    finally:
+        made.kill()
 
 
 @pytest.fixture(scope="module")
@@ -95,6 +112,14 @@ def test_what_a_version_asks_for_beyond_the_one_before_is_marked(
     marked = dialog.get_by_role("listitem").filter(has=console.get_by_text("new", exact=True))
     expect(marked).to_have_count(1)
     expect(marked).to_contain_text("read /srv/other")
+
+
+def test_what_it_asks_for_beyond_the_ceiling_is_told(console, browsing, tmp_path):
+    wish = '[permissions]\nread = ["/srv/notes", "/opt/secret"]\n'
+    dialog = _proposed(console, browsing, _made(tmp_path, "greedy", wish))
+    told = dialog.get_by_role("list")
+    expect(told).to_have_text(["read /srv/notes", "read /opt/secret"])
+    expect(dialog).to_contain_text("more than plugins are allowed, and would run without")
 
 
 def test_a_pasted_plugin_is_loaded_and_its_tool_called(console, browsing):
