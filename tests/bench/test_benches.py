@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -101,6 +102,20 @@ def test_a_quick_bench_of_plugins_prints_a_row_for_each_figure(missing):
     told = check("plugins", expected)
     for part in ("strict", "MCP"):  # each is measured, or told to be left out
         assert any(part in line for line in told.splitlines())
+
+
+@pytest.mark.slow
+def test_a_quick_bench_of_the_console_prints_a_row_for_each_figure(missing):
+    if not any(map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))):
+        missing("Chromium", "`apt-get install chromium`")
+    expected = {
+        "first paint on loopback",
+        "what is sent for it, compressed",
+        "events a second that reached the page",
+        "longest frame",
+        "memory at the end, beside the beginning",
+    }
+    check("console", expected)
 
 
 def check(bench, expected):
