@@ -21,7 +21,7 @@ from retinue.kernel.client import Client
 HERE = Path(__file__).resolve().parent
 RATE = 1_000  # events a second
 SPELL = 5.0  # seconds of each task that tells them
-SECONDS = float(os.environ.get("RETINUE_BENCH_SECONDS", "600"))
+SECONDS = float(os.environ.get("BENCH_SECONDS", "600"))
 FRAME = 100.0  # ms
 _NAMES = ("chromium", "chromium-browser", "google-chrome")
 _BARE = "<!doctype html><title>bare</title><p>nothing</p>"
