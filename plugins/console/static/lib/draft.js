@@ -168,8 +168,10 @@ function readNumber(shape, text, path, wrong) {
   if (!Number.isFinite(number) || !/^[-+.\de]+$/i.test(text)) wrong(path, whole ? "This is no whole number." : "This is no number.");
   else if (whole && !Number.isInteger(number)) wrong(path, "This takes a whole number.");
   else if (whole && !Number.isSafeInteger(number)) wrong(path, "This number is too large for a browser to keep exactly.");
-  else if (number < minimum || number <= exclusiveMinimum) wrong(path, `This is too small: it takes ${minimum > -Infinity ? `${minimum} or more` : `more than ${exclusiveMinimum}`}.`);
-  else if (number > maximum || number >= exclusiveMaximum) wrong(path, `This is too large: it takes ${maximum < Infinity ? `${maximum} or less` : `less than ${exclusiveMaximum}`}.`);
+  else if (number < minimum) wrong(path, `This is too small: it takes ${minimum} or more.`);
+  else if (number <= exclusiveMinimum) wrong(path, `This is too small: it takes more than ${exclusiveMinimum}.`);
+  else if (number > maximum) wrong(path, `This is too large: it takes ${maximum} or less.`);
+  else if (number >= exclusiveMaximum) wrong(path, `This is too large: it takes less than ${exclusiveMaximum}.`);
   return number;
 }
 

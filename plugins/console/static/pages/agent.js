@@ -3,7 +3,7 @@
 import { duration, line, pretty } from "../lib/format.js";
 import { go, href, route } from "../lib/route.js";
 import { may } from "../lib/session.js";
-import { html, useRef, useState } from "../lib/ui.js";
+import { html, useState } from "../lib/ui.js";
 import { useApi } from "../lib/use.js";
 import { Age } from "../parts/age.js";
 import { StopAgent, WorkForm } from "../parts/agent-actions.js";
@@ -15,7 +15,6 @@ import { Empty, Pending } from "../parts/failure.js";
 export function Agent({ name }) {
   const agent = useApi(`/v1/agents/${encodeURIComponent(name)}`, { on: AGENT_EVENTS, every: 5 });
     const [stopping, setStopping] = useState(false);
-  const schema = useLasting(agent.value?.schema);
   const found = agent.value;
   const about = useAgentsNow(found ? [found] : []);
   return html`
@@ -31,7 +30,7 @@ export function Agent({ name }) {
         <${Recent} name=${name} />
         <${Tools} tools=${found.tools} />
       </div>
-      <div class="stack"><${Work} agent=${{ ...found, schema }} /></div>
+      <div class="stack"><${Work} agent=${found} /></div>
     </div>`}
     ${stopping && html`<${StopAgent} agent=${found} onStopped=${() => go("agents")} onClose=${() => setStopping(false)} />`}`;
 }
@@ -68,11 +67,4 @@ function Task({ task }) {
     <td><a class="mono" href=${href("runs", task.run)}>${task.run}</a></td>
     <td><${Age} since=${task.submitted} suffix=" ago" /></td><td class="number">${took}</td>
     <td>${line(task.error || task.waiting_for, 120)}</td></tr>`;
-}
-
-// The same object as long as it says the same: a form is not made anew for each look at the agent.
-function useLasting(value) {
-  const kept = useRef(value);
-  if (JSON.stringify(kept.current) !== JSON.stringify(value)) kept.current = value;
-  return kept.current;
 }

@@ -67,7 +67,8 @@ function Card({ agent, about, onStop }) {
     <${AgentFacts} agent=${agent} ...${about} />
     <footer>
       <a class="button" href=${href("agents", agent.name, { to: "submit" })}>Give it work<span class="visually-hidden">: ${agent.name}</span></a>
-      <button class="quiet" disabled=${!may("admin")} title=${may("admin") ? null : "This takes the role admin"} onClick=${() => onStop(agent)}>Stop<span class="visually-hidden"> ${agent.name}</span></button>
+      <button class="quiet" disabled=${!may("admin")} title=${may("admin") ? null : "This takes the role admin"}
+        onClick=${() => onStop(agent)}>Stop<span class="visually-hidden"> ${agent.name}</span></button>
     </footer>
   </li>`;
 }

@@ -52,16 +52,23 @@ function Cards({ plugins }) {
 }
 
 function Card({ plugin }) {
-  const tools = Object.keys(plugin.tools);
+  const [first, ...more] = plugin.permissions;
   return html`<li class="card plugin-card">
     <header><h2><a href=${href("plugins", plugin.name)}>${plugin.name}</a> <span class="soft">${plugin.version}</span></h2><${Badge} state=${plugin.state} /></header>
     ${plugin.error && html`<p class="notice bad">${plugin.error}</p>`}
     <dl class="facts">
       <dt>Runs</dt><dd><${Level} plugin=${plugin} /></dd>
       ${plugin.pid > 0 && html`<dt>Process</dt><dd>${plugin.pid}, ${plural(plugin.calls, "call")}</dd>`}
-      <dt>Tools</dt><dd>${tools.length ? html`<ul class="plain words">${tools.map((tool) => html`<li key=${tool}><a class="mono" href=${href("plugins", plugin.name, { tool })}>${tool}</a></li>`)}</ul>` : html`<span class="soft">none</span>`}</dd>
+      <dt>Tools</dt><dd><${ToolLinks} plugin=${plugin} /></dd>
       ${plugin.agents.length > 0 && html`<dt>Agents</dt><dd>${plugin.agents.map((agent) => html`<a key=${agent} href=${href("agents", agent)}>${agent}</a> `)}</dd>`}
-      ${plugin.permissions.length > 0 && html`<dt>May</dt><dd>${plugin.permissions[0]}${plugin.permissions.length > 1 && html` <span class="soft">and ${count(plugin.permissions.length - 1)} more</span>`}</dd>`}
+      ${first && html`<dt>May</dt><dd>${first}${more.length > 0 && html` <span class="soft">and ${count(more.length)} more</span>`}</dd>`}
     </dl>
   </li>`;
+}
+
+function ToolLinks({ plugin }) {
+  const tools = Object.keys(plugin.tools);
+  if (!tools.length) return html`<span class="soft">none</span>`;
+  return html`<ul class="plain words">${tools.map((tool) => html`<li key=${tool}>
+    <a class="mono" href=${href("plugins", plugin.name, { tool })}>${tool}</a></li>`)}</ul>`;
 }

@@ -9,5 +9,7 @@ export function Age({ since, suffix = "" }) {
   const now = useNow(1);
   if (!since) return null;
   const seconds = Math.max(0, Math.floor(now / 1000 - since));
-  return html`<time datetime=${new Date(since * 1000).toISOString()} title=${clock(since * 1000, { date: true })}>${seconds < 1 ? "just now" : `${seconds < 10 ? `${seconds} s` : duration(seconds)}${suffix}`}</time>`;
+  const words = seconds < 10 ? `${seconds} s` : duration(seconds);
+  const told = { datetime: new Date(since * 1000).toISOString(), title: clock(since * 1000, { date: true }) };
+  return html`<time ...${told}>${seconds < 1 ? "just now" : words + suffix}</time>`;
 }

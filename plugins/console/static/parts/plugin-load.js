@@ -30,7 +30,8 @@ export function PluginLoad({ from, onClose }) {
   return html`<${Dialog} title=${found ? `Load ${found.proposal.name}?` : "Load a plugin"} onClose=${onClose} wide>
     ${found ? html`<${Proposal} proposal=${found.proposal} onLoad=${load} onBack=${() => setFound(null)} />` : html`
       <div class="toolbar" role="group" aria-label="Where it comes from">
-        ${Object.entries(WAYS).map(([name, label]) => html`<button type="button" key=${name} aria-pressed=${name === way ? "true" : "false"} onClick=${() => setQuery({ from: name })}>${label}</button>`)}</div>
+        ${Object.entries(WAYS).map(([name, label]) => html`<button type="button" key=${name}
+          aria-pressed=${String(name === way)} onClick=${() => setQuery({ from: name })}>${label}</button>`)}</div>
       <${Form} onFound=${setFound} />`}
   <//>`;
 }
@@ -41,7 +42,8 @@ function FromFolder({ onFound }) {
   const look = async () => onFound({ path: path.trim(), proposal: await post("/v1/plugins/propose", { path: path.trim() }) });
   return html`<${Look} ready=${path.trim()} look=${look}>
     <div class="field"><label for=${id}>Folder</label>
-      <input id=${id} value=${path} placeholder="/srv/plugins/words" autocomplete="off" spellcheck=${false} aria-describedby="${id}-hint" onInput=${(event) => setPath(event.target.value)} />
+      <input id=${id} value=${path} placeholder="/srv/plugins/words" autocomplete="off" spellcheck=${false}
+        aria-describedby="${id}-hint" onInput=${(event) => setPath(event.target.value)} />
       <span class="hint" id="${id}-hint">an absolute path; it holds plugin.toml</span></div>
   <//>`;
 }
@@ -56,7 +58,8 @@ function FromText({ onFound }) {
     <div class="field"><label for="${id}-manifest">plugin.toml</label>
       <textarea id="${id}-manifest" rows="7" spellcheck=${false} value=${manifest} onInput=${(event) => setManifest(event.target.value)}></textarea></div>
     <div class="field"><label for="${id}-name">Name of the file with its code</label>
-      <input id="${id}-name" value=${name} autocomplete="off" spellcheck=${false} aria-describedby="${id}-hint" onInput=${(event) => setName(event.target.value)} />
+      <input id="${id}-name" value=${name} autocomplete="off" spellcheck=${false}
+        aria-describedby="${id}-hint" onInput=${(event) => setName(event.target.value)} />
       <span class="hint" id="${id}-hint">as entry says, with .py</span></div>
     <div class="field"><label for="${id}-code">Code</label>
       <textarea id="${id}-code" rows="12" spellcheck=${false} value=${code} onInput=${(event) => setCode(event.target.value)}></textarea></div>

@@ -5,6 +5,11 @@ import { useAction } from "../lib/use.js";
 import { Failure } from "./failure.js";
 import { Words } from "./plugin-walls.js";
 
+const WEAK = {
+  limits: "nothing stands around it but bounds of memory and time.",
+  baseline: "fewer walls than usual stand around it.",
+};
+
 /** `onLoad()` loads just this content; it may fail, and the question stays. */
 export function Proposal({ proposal, onLoad, onBack }) {
   const [run, busy, error] = useAction();
@@ -18,7 +23,7 @@ export function Proposal({ proposal, onLoad, onBack }) {
   useEffect(() => form.current.focus(), []);
   return html`<form class="proposal" ref=${form} tabindex="-1" aria-label="What it asks for" onSubmit=${submit}>
     ${proposal.description && html`<p>${proposal.description}</p>`}
-    ${level === "limits" || level === "baseline" ? html`<p class="notice warn">It runs at the level <strong>${level}</strong>: ${level === "limits" ? "nothing stands around it but bounds of memory and time." : "fewer walls than usual stand around it."}</p>` : ""}
+    ${WEAK[level] && html`<p class="notice warn">It runs at the level <strong>${level}</strong>: ${WEAK[level]}</p>`}
     <dl class="facts">
       <dt>Version</dt><dd>${proposal.version}${before && before !== proposal.version && html` <span class="soft">in the place of ${before}</span>`}</dd>
       <dt>Runtime</dt><dd>${proposal.runtime}</dd>
@@ -27,7 +32,8 @@ export function Proposal({ proposal, onLoad, onBack }) {
     </dl>
     <h3>It asks to</h3>
     <${Asks} asks=${asks} wider=${before ? wider : []} />
-    ${refused.length > 0 && html`<h3>It asks for more than plugins are allowed, and would run without</h3><${Words} lines=${refused} />`}
+    ${refused.length > 0 && html`<h3>It asks for more than plugins are allowed, and would run without</h3>
+      <${Words} lines=${refused} />`}
     <p class="soft">${granted ? "This very content was approved before." : "What you approve holds for this content alone."}</p>
     <${Failure} error=${error} />
     <footer><button type="button" onClick=${onBack}>Back</button>

@@ -42,7 +42,8 @@ function Control({ shape, draft, onDraft, common, needed }) {
   }
   if (shape.kind === "boolean") {
     const options = [["", "Not given"], ["true", "Yes"], ["false", "No"]];
-    return html`<select ...${common} value=${draft === null ? "" : String(draft)} onChange=${(event) => onDraft({ true: true, false: false }[event.target.value] ?? null)}>
+    const chosen = (event) => onDraft({ true: true, false: false }[event.target.value] ?? null);
+    return html`<select ...${common} value=${draft === null ? "" : String(draft)} onChange=${chosen}>
       ${options.map(([value, label]) => html`<option value=${value}>${label}</option>`)}</select>`;
   }
   if (shape.kind === "json" || shape.long) {
@@ -113,7 +114,8 @@ function ListField({ shape, draft, path, name = "Items", wrong, onDraft }) {
         wrong=${wrong} onDraft=${(next) => set(one.id, next)} />
       <button type="button" class="quiet" aria-label=${`Remove ${name} ${index + 1}`} title="Remove" onClick=${() => remove(one.id)}>×</button>
     </div>`)}
-    <button type="button" id="${id}-add" disabled=${full} onClick=${() => change((rows) => [...rows, row(shape)])}>Add ${draft.rows.length ? "another" : "one"}<span class="visually-hidden"> to ${name}</span></button>
+    <button type="button" id="${id}-add" disabled=${full} onClick=${() => change((rows) => [...rows, row(shape)])}>
+      Add ${draft.rows.length ? "another" : "one"}<span class="visually-hidden"> to ${name}</span></button>
   </fieldset>`;
 }
 
@@ -133,8 +135,8 @@ function UnionField({ shape, draft, path, name = "Value", required, wrong, onDra
         ${optional && html`<option value="">Not given</option>`}
         ${shape.variants.map((one, index) => html`<option value=${String(index)}>${one.label}</option>`)}
       </select></div>
-    ${chosen && html`<${SchemaField} key=${draft.variant} shape=${chosen.shape} draft=${draft.draft} path=${path} name=${chosen.shape.kind === "object" ? undefined : name}
-      required wrong=${wrong} onDraft=${(next) => onDraft((before) => ({ ...before, draft: applied(next, before.draft) }))} />`}
+    ${chosen && html`<${SchemaField} key=${draft.variant} shape=${chosen.shape} draft=${draft.draft} path=${path}
+      name=${chosen.shape.kind === "object" ? undefined : name} required wrong=${wrong} onDraft=${(next) => onDraft((before) => ({ ...before, draft: applied(next, before.draft) }))} />`}
   </fieldset>`;
 }
 

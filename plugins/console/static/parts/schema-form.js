@@ -12,7 +12,12 @@ import { SchemaField } from "./schema-fields.js";
  * request's body the value stands, as "/input". `initial` is a value to begin with, and `children`
  * further fields that stand before the button; `focus` takes the keyboard to the first field.
  */
-export function SchemaForm({ schema, initial, submitLabel = "Submit", onSubmit, disabled = false, at = "", focus = false, children }) {
+export function SchemaForm(given) {
+  const text = useMemo(() => JSON.stringify(given.schema), [given.schema]);
+  return html`<${Form} key=${text} ...${given} />`; // another schema is another form
+}
+
+function Form({ schema, initial, submitLabel = "Submit", onSubmit, disabled = false, at = "", focus = false, children }) {
   const shape = useMemo(() => shapeOf(schema), [schema]);
   const [state, setState] = useState(() => begin(shape, initial));
   const [wrong, setWrong] = useState({ fields: {}, rest: [] });
