@@ -105,6 +105,11 @@ def test_a_tree_shows_who_asked_whom_and_what_each_called(visit, daemon):
     page.keyboard.press("j")
     page.keyboard.press("h")
     expect(rows(page)).to_have_count(5)
+    page.get_by_role("treegrid").focus()
+    page.keyboard.press("ArrowRight")
+    expect(rows(page)).to_have_count(7)
+    page.keyboard.press("ArrowLeft")
+    expect(rows(page)).to_have_count(5)
     page.keyboard.press("Enter")
     expect(page.locator(".detail")).to_contain_text('"text": "tea 0"')
 

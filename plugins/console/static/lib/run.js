@@ -113,7 +113,10 @@ function foldCall(task, verb, event, run) {
   const known = run.calls.get(data.call);
   if (verb === "called") {
     const what = event.type === "llm.called" ? "model" : "tool";
-    const call = { id: data.call, task: task.id, what, name: data.tool || data.model, began: at, ended: null, tone: "", args: data.args, result: undefined, error: "", note: "", seconds: null, seq: event.seq, attempt: task.attempts.at(-1)?.number || 1 };
+    const call = {
+      id: data.call, task: task.id, what, name: data.tool || data.model, began: at, ended: null, tone: "", args: data.args,
+      result: undefined, error: "", note: "", seconds: null, seq: event.seq, attempt: task.attempts.at(-1)?.number || 1,
+    };
     run.calls.set(call.id, call);
     task.calls.push(call);
   } else if (known && verb === "progress") known.note = data.total ? `${data.done} of ${data.total}` : data.note || "";

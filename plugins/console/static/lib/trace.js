@@ -63,7 +63,11 @@ export class Trace {
 
 /** The row of an event that is joined to nothing: its type, and what it says. */
 export function plainRow(event) {
-  return { id: event.seq, kind: "event", label: event.type, tone: null, at: event.at, seq: event.seq, last: event.seq, run: event.run, task: event.task, agent: event.agent, type: event.type, types: [event.type], events: [event], pieces: event.coalesced || 1, said: null, hay: null };
+  const { seq, at, run, task, agent, type } = event;
+  return {
+    id: seq, kind: "event", label: type, tone: null, at, seq, last: seq, run, task, agent, type, types: [type],
+    events: [event], pieces: event.coalesced || 1, said: null, hay: null,
+  };
 }
 
 /** What a row is called. */

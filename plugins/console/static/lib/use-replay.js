@@ -13,7 +13,7 @@ const DRAWN = 60; // ms from one drawing to the next, at least
 
 /**
  * `{replay, loading, error, over, atEnd, seek(position), tell(seq)}`. While `atEnd`, the page follows the
- * run; `over` says that nothing more comes. `tell` puts a moment into the address. `at` is the `seq` to show first, or "" for the end.
+ * run; `over` says that it has ended. `tell` puts a moment into the address. `at` is the `seq` to show first, or "" for the end.
  */
 export function useReplay(id, at) {
   const [, redraw] = useReducer((drawn) => drawn + 1, 0);
@@ -28,7 +28,7 @@ export function useReplay(id, at) {
     const take = (events) => {
       own.replay.add(events);
       if (own.atEnd) own.replay.seek(Infinity);
-      own.over ||= events.some((event) => isLast(event)) || own.replay.full;
+      own.over ||= events.some((event) => isLast(event));
       draw();
     };
     const stream = { close() {} };
@@ -76,13 +76,13 @@ async function follow(id, own, take, signal, stream) {
     take(moments.map(({ event }) => asEvent(event)));
     after = own.replay.full ? null : next;
   }
-  if (own.over || signal.aborted) return;
+  if (own.over || own.replay.full || signal.aborted) return;
   const from = String((own.replay.events.at(-1)?.seq ?? 0) + 1);
   const events = new EventStream({
     query: { run: id, from, slow: "wait" },
     onBatch: (items) => {
       take(items);
-      if (own.over) events.close();
+      if (own.over || own.replay.full) events.close();
     },
   }).start();
   stream.close = () => events.close();

@@ -9,7 +9,7 @@ import { useSignal } from "../lib/signal.js";
 import { plainRow } from "../lib/trace.js";
 import { span } from "../lib/timeline.js";
 import { html, useMemo, useRef, useState } from "../lib/ui.js";
-import { useNow } from "../lib/use.js";
+import { useApi, useNow } from "../lib/use.js";
 import { usePlayer } from "../lib/use-player.js";
 import { useReplay } from "../lib/use-replay.js";
 import { Empty, Failure } from "../parts/failure.js";
@@ -27,7 +27,9 @@ export function Run({ id, query }) {
   const here = useReplay(id, query.at || "");
   const player = usePlayer(here);
   const ticking = useNow(1);
-  const { replay, atEnd, over } = here;
+  const { replay, atEnd } = here;
+  const rest = useApi(replay.full ? `/v1/runs/${encodeURIComponent(id)}` : "", { on: ["run."] }); // what no longer comes here
+  const over = here.over || rest.value?.ended != null;
   const view = VIEWS.some(([name]) => name === query.view) ? query.view : "tree";
   useKeys("Run", [
     [" ", "play or pause", () => (player.playing ? player.pause() : player.play())],
@@ -40,7 +42,8 @@ export function Run({ id, query }) {
     ...VIEWS.map(([name, title], index) => [String(index + 1), title, () => setQuery({ view: name })]),
   ]);
   if (here.error && !replay.events.length) return html`<h1>Run ${id}</h1><${Failure} error=${here.error} />`;
-  if (!replay.events.length) return html`<h1>Run ${id}</h1>${here.loading ? html`<p class="pending" role="status">Loading…</p>` : html`<${Empty} title="Nothing of this run is kept any more"><p>The journal was trimmed past it.</p><//>`}`;
+  if (!replay.events.length && here.loading) return html`<h1>Run ${id}</h1><p class="pending" role="status">Loading…</p>`;
+  if (!replay.events.length) return html`<h1>Run ${id}</h1><${Empty} title="Nothing of this run is kept any more"><p>The journal was trimmed past it.</p><//>`;
   const now = atEnd ? replay.run.ended ?? Math.max(ticking, replay.ended) : Math.max(player.at, replay.at);
   return html`
     <${RunHead} id=${id} replay=${replay} over=${over} atEnd=${atEnd} now=${now} query=${query} allowed=${may("operator")} />

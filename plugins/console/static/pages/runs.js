@@ -66,7 +66,8 @@ function List({ runs, selected, onSelect, onCancel, filtered }) {
   if (!runs.length && filtered) return html`<${Empty} title="No run is like this"><p>Clear the filters, or go to the newest.</p><//>`;
   if (!runs.length) return html`<${Empty} title="There has been no run yet"><p>Submit a task here, or by <code>retinue submit echo --input '{"text": "hello"}'</code>.</p><//>`;
   return html`<table class="runs" role="table"><caption class="visually-hidden">Runs, newest first</caption>
-    <thead><tr><th scope="col">Run</th><th scope="col">State</th><th scope="col">Agent</th><th scope="col" class="number">Tasks</th><th scope="col">Began</th><th scope="col" class="number">Took</th><th scope="col"><span class="visually-hidden">Actions</span></th></tr></thead>
+    <thead><tr><th scope="col">Run</th><th scope="col">State</th><th scope="col">Agent</th>
+      <th scope="col" class="number">Tasks</th><th scope="col">Began</th><th scope="col" class="number">Took</th><th scope="col"><span class="visually-hidden">Actions</span></th></tr></thead>
     <tbody>${runs.map((run) => html`<${Row} key=${run.id} run=${run} now=${now} isSelected=${run.id === selected} onSelect=${onSelect} onCancel=${onCancel} />`)}</tbody>
   </table>`;
 }
@@ -84,7 +85,8 @@ function Row({ run, now, isSelected, onSelect, onCancel }) {
     <td role="cell" class="number">${run.ended === null && run.tasks > 1 ? `${count(run.open)} of ${count(run.tasks)} open` : count(run.tasks)}</td>
     <td role="cell" class="began">${clock(run.started * 1000, { date: true, fraction: false })}</td>
     <td role="cell" class="number took">${duration(took)}</td>
-    <td role="cell" class="actions">${run.ended === null && html`<button type="button" disabled=${!onCancel} title=${onCancel ? "c" : "This takes the role operator"} aria-label=${`Cancel ${run.id}`} onClick=${() => onCancel(run)}>Cancel</button>`}</td>
+    <td role="cell" class="actions">${run.ended === null && html`<button type="button" disabled=${!onCancel}
+      title=${onCancel ? "c" : "This takes the role operator"} aria-label=${`Cancel ${run.id}`} onClick=${() => onCancel(run)}>Cancel</button>`}</td>
   </tr>`;
 }
 

@@ -39,13 +39,16 @@ export function Result({ task }) {
 
 export function CallDetail({ call }) {
   return html`
-    <p class="toolbar"><span>${call.what === "tool" ? "Tool" : "Model"} <code>${call.name}</code></span> <span class="soft">call ${call.id}, attempt ${call.attempt}, began ${clock(call.began, { date: true })}${call.seconds != null && `, took ${duration(call.seconds)}`}</span></p>
+    <p class="toolbar"><span>${call.what === "tool" ? "Tool" : "Model"} <code>${call.name}</code></span>
+      <span class="soft">call ${call.id}, attempt ${call.attempt}, began ${clock(call.began, { date: true })}${call.seconds != null && `, took ${duration(call.seconds)}`}</span></p>
     ${call.args !== undefined && html`<h2>Arguments</h2><pre><code>${pretty(call.args)}</code></pre>`}
     ${call.error && html`<h2>Error</h2><pre class="error">${call.error}</pre>`}
     ${call.result != null && html`<h2>Result</h2><pre><code>${pretty(call.result)}</code></pre>`}`;
 }
 
 function attemptWords(attempt) {
-  const ran = attempt.began != null ? `ran ${attempt.ended == null ? "since" : duration((attempt.ended - attempt.began) / 1000)}` : "did not run";
-  return `${ran}${attempt.ended == null && attempt.began != null ? ` ${clock(attempt.began)}` : ""}${attempt.delay ? `, after a back-off of ${duration(attempt.delay)}` : ""}${attempt.error && `: ${attempt.error}`}`;
+  const ran = attempt.began == null ? "did not run"
+    : attempt.ended == null ? `runs since ${clock(attempt.began)}` : `ran ${duration((attempt.ended - attempt.began) / 1000)}`;
+  const delay = attempt.delay ? `, after a back-off of ${duration(attempt.delay)}` : "";
+  return `${ran}${delay}${attempt.error && `: ${attempt.error}`}`;
 }

@@ -19,7 +19,9 @@ export function RunTimeline({ run, extent, now, cursor, open, onOpen }) {
     <${VirtualList} ...${tree.list} label="Steps of the run over time" look=${(row) => row.kind} overlay=${lines}
       draw=${(row) => html`<${Cells} row=${row} extent=${extent} now=${now} onTurn=${tree.turn} />`}
       detail=${(row) => (row.call ? html`<${CallDetail} call=${row.call} />` : html`<${TaskDetail} task=${row.task} run=${run} />`)} />
-    <p class="legend soft"><span class="bar waits"></span> waits <span class="bar open plain"></span> goes on <span class="bar done good"></span> went well <span class="bar done bad"></span> failed <span class="bar done warn"></span> cancelled or unknown <span class="retry">↻</span> tried again</p>
+    <p class="legend soft"><span class="bar waits"></span> waits
+      <span class="bar open plain"></span> goes on <span class="bar done good"></span> went well
+      <span class="bar done bad"></span> failed <span class="bar done warn"></span> cancelled or unknown <span class="retry">↻</span> tried again</p>
   </div>`;
 }
 

@@ -12,7 +12,7 @@ import { stepFrom, VirtualList } from "./virtual.js";
 
 const keyOf = (row) => row.key;
 
-/** The rows of a tree, which of them are shut, selected and open, and the keys for that. */
+/** `{turn, list}`: what a `VirtualList` of the run's rows is given, and what shuts or opens one. */
 export function useTree(run, open, onOpen) {
   const [shut, setShut] = useState(() => new Set());
   const [selected, setSelected] = useState(open);
@@ -35,7 +35,8 @@ export function useTree(run, open, onOpen) {
     ["h", "hide what is under the task, or go up", () => fold(true)],
     ["l", "show what is under the task", () => fold(false)],
   ]);
-  return { rows, turn, list: { rows, keyOf, role: "treegrid", selected, open, onSelect: setSelected, onOpen, attributes: (row) => ({ "aria-level": row.depth, "aria-expanded": row.kids ? !row.shut : null }) } };
+  const attributes = (row) => ({ "aria-level": row.depth, "aria-expanded": row.kids ? !row.shut : null });
+  return { turn, list: { rows, keyOf, role: "treegrid", selected, open, onSelect: setSelected, onOpen, onFold: fold, attributes } };
 }
 
 export function RunTree({ run, now, open, onOpen }) {
@@ -55,7 +56,10 @@ function Cells({ row, run, now, onTurn }) {
 }
 
 export function Name({ row, onTurn }) {
-  if (row.call) return html`<span class="mark" aria-hidden="true"></span><span class="call-name">${row.call.name}</span>${row.kind === "model" && html` <span class="soft">model</span>`}`;
+  if (row.call) {
+    return html`<span class="mark" aria-hidden="true"></span><span class="call-name">${row.call.name}</span>
+      ${row.kind === "model" && html` <span class="soft">model</span>`}`;
+  }
   const turn = row.kids > 0
     ? html`<button type="button" class="mark" tabindex="-1" aria-label=${row.shut ? "Show what is under it" : "Hide what is under it"} onClick=${() => onTurn(row.key)}>${row.shut ? "▸" : "▾"}</button>`
     : html`<span class="mark" aria-hidden="true"></span>`;

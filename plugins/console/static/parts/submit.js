@@ -23,7 +23,8 @@ export function Submit({ agent = "", onClose }) {
   };
   return html`<${Dialog} title="Submit a task" onClose=${onClose}>
     <${Pending} from=${agents} />
-    ${agents.value?.length === 0 && html`<${Empty} title="There is no agent yet"><p>Spawn one on the page <a href="#/agents" onClick=${onClose}>Agents</a>, or by <code>retinue agents spawn NAME FILE.py:FUNCTION</code>.</p><//>`}
+    ${agents.value?.length === 0 && html`<${Empty} title="There is no agent yet">
+      <p>Spawn one on the page <a href="#/agents" onClick=${onClose}>Agents</a>, or by <code>retinue agents spawn NAME FILE.py:FUNCTION</code>.</p><//>`}
     ${entry && html`
       <div class="field"><label for="${id}-agent">Agent</label>
         <select id="${id}-agent" value=${name} onChange=${(event) => setChosen(event.target.value)}>

@@ -17,7 +17,7 @@ import { stepFrom, VirtualList } from "./virtual.js";
  * the row that is open, `onOpen(key)` changes it; `onAgent(name)` is for a press on a name. `head` stands
  * above the list, and the children in its place while there are no rows.
  */
-export function TraceList({ rows, wanted, label, open, onOpen, onAgent, frozen = false, withRun = true, keys = "The trace", head, children }) {
+export function TraceList({ rows, wanted, label, open, onOpen, onAgent, frozen = false, withRun = true, head, children }) {
   const [selected, setSelected] = useState(open);
   const hold = useHold(rows, wanted, frozen);
   const now = useNow(1);
@@ -33,7 +33,7 @@ export function TraceList({ rows, wanted, label, open, onOpen, onAgent, frozen =
     if (key) hold.leave();
     onOpen(key);
   };
-  useKeys(keys, [
+  useKeys("The trace", [
     ["j", "next row", () => step(1)],
     ["k", "row before", () => step(-1)],
     ["Enter", "open or close the row", () => selected && toggle(open === selected ? "" : selected)],
@@ -41,8 +41,9 @@ export function TraceList({ rows, wanted, label, open, onOpen, onAgent, frozen =
     ["G", "to the end, and follow it", hold.end],
     ["End", "to the end, and follow it", hold.end],
   ]);
+  const pause = () => (following ? hold.leave(true) : hold.end());
   return html`<div class="trace-head">${head}
-      ${frozen && html`<button type="button" class="pause" aria-pressed=${!following} title="Space" onClick=${() => (following ? hold.leave(true) : hold.end())}>${following ? "Pause" : "Paused"}</button>`}</div>
+      ${frozen && html`<button type="button" aria-pressed=${!following} title="Space" onClick=${pause}>${following ? "Pause" : "Paused"}</button>`}</div>
     <div class="trace ${withRun ? "" : "plain"}">
     ${shown.length === 0 ? children : html`<${VirtualList} rows=${shown} keyOf=${keyOf} label=${label} role="treegrid" open=${open} selected=${selected}
       draw=${(row) => html`<${Cells} row=${row} now=${now} withRun=${withRun} onAgent=${onAgent} />`}
@@ -64,7 +65,8 @@ function News({ fresh, all, following, onEnd }) {
     return () => clearInterval(timer);
   }, []);
   return html`<span class="visually-hidden" role="status">${said}</span>
-    ${!following && html`<button type="button" class="pill" onClick=${onEnd}>${fresh ? `${count(fresh)}${all ? "+" : ""} new` : "Paused"} <span aria-hidden="true">↓</span><span class="visually-hidden">, go to the end</span></button>`}`;
+    ${!following && html`<button type="button" class="pill" onClick=${onEnd}>${fresh ? `${count(fresh)}${all ? "+" : ""} new` : "Paused"}
+      <span aria-hidden="true">↓</span><span class="visually-hidden">, go to the end</span></button>`}`;
 }
 
 // What is shown, and what is new since somebody looked elsewhere.
@@ -78,7 +80,9 @@ function useHold(rows, wanted, frozen) {
   const shown = wanted ? source.filter(wanted) : source;
   return {
     shown, following: !held, fresh: held ? freshOf(rows, held.last, wanted) : 0,
-    leave: (still = false) => setHeld((before) => before || { rows: frozen ? rows.slice() : null, last: rows.at(-1)?.id ?? 0, still: still === true }),
+    leave: (still = false) => setHeld((before) => before || {
+      rows: frozen ? rows.slice() : null, last: rows.at(-1)?.id ?? 0, still: still === true,
+    }),
     end: () => setHeld(null),
     reached: () => setHeld((before) => (before?.still ? before : null)),
   };
@@ -104,7 +108,8 @@ function Cells({ row, now, withRun, onAgent }) {
     <span role="gridcell" class="when mono">${clock(row.at)}</span>
     <span role="gridcell" class="who"><${Agent} name=${row.agent} onClick=${onAgent && (() => onAgent(row.agent))} /></span>
     ${withRun && html`<span role="gridcell" class="run mono">${row.run && html`<a href=${href("runs", row.run)} title=${row.run}>${short(row.run)}</a>`}</span>`}
-    <span role="gridcell" class="what"><strong>${labelOf(row)}</strong> <span class="said">${wordsOf(row)}</span>${row.kind === "text" && row.pieces > 1 && html` <span class="soft">(${count(row.pieces)})</span>`}
+    <span role="gridcell" class="what"><strong>${labelOf(row)}</strong> <span class="said">${wordsOf(row)}</span>
+      ${row.kind === "text" && row.pieces > 1 && html` <span class="soft">(${count(row.pieces)})</span>`}
       ${row.kind === "approval" && !row.decided && html` <a href=${href("approvals")}>Answer it</a>`}</span>
     <span role="gridcell" class="took mono">${tookOf(row, now)}</span>`;
 }

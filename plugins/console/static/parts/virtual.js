@@ -11,9 +11,13 @@ const DETAIL = 300; // px of the row that is open, at most
  * A list of any length, drawn as a grid. `rows` have a `keyOf(row)`; `draw(row)` gives its cells and
  * `detail(row)` what is under it when it is the `open` one. `selected` is a key; `onSelect(key)` and
  * `onOpen(key)` ask for a change ("" closes). With `follow` it sticks to the end, and `onLeave()` is
- * called when somebody scrolls away from it; `onEnd()` when they come back.
+ * called when somebody scrolls away from it; `onEnd()` when they come back. `onFold(closes)` is for the
+ * keys that close and open what is under the selected row.
  */
-export function VirtualList({ rows, keyOf, draw, detail, label, open = "", selected = "", onSelect, onOpen, follow = false, onLeave, onEnd, look = () => "", role = "grid", attributes = () => ({}), overlay }) {
+export function VirtualList({
+  rows, keyOf, draw, detail, label, open = "", selected = "", onSelect, onOpen, onFold, follow = false, onLeave, onEnd,
+  look = () => "", role = "grid", attributes = () => ({}), overlay,
+}) {
   const box = useRef(null);
   const id = useId();
   const [view, setView] = useState({ top: 0, height: 400, narrow: false });
@@ -40,7 +44,7 @@ export function VirtualList({ rows, keyOf, draw, detail, label, open = "", selec
   const shows = drawn.some((one) => keyOf(one) === selected);
   return html`<div class="virtual ${view.narrow ? "narrow" : ""}" ref=${box} role=${role} aria-label=${label} tabindex="0"
       aria-rowcount=${rows.length} aria-activedescendant=${shows ? `${id}-${selected}` : null} onScroll=${onScroll}
-      onKeyDown=${(event) => arrows(event, rows, keyOf, selected, onSelect)}>
+      onKeyDown=${(event) => arrows(event, rows, keyOf, selected, onSelect, onFold)}>
     <div class="room" role="presentation" style=${{ height: `${total}px` }}>
       ${overlay}
       <div role="rowgroup" style=${{ transform: `translateY(${offset}px)` }}>
@@ -50,7 +54,9 @@ export function VirtualList({ rows, keyOf, draw, detail, label, open = "", selec
           return html`<div key=${key} class="line ${look(one)} ${key === selected ? "selected" : ""}" id="${id}-${key}" role="row"
               aria-rowindex=${first + index + 1} aria-selected=${key === selected} style=${{ height: `${row}px` }} ...${attributes(one)}
               onClick=${(event) => press(event, () => { onSelect(key); onOpen?.(isOpen ? "" : key); })}>${draw(one)}</div>
-            ${isOpen && html`<div key="${key} detail" class="detail" role="row" aria-level=${role === "treegrid" ? (attributes(one)["aria-level"] ?? 1) + 1 : null} style=${{ height: `${DETAIL}px` }}><div role="gridcell" class="inside" tabindex="0">${detail(one)}</div></div>`}`;
+            ${isOpen && html`<div key="${key} detail" class="detail" role="row" style=${{ height: `${DETAIL}px` }}
+                aria-level=${role === "treegrid" ? (attributes(one)["aria-level"] ?? 1) + 1 : null}>
+              <div role="gridcell" class="inside" tabindex="0">${detail(one)}</div></div>`}`;
         })}
       </div>
     </div>
@@ -105,7 +111,12 @@ export function stepFrom(rows, keyOf, selected, step) {
   return keyOf(rows[Math.max(0, Math.min(rows.length - 1, to))]);
 }
 
-function arrows(event, rows, keyOf, selected, onSelect) {
+function arrows(event, rows, keyOf, selected, onSelect, onFold) {
+  const closes = { ArrowLeft: true, ArrowRight: false }[event.key];
+  if (onFold && closes !== undefined && event.target === event.currentTarget) {
+    event.preventDefault();
+    onFold(closes);
+  }
   const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
   if (!step || event.target !== event.currentTarget || !rows.length) return;
   event.preventDefault();
