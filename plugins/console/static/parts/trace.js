@@ -64,7 +64,7 @@ function News({ fresh, all, following, onEnd }) {
     const timer = setInterval(say, 5000);
     return () => clearInterval(timer);
   }, []);
-  return html`<span class="visually-hidden" role="status">${said}</span>
+  return html`<span class="visually-hidden" aria-live="polite">${said}</span>
     ${!following && html`<button type="button" class="pill" onClick=${onEnd}>${fresh ? `${count(fresh)}${all ? "+" : ""} new` : "Paused"}
       <span aria-hidden="true">↓</span><span class="visually-hidden">, go to the end</span></button>`}`;
 }
