@@ -132,24 +132,29 @@ def _streams(report: Any, browser: Any, daemon: _Daemon) -> None:
     with _page(browser) as page:
         page.goto(daemon.address())
         page.locator("header.top .connection.live").wait_for()
+        meter = _Meter(page)
         report.progress("1,000 events a second, to the console: until it holds all that it keeps")
         with daemon.telling(warm):
             page.wait_for_timeout(warm * 1_000)
-        before = _heap(page)
+        before, busy = meter.heap(), meter.busy()
         report.progress(f"1,000 events a second, to the console, for {seconds:g} s")
         page.evaluate(_COUNT)
         with daemon.telling(seconds):
             shown = _frames(page, seconds)
+        busy = meter.busy() - busy
         told = page.evaluate(_COUNTED)
-        after = _heap(page)
+        after = meter.heap()
     rate = told["events"] / max(1e-9, (told["last"] - told["first"]) / 1_000)
     report.note("events a second that reached the page", round(rate), "")
     report.at_most("events that did not", told["missed"], 0, "")
     over = sum(1 for one in shown["frames"] if one > FRAME)
     report.at_most(f"frames over 100 ms, of {len(shown['frames']):,}", over, 0, "")
+    still = sum(1 for one in bare["frames"] if one > FRAME)
+    report.note(f"the same of a page that does nothing, of {len(bare['frames']):,}", still, "")
     report.note("longest frame", max(shown["frames"]), "ms")
     report.note("longest frame of a page that does nothing", max(bare["frames"]), "ms")
     report.note("longest task of the page", max(shown["tasks"], default=0.0), "ms")
+    report.note("the page's thread is busy", 100 * busy / seconds, "% of a core")
     report.note("memory of the page", after / 1e6, "MB")
     report.at_most("memory at the end, beside the beginning", after / before, 1.1, "×")
 
@@ -160,14 +165,25 @@ def _frames(page: Any, seconds: float) -> Any:
     return page.evaluate(_WATCHED)
 
 
-def _heap(page: Any) -> float:
-    """Bytes that are in use once what is not needed was let go."""
-    session = page.context.new_cdp_session(page)
-    session.send("Performance.enable")
-    session.send("HeapProfiler.collectGarbage")
-    metrics = session.send("Performance.getMetrics")["metrics"]
-    session.detach()
-    return float(next(one["value"] for one in metrics if one["name"] == "JSHeapUsedSize"))
+class _Meter:
+    """What a page takes: memory, and processor time of its own thread."""
+
+    def __init__(self, page: Any) -> None:
+        self._session = page.context.new_cdp_session(page)
+        self._session.send("Performance.enable", {"timeDomain": "threadTicks"})
+
+    def heap(self) -> float:
+        """Bytes that are in use once what is not needed was let go."""
+        self._session.send("HeapProfiler.collectGarbage")
+        return self._metric("JSHeapUsedSize")
+
+    def busy(self) -> float:
+        """Seconds so far."""
+        return self._metric("TaskDuration")
+
+    def _metric(self, name: str) -> float:
+        metrics = self._session.send("Performance.getMetrics")["metrics"]
+        return float(next(one["value"] for one in metrics if one["name"] == name))
 
 
 @contextmanager
