@@ -15,25 +15,24 @@ from retinue.actors.plugin_manager import AdoptHosted, DropHosted, RefusedPlugin
 from retinue.actors.plugin_watch import told_denial
 from retinue.bus.clock import Clock
 from retinue.bus.codec import encode_value
-from retinue.bus.errors import Denied, NotFound, PluginError, RetinueError
-from retinue.bus.messages import EventBody, PluginGranted, PluginRevoked, SecurityDenied
+from retinue.bus.errors import Denied, NotFound, RetinueError
+from retinue.bus.messages import EventBody, PluginGranted, PluginRevoked
 from retinue.bus.views import PluginProposal, PluginView
 from retinue.plugins.hosting.calls import CallContext
 from retinue.plugins.hosting.plugin import Changed, HostedPlugin
-from retinue.plugins.manifest import Admitted, Grant, Manifest, admit, read_admitted
-from retinue.plugins.manifest.grants import checked, describe, wider
+from retinue.plugins.manifest import Admitted, Grant, read_admitted
+from retinue.plugins.manifest.grants import describe
 from retinue.plugins.manifest.model import Permissions
-from retinue.plugins.manifest.sent import lay_out, told
 from retinue.plugins.mediation.mediator import Service, ServiceMediator
 
-from .ceiling import beyond, ceiling_of, within
+from .ceiling import ceiling_of, within
 from .config import Config
+from .proposals import Proposals, checked_permissions
 
 __all__ = ["Hosted"]
 
 Ask = Callable[[object], Any]
 Commit = Callable[[EventBody], object]
-_SENT = "the files that were sent"
 
 
 class Staff(Protocol):
@@ -79,6 +78,9 @@ class Hosted:
         self._ceiling = ceiling_of(config.sandbox.allow)
         mediator = ServiceMediator(services, self.tell, self._holds)
         self.hosts = PluginHosts(config.name, walls, mediator, say, clock, environ)
+        self._proposals = Proposals(
+            self._store, self.hosts.level_of, self._ceiling, self.grants, say
+        )
         lowered = None if sandbox.agents == "auto" else sandbox.agents
         some = {name: services[name] for name in ("http", "secret") if name in services}
         door = ServiceMediator(some, self.tell)
@@ -87,16 +89,11 @@ class Hosted:
 
     def propose(self, folder: Path) -> PluginProposal:
         """Take the folder's content in, and say what it asks for. Raises ``PluginError``."""
-        return self._proposal(self._admitted(folder))
+        return self._proposals.of(self._proposals.admitted(folder))
 
     def propose_sent(self, files: Mapping[str, bytes]) -> tuple[PluginProposal, Path]:
         """The same of files by their paths, and the folder in which they were taken in."""
-        store = self._store()
-        store.mkdir(mode=0o700, parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=".sent-", dir=store) as folder:
-            lay_out(files, Path(folder), _SENT)
-            admitted = self._admitted(Path(folder), _SENT)
-        return self._proposal(admitted), Path(admitted.folder)
+        return self._proposals.sent(files)
 
     def load(
         self, folder: Path, approve: str, by: str, adopt: Ask, commit: Commit
@@ -106,13 +103,13 @@ class Hosted:
         ``adopt`` asks the PluginManager, ``commit`` writes an event and waits until it is durable.
         Raises ``Denied`` when it is not approved, saying what it asks for, and ``PluginError``.
         """
-        admitted = self._admitted(folder)
+        admitted = self._proposals.admitted(folder)
         self.permit(admitted)
         permissions = within(checked_permissions(admitted.manifest), self._ceiling)
-        proposal = self._proposal(admitted)
+        proposal = self._proposals.of(admitted)
         if not proposal.granted:
             if approve != proposal.digest:
-                raise self._refusal(proposal, str(folder))
+                raise self._proposals.refusal(proposal, str(folder))
             commit(
                 PluginGranted(
                     proposal.name,
@@ -212,42 +209,6 @@ class Hosted:
         if before is not None:
             self.hosts.retire(before)
 
-    def _proposal(self, admitted: Admitted) -> PluginProposal:
-        manifest = admitted.manifest
-        asked = checked_permissions(manifest)
-        permissions = within(asked, self._ceiling)
-        before = self.grants.get(manifest.name)
-        known = Permissions() if before is None else before.permissions
-        return PluginProposal(
-            manifest.name,
-            manifest.version,
-            admitted.digest,
-            manifest.runtime,
-            manifest.description,
-            tuple(describe(permissions)),
-            tuple(wider(permissions, known)),
-            before is not None and before.digest == admitted.digest,
-            self.hosts.level_of(admitted),
-            "" if before is None else before.version,
-            beyond(asked, self._ceiling),
-        )
-
-    def _admitted(self, folder: Path, shown: str = "") -> Admitted:
-        try:
-            admitted = admit(folder, self._store())
-            checked_permissions(admitted.manifest)
-        except PluginError as error:
-            shown = shown or str(folder)
-            said = told(error, folder, shown)
-            self._say(SecurityDenied("admission", "admission", (), "load", shown, said))
-            raise PluginError(said) from error
-        return admitted
-
-    def _refusal(self, proposal: PluginProposal, folder: str) -> Denied:
-        said, plugin = _unapproved(proposal), (f"plugin:{proposal.name}",)
-        self._say(SecurityDenied("grant.approval", "admission", plugin, "load", folder, said))
-        return Denied("grant.approval", proposal.name, said)
-
     def _store(self) -> Path:
         if self._state_dir:
             return Path(self._state_dir) / "plugins"
@@ -262,11 +223,6 @@ class Hosted:
     def _holds(self, call: CallContext) -> bool:
         """A version whose place another took goes on with what it was granted; a revoked one does not."""
         return call.grant.digest not in self._revoked
-
-
-def checked_permissions(manifest: Manifest) -> Permissions:
-    """What a manifest asks for, in its one spelling; raises ``PluginError``."""
-    return checked(manifest.permissions, manifest.name)
 
 
 def _with(view: PluginView, plugin: HostedPlugin, grant: Grant | None) -> PluginView:
@@ -295,12 +251,4 @@ def _grant(admitted: Admitted, permissions: Permissions, by: str, now: float) ->
         limits=manifest.limits,
         approved_by=by,
         time=now,
-    )
-
-
-def _unapproved(proposal: PluginProposal) -> str:
-    asks = "; ".join(proposal.asks) or "nothing beyond computing"
-    return (
-        f"plugin {proposal.name!r} {proposal.version} is not approved. It asks to: {asks}. "
-        f"Approve exactly this content: {proposal.digest}"
     )

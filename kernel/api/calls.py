@@ -17,6 +17,7 @@ from .live.hub import Hub
 from .live.wanted import Wanted
 from .live.watch import Terms, Watch
 from .problems import problem_of
+from .reading import within
 from .responses import Answer, Reply, reply
 
 if TYPE_CHECKING:
@@ -92,7 +93,8 @@ class Calls:
             raise
         begun.set_result(watch)
         try:
-            told = {"tool": call.tool, "result": await result}
+            with within("/args"):
+                told = {"tool": call.tool, "result": await result}
         except LateReply:
             call.give_up()
             raise

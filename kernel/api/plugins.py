@@ -11,6 +11,7 @@ from retinue.bus.errors import NotFound
 from retinue.bus.views import PluginProposal, PluginView
 
 from .agents import Because
+from .reading import within
 from .router import Answer, Body, Call, Followed, Query, Route
 
 __all__ = ["ROUTES"]
@@ -108,7 +109,8 @@ def invoke(call: Call) -> Returned:
     after the last ``id`` that came.
     """
     tool = call.params["tool"]
-    result = call.kernel.invoke(tool, call.body.args, timeout=call.body.timeout)
+    with within("/args"):
+        result = call.kernel.invoke(tool, call.body.args, timeout=call.body.timeout)
     return Returned(tool, result)
 
 

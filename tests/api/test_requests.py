@@ -162,6 +162,8 @@ def test_the_journal_is_asked_a_page_at_a_time(served):
             ["/input/thoughts"],
         ),
         ("POST", "/v1/tasks", {"agent": "shout"}, ["/input/text"]),
+        ("POST", "/v1/tools/clock.sleep/invoke", {"args": {"seconds": "x"}}, ["/args/seconds"]),
+        ("POST", "/v1/tools/clock.sleep/invoke", {"args": {}}, ["/args/seconds"]),
         (
             "POST",
             "/v1/tasks",
