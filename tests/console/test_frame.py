@@ -21,3 +21,38 @@ def test_what_goes_wrong_in_a_page_is_seen(console):
     seen = "\n".join(console.watch.seen)
     for told in ("console: a word", "thrown", "elsewhere: http://127.0.0.1:9/", "connect-src"):
         assert told in seen
+
+
+def test_keys_go_from_page_to_page_and_are_listed(console):
+    for key, title in {"r": "Runs", "a": "Agents", "d": "Dead letters", "s": "System"}.items():
+        console.keyboard.press("g")
+        console.keyboard.press(key)
+        expect(console.get_by_role("heading", level=1)).to_have_text(title)
+        expect(console).to_have_title(f"{title} · Retinue")
+        expect(console.locator("main")).to_be_focused()
+    console.keyboard.press("?")
+    dialog = console.get_by_role("dialog", name="Keys")
+    for told in ("Everywhere", "this list", "Dead letters"):
+        expect(dialog).to_contain_text(told)
+    console.keyboard.press("Escape")
+    expect(dialog).to_have_count(0)
+    console.go_back()
+    expect(console.get_by_role("heading", level=1)).to_have_text("Dead letters")
+
+
+def test_colours_are_chosen_and_kept(console):
+    ground = "getComputedStyle(document.documentElement).backgroundColor"
+    light = console.evaluate(ground)
+    console.keyboard.press("t")
+    console.keyboard.press("t")
+    assert console.evaluate(ground) != light
+    console.reload()
+    expect(console.get_by_role("button", name="Colours: dark. Change")).to_be_visible()
+    assert console.evaluate(ground) != light
+
+
+def test_where_one_is_stays_in_sight_on_a_narrow_screen(browsing):
+    page = browsing.console(width=360, at="system")
+    expect(page.get_by_role("heading", level=1)).to_have_text("System")
+    current = page.get_by_role("navigation", name="Pages").get_by_role("link", name="System")
+    expect(current).to_be_in_viewport(ratio=1)

@@ -20,6 +20,7 @@ export function Shell({ who }) {
   const [keysShown, setKeysShown] = useState(false);
   const main = useMainFocus(place.parts.join("/"));
   const counts = useCounts();
+  useEffect(() => document.querySelector(".top nav [aria-current]")?.scrollIntoView({ block: "nearest", inline: "nearest" }), [page.name]);
   useKeys("Everywhere", [
     ["?", "this list", () => setKeysShown(true)],
     ["t", "light, dark or the system's colours", nextTheme],
