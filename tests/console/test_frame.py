@@ -56,3 +56,21 @@ def test_where_one_is_stays_in_sight_on_a_narrow_screen(browsing):
     expect(page.get_by_role("heading", level=1)).to_have_text("System")
     current = page.get_by_role("navigation", name="Pages").get_by_role("link", name="System")
     expect(current).to_be_in_viewport(ratio=1)
+
+
+def test_an_answer_that_takes_long_is_waited_for_before_it_is_asked_for_again(console, daemon):
+    asked, letters = [], "**/v1/dead?limit=100"
+
+    def hold(route):
+        asked.append(route)
+
+    console.route(letters, hold)
+    with console.expect_request(letters):
+        daemon.done("broken")
+    daemon.done("broken")
+    with console.expect_request("**/v1/approvals?*"):  # what is as quick to look again
+        daemon.asking(1)
+    assert len(asked) == 1
+    console.unroute(letters)
+    with console.expect_request(letters):
+        asked[0].continue_()

@@ -5,6 +5,8 @@ import { subscribe } from "./live.js";
 import { useCallback, useEffect, useRef, useState } from "./ui.js";
 
 const QUIET = 400; // ms between two looks at the same thing, however much happens
+const REST = 2; // times as long as the answer took
+const LONGEST = 10_000; // ms
 
 /**
  * What the API says at `path` (none is asked for ""), now and whenever an event comes whose type
@@ -37,21 +39,36 @@ export function useApi(path, { on = [], every = 0 } = {}) {
   return { ...state, value: state.path === path ? state.value : null, reload: load };
 }
 
-/** Call `load` soon after an event whose type begins with one of `on`, at most every QUIET ms. */
+/**
+ * Call `load` soon after an event whose type begins with one of `on`, at most every QUIET ms. It is
+ * waited for, and rests for longer than it took: however much happens, the kernel is not kept busy by it.
+ */
 export function useOnEvents(load, on) {
   const prefixes = on.join(" ");
   useEffect(() => {
     if (!prefixes) return undefined;
     const wanted = prefixes.split(" ");
     let timer = 0;
+    let again = false;
+    let ended = false;
+    const soon = () => (timer = setTimeout(look, QUIET));
+    const rested = () => {
+      timer = 0;
+      if (again) soon();
+    };
+    const look = async () => {
+      again = false;
+      const begun = performance.now();
+      await load();
+      if (!ended) timer = setTimeout(rested, Math.min(LONGEST, REST * (performance.now() - begun)));
+    };
     const end = subscribe((items) => {
-      if (timer || !items.some((item) => item.gap || wanted.some((one) => item.type.startsWith(one)))) return;
-      timer = setTimeout(() => {
-        timer = 0;
-        load();
-      }, QUIET);
+      if (!items.some((item) => item.gap || wanted.some((one) => item.type.startsWith(one)))) return;
+      again = true;
+      if (!timer) soon();
     });
     return () => {
+      ended = true;
       clearTimeout(timer);
       end();
     };
