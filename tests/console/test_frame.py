@@ -71,6 +71,5 @@ def test_an_answer_that_takes_long_is_waited_for_before_it_is_asked_for_again(co
     with console.expect_request("**/v1/approvals?*"):  # what is as quick to look again
         daemon.asking(1)
     assert len(asked) == 1
-    console.unroute(letters)
     with console.expect_request(letters):
         asked[0].continue_()

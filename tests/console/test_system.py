@@ -96,3 +96,19 @@ def test_plots_take_the_colours_and_the_width_that_the_page_has(browsing):
     page.set_viewport_size({"width": 360, "height": 700})
     page.wait_for_function("() => document.querySelector('.plot canvas').clientWidth < 360")
     assert page.evaluate("document.documentElement.scrollWidth") == 360
+
+
+def test_ten_minutes_are_kept_by_the_second_and_nothing_older(console):
+    seen = console.evaluate("""async () => {
+      const { Series, summary } = await import("/pages/console/lib/series.js");
+      const series = new Series();
+      series.add(1000, 2);
+      const begun = series.read(999, 1001);
+      series.add(1600, 5);
+      series.add(1000);
+      const later = series.read(1001, 1600);
+      return { begun, later: [later.length, later[0], later.at(-1)], told: summary([null, 1, 3]) };
+    }""")
+    assert seen["begun"] == [None, 2, 0]
+    assert seen["later"] == [600, 0, 5]
+    assert seen["told"] == {"now": 3, "most": 3, "mean": 2}
