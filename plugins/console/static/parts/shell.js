@@ -20,7 +20,7 @@ export function Shell({ who }) {
   const [keysShown, setKeysShown] = useState(false);
   const main = useMainFocus(place.parts.join("/"));
   const counts = useCounts();
-  useEffect(() => document.querySelector(".top nav [aria-current]")?.scrollIntoView({ block: "nearest", inline: "nearest" }), [page.name]);
+  const pages = useCurrentInSight(page.name);
   useKeys("Everywhere", [
     ["?", "this list", () => setKeysShown(true)],
     ["t", "light, dark or the system's colours", nextTheme],
@@ -30,7 +30,7 @@ export function Shell({ who }) {
     <a class="skip" href="#main" onClick=${(event) => skip(event, main)}>Skip to the page</a>
     <header class="top">
       <a class="brand" href=${href("now")}>Retinue</a>
-      <nav aria-label="Pages"><ul>
+      <nav aria-label="Pages"><ul ref=${pages}>
         ${PAGES.map((one) => html`<li key=${one.name}>
           <a href=${href(one.name)} aria-current=${one === page ? "page" : null}>${one.title}
             ${counts[one.name] > 0 && html`<span class="count" aria-label=${`${counts[one.name]} waiting`}>${count(counts[one.name])}</span>`}
@@ -100,6 +100,20 @@ function useMainFocus(path) {
     before.current = path;
   }, [path]);
   return main;
+}
+
+// Not by scrollIntoView(): the Tab key would go on from there.
+function useCurrentInSight(name) {
+  const list = useRef(null);
+  useEffect(() => {
+    const link = list.current?.querySelector("[aria-current]");
+    if (!link) return;
+    const { left, right } = link.getBoundingClientRect();
+    const box = list.current.getBoundingClientRect();
+    if (left < box.left) list.current.scrollLeft += left - box.left;
+    else if (right > box.right) list.current.scrollLeft += right - box.right;
+  }, [name]);
+  return list;
 }
 
 function skip(event, main) {
