@@ -61,7 +61,7 @@ export function ProcessFacts({ process, pid }) {
 
 /** How much of the most something is, as a bar; the number stands beside it. */
 export function Bar({ value, most }) {
-  return html`<span class="bar" aria-hidden="true"><span style=${{ width: `${Math.min(100, (100 * value) / Math.max(1, most))}%` }}></span></span>`;
+  return html`<span class="gauge" aria-hidden="true"><span style=${{ width: `${Math.min(100, (100 * value) / Math.max(1, most))}%` }}></span></span>`;
 }
 
 // The part of a core that was used from one answer to the next.
