@@ -113,7 +113,7 @@ def test_a_quick_bench_of_the_console_prints_a_row_for_each_figure(missing):
         "what is sent for it, compressed",
         "events a second that reached the page",
         "longest frame",
-        "memory at the end, beside the beginning",
+        "memory grows by",
     }
     check("console", expected)
 
