@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import socket
+from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from typing import Protocol, Self, TypeVar
@@ -18,6 +19,7 @@ __all__ = ["Lines", "Query", "Transport", "decoded", "problem"]
 
 T = TypeVar("T")
 Query = Mapping[str, str | int | float | bool | Sequence[str] | None]
+_PIECE = 64 * 1024
 
 
 class Place(Protocol):
@@ -124,6 +126,8 @@ class Lines:
         # http.client lets go of its socket once an answer says that it ends with the connection.
         self._raw = getattr(getattr(response.fp, "raw", None), "_sock", None)
         self._closed = False
+        self._lines: deque[bytes] = deque()
+        self._rest = b""
 
     def __iter__(self) -> Self:
         return self
@@ -145,9 +149,19 @@ class Lines:
 
     def _read(self) -> bytes:
         try:
-            return b"" if self._closed else self._response.readline()
+            while not self._lines and not self._closed:
+                if not self._fetch():
+                    return b""
         except (OSError, ValueError, http.client.HTTPException) as error:
             return self._broken(error)
+        return self._lines.popleft() if self._lines else b""
+
+    def _fetch(self) -> bool:
+        """More lines, or ``False`` at the end. ``readline`` would take a cut connection for one."""
+        piece = self._response.read1(_PIECE)
+        *lines, self._rest = (self._rest + piece).split(b"\n")
+        self._lines.extend([line + b"\n" for line in lines])
+        return bool(piece)
 
     def _broken(self, error: Exception) -> bytes:
         """The end, if that is what was asked for meanwhile."""

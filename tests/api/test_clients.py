@@ -140,3 +140,24 @@ def test_a_daemon_that_is_away_or_hangs_is_told_apart(tmp_path):
         Client(url=url).status()
     with pytest.raises(Unavailable, match="no daemon runs"):
         Client(tmp_path / "s").status()
+
+
+@pytest.mark.parametrize("whole", [True, False])
+def test_a_stream_that_was_cut_is_no_end(whole):
+    event = b'{"specversion":"1.0","id":"e-1","source":"retinue:main","type":"run.started",'
+    event += b'"time":"2026-01-01T00:00:00.000Z","sequence":"1","previous":"0","data":{}}\n'
+
+    def answer(server):
+        with server.accept()[0] as connection:
+            connection.recv(65536)
+            head = b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n"
+            end = b"0\r\n\r\n" if whole else b""
+            connection.sendall(head + b"%x\r\n%b\r\n" % (len(event), event) + end)
+
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        threading.Thread(target=answer, args=(server,), daemon=True).start()
+        client = Client(url=f"http://127.0.0.1:{server.getsockname()[1]}")
+        events = client.events({"from": "start"})
+        assert next(events).type == "run.started"
+        with pytest.raises(StopIteration if whole else Unavailable):
+            next(events)
