@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import socket
+import sys
 import time
 from pathlib import Path
 
@@ -60,7 +61,10 @@ def test_an_agent_reads_its_own_code_and_no_other_file(answer, tmp_path):
     assert code == Path(here.__file__).read_text()
 
 
-def test_what_lies_beside_an_agents_code_is_not_its_code(answer, root_of_tests):
+def test_what_lies_beside_an_agents_code_is_not_its_code(answer, root_of_tests, monkeypatch):
+    # other tests search the folder above, to which this one is a package with all that is in it
+    searched = [one for one in sys.path if Path(one).resolve() not in root_of_tests.parents]
+    monkeypatch.setattr(sys, "path", searched)
     beside = root_of_tests / ".env"
     beside.write_text("KEY=1")
     try:
