@@ -11,9 +11,13 @@ from .browsers import Browsing, executable, launched
 from .daemons import Daemon
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def chromium(missing) -> Iterator[Any]:
-    """A headless Chromium that all tests of this process share."""
+    """A headless Chromium that a file's tests share.
+
+    Playwright has an event loop run in this thread for as long as it is there: no test of another
+    file could run its own.
+    """
     path = executable()
     if path is None:
         missing("Chromium", "`apt-get install chromium`, or another that calls itself chromium")

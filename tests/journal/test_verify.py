@@ -252,6 +252,23 @@ def test_a_flipped_bit_anywhere_is_found_or_changes_nothing_that_is_read(flip, w
         assert rows(path) == rows_of_the_original(path, content)
 
 
+@pytest.mark.parametrize("damaged", ["hash", "sums"])
+@pytest.mark.parametrize("value", [None, "text", 7])
+def test_a_seal_that_is_no_seal_is_found(damaged, value, whole_journal):
+    path, content = whole_journal
+    path.write_bytes(content)
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute("PRAGMA writable_schema = ON")
+        change = "UPDATE sqlite_schema SET sql = replace(sql, 'BLOB NOT NULL', 'BLOB')"
+        connection.execute(change)
+    with closing(sqlite3.connect(path)) as connection, connection:
+        change = f"UPDATE links SET {damaged} = ? WHERE last = (SELECT max(last) FROM links)"
+        connection.execute(change, (value,))
+    report = verify(path)
+    assert not report.ok
+    assert report.last == 200
+
+
 def rows(path):
     with closing(sqlite3.connect(path)) as connection:
         return connection.execute("SELECT * FROM events ORDER BY seq").fetchall()
