@@ -98,7 +98,7 @@ def _openings(report: Any, browser: Any, daemon: _Daemon) -> None:
     """A browser that has nothing of it yet: what is painted when, and what was sent for it."""
     report.progress("first paint")
     opened, bare = [], []
-    for _ in range(2 if report.quick else 10):
+    for _ in range(1 if report.quick else 10):
         with _page(browser) as page:
             page.route("http://bare.invalid/", lambda route: route.fulfill(body=_BARE))
             page.goto("http://bare.invalid/")
@@ -124,7 +124,7 @@ def _painted(page: Any) -> Any:
 
 def _streams(report: Any, browser: Any, daemon: _Daemon) -> None:
     """1,000 events a second, to a page that shows them and to one that does nothing."""
-    seconds, warm = (4.0, 6.0) if report.quick else (SECONDS, 20.0)
+    seconds, warm = (2.0, 1.0) if report.quick else (SECONDS, 20.0)
     report.progress("1,000 events a second, to a page that does nothing")
     with _page(browser) as page, daemon.telling(min(seconds, 30.0)):
         page.set_content(_BARE)

@@ -150,9 +150,13 @@ def test_a_failed_run_shows_its_error_and_is_tried_again(visit, daemon):
 def test_a_run_is_forked_at_the_moment_that_is_shown_with_another_input(visit, daemon):
     task = daemon.done("writer", text="tea")
     page = opened(visit, task)
+    slider = page.get_by_role("slider", name="Moment of the run")
+    expect(slider).to_have_attribute("aria-valuetext", re.compile("run.succeeded"))
     page.keyboard.press("0")
+    expect(slider).to_have_attribute("aria-valuetext", re.compile("before the first"))
     for _ in range(5):
         page.keyboard.press(".")
+    expect(slider).to_have_attribute("aria-valuetext", re.compile(r"event 5 of \d+"))
     page.keyboard.press("f")
     dialog = page.get_by_role("dialog")
     seq = dialog.get_by_label("After event").input_value()
