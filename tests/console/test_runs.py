@@ -227,7 +227,9 @@ def test_a_run_that_is_not_there_says_so(visit):
 def test_an_address_names_the_moment_and_another_view_keeps_it(visit, daemon):
     task = daemon.done("editor", text="tea", n=1)
     page = opened(visit, task)
-    last = int(page.get_by_role("slider").input_value())
+    slider = page.get_by_role("slider", name="Moment of the run")
+    expect(slider).to_have_attribute("aria-valuetext", re.compile("run.succeeded"))
+    last = int(slider.input_value())
     page.keyboard.press("0")
     page.keyboard.press(".")
     page.get_by_role("link", name="Events").click()
