@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import Callable, Coroutine, Iterable
+from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any
 
@@ -81,25 +81,23 @@ async def attack(
 
 
 async def _all(den: Den, permissions: Permissions, limits: Limits) -> Any:
-    for outcome in _folders(den.folder):
-        yield outcome
+    for number, name in enumerate(FOLDERS):
+        yield await asyncio.to_thread(_folder, den.folder, number, name)
     async for outcome in _calls(den, permissions, limits):
         yield outcome
     async for outcome in _frames(den):
         yield outcome
 
 
-def _folders(folder: Path) -> Iterable[Outcome]:
-    for number, (name, make) in enumerate(FOLDERS.items()):
-        made = make(folder / f"folder-{number}")
-        try:
-            taken = admit(made, folder / "bad-store")
-            checked(taken.manifest.permissions, "bad")
-        except PluginError as error:
-            said = str(error).replace(str(folder), "")
-            yield Outcome(_attack(name), True, said, ("admission:admission",))
-        else:
-            yield Outcome(_attack(name), False, "it was taken in")
+def _folder(folder: Path, number: int, name: str) -> Outcome:
+    made = FOLDERS[name](folder / f"folder-{number}")
+    try:
+        taken = admit(made, folder / "bad-store")
+        checked(taken.manifest.permissions, "bad")
+    except PluginError as error:
+        said = str(error).replace(str(folder), "")
+        return Outcome(_attack(name), True, said, ("admission:admission",))
+    return Outcome(_attack(name), False, "it was taken in")
 
 
 async def _calls(den: Den, permissions: Permissions, limits: Limits) -> Any:

@@ -31,7 +31,7 @@ F_co = TypeVar("F_co", covariant=True)
 FRAME_SECONDS = 2.0
 """From the first byte of a frame to its last."""
 _READ = 64 * 1024
-_SLICE = 0.002
+_SLICE = 0.0005
 """Seconds that the messages of one plugin are gone through at a time."""
 _SHARE, _SAVED = 0.5, 0.05
 """The part of the loop's time that one plugin's messages may take, and the seconds it may save up."""

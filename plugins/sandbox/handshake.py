@@ -17,6 +17,7 @@ from .cgroups import Cgroups
 from .confined import Confined
 from .levels import Plan
 from .outside import child_of, namespaces_of, status_of, unproven
+from .priority import give_way
 from .ready import ready
 
 __all__ = ["Handshake"]
@@ -66,6 +67,7 @@ class Handshake:
     def _see_namespaces(self) -> None:
         if self._plan.bwrap:  # what it started first is its own
             self._confined.pid = child_of(self._confined.pid)
+            give_way(self._confined.pid)
         host = namespaces_of(os.getpid())
         self._inside = namespaces_of(self._confined.pid)
         if self._inside["pid"] != host["pid"]:

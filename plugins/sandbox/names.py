@@ -5,6 +5,8 @@ From the kernel's own headers; ``None`` where a processor has no such call.
 
 from __future__ import annotations
 
+from functools import cache
+
 from .syscalls import numbers
 
 __all__ = ["REFUSED", "name_of"]
@@ -117,10 +119,15 @@ _COLUMN = {"x86_64": 0, "aarch64": 1}
 
 def name_of(number: int, machine: str) -> str:
     """What a call is called, or its number in words. Pure."""
-    for name, known in numbers(machine).items():
-        if known == number:
-            return name
+    return _names(machine).get(number, f"call {number}")
+
+
+@cache
+def _names(machine: str) -> dict[int, str]:
     column = _COLUMN.get(machine)
     if column is None:
-        return f"call {number}"
-    return next((n for n, pair in REFUSED.items() if pair[column] == number), f"call {number}")
+        return {}
+    refused = {
+        number: name for name, pair in REFUSED.items() if (number := pair[column]) is not None
+    }
+    return refused | {number: name for name, number in numbers(machine).items()}

@@ -21,6 +21,7 @@ from .cgroups import Cgroups
 from .confined import Confined
 from .handshake import Handshake
 from .levels import LAUNCHER, Plan
+from .priority import give_way
 from .ready import ready
 
 __all__ = ["FIRST_UID", "Spawner"]
@@ -99,6 +100,7 @@ class Spawner:
                 passed.append(writing)
                 command = [*plan.bwrap, "--info-fd", str(writing), *command]
             process = _popen(command, [*passed, file.fileno()])
+            give_way(process.pid)
             theirs.close()
             pid = _inner_pid(info, plan.start_seconds) if plan.bwrap else 0
             ours.pop_all()
