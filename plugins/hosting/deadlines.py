@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
+
+from .calls import OpenCall
 
 __all__ = ["NEVER", "Deadlines"]
 
 NEVER = float("inf")
+_TICK = 0.001
+"""Seconds to a deadline that has come: timers fire a little early."""
 
 
 class Deadlines:
@@ -31,6 +35,18 @@ class Deadlines:
                 self._arm()
             else:
                 self._loop.call_soon_threadsafe(self._arm)
+
+    def overdue(self, calls: Mapping[int, OpenCall], now: float) -> list[tuple[int, OpenCall]]:
+        """Those of the open calls that are due, by number; the others are looked at later."""
+        due = []
+        for number, opened in calls.items():
+            if opened.over:
+                continue
+            if opened.deadline > now + _TICK:
+                self.add(opened.deadline)
+            else:
+                due.append((number, opened))
+        return due
 
     def close(self) -> None:
         """Nothing is due any more. On the loop."""

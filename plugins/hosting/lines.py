@@ -33,23 +33,32 @@ class LineReader(Generic[T]):
 
     def feed(self, data: bytes) -> Iterator[T]:
         """The lines that have ended; raises ``Violation`` for one that is too long, or too full."""
+        if not self._buffer and data.find(b"\n") == len(data) - 1:  # most often it is one
+            return self._line(data)
+        return self._lines(data)
+
+    def _line(self, data: bytes) -> Iterator[T]:
+        if line := self._whole(data):
+            yield self._decode(line)
+
+    def _lines(self, data: bytes) -> Iterator[T]:
         head, newline, rest = data.partition(b"\n")
         self._buffer += head
         while newline:
-            line = self._whole()
+            line = self._whole(self._buffer)
             head, newline, rest = rest.partition(b"\n")
             self._buffer[:] = head
             if line:
                 yield self._decode(line)
-        self._check_length()
+        self._check_length(self._buffer)
 
-    def _check_length(self) -> None:
-        if len(self._buffer) > self._longest:
+    def _check_length(self, data: bytes | bytearray) -> None:
+        if len(data) > self._longest:
             raise Violation(f"a line of over {self._longest:,} bytes; send less at once")
 
-    def _whole(self) -> bytes:
-        self._check_length()
-        line = bytes(self._buffer).strip()
+    def _whole(self, data: bytes | bytearray) -> bytes:
+        self._check_length(data)
+        line = bytes(data).strip()
         if len(line) > MOST_VALUES and line.count(b"{") + line.count(b"[") > MOST_VALUES:
             raise Violation(
                 f"a line with over {MOST_VALUES:,} objects and lists; send less at once"

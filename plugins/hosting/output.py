@@ -84,5 +84,7 @@ class Drain:
 
 def escaped(text: str) -> str:
     """One line with nothing that a terminal obeys, cut."""
+    if text.isprintable() and len(text) <= _LONGEST:
+        return text
     clean = "".join(c if c.isprintable() else f"\\x{ord(c):02x}" for c in text[:_LONGEST])
     return clean if len(text) <= _LONGEST else clean + "…"

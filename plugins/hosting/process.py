@@ -43,8 +43,6 @@ __all__ = ["CANCEL_GRACE", "HostedProcess"]
 
 CANCEL_GRACE = 0.25
 """Seconds that a plugin has to end a call it was told to end, before its process is killed."""
-_TICK = 0.001
-"""Seconds to a deadline that has come: timers fire a little early."""
 LINGER = 0.1
 """Seconds without a call after which a process that is to stop has had its last one."""
 
@@ -231,12 +229,7 @@ class HostedProcess:
         """The deadline of a call has come: of one that was answered meanwhile, perhaps."""
         self._link.read()
         with self._lock:
-            for number, opened in list(self._calls.items()):
-                if opened.over:
-                    continue
-                if opened.deadline > now + _TICK:
-                    self._deadlines.add(opened.deadline)
-                    continue
+            for number, opened in self._deadlines.overdue(self._calls, now):
                 opened.settle(b"", opened.too_late())
                 self._cancel(number, "deadline", opened.deadline)
 

@@ -9,12 +9,13 @@ from collections.abc import Callable
 from typing import Any, Generic, TypeVar
 
 from retinue.bus.clock import Clock
-from retinue.bus.errors import DeadlineExceeded, PluginError
+from retinue.bus.errors import PluginError
 
 from ..manifest.model import Limits
 from ..protocol.frames import Hello
 from ..sandbox.confined import Confined
 from .calls import CallContext, OpenCall
+from .deadlines import Deadlines
 from .lines import LineReader
 from .process import LINGER
 from .wire import Wire, Witness
@@ -50,6 +51,7 @@ class StdioProcess(ABC, Generic[M]):
         self._loop = asyncio.get_running_loop()
         self._calls: dict[int, OpenCall] = {}
         self._room = asyncio.Semaphore(limits.in_flight)
+        self._deadlines = Deadlines(self._loop, self._end_overdue)
         self._stopping = False
         self._end = asyncio.Event()
         self.reason = ""
@@ -113,26 +115,34 @@ class StdioProcess(ABC, Generic[M]):
         """
         if method != "tool.call":
             raise PluginError(f"a command takes calls of tools, and no {method!r}")
-        limit = asyncio.timeout(seconds)
-        opened = OpenCall(context, on_progress, on_stream)
-        number = 0
+        number = self._number(self._random() if context is None else context.call)
+        opened = OpenCall(context, on_progress, on_stream, self._loop.time(), seconds)
+        if self._room.locked():
+            await self._take_turn(opened)
+        else:
+            await self._room.acquire()
         try:
-            async with limit, self._room:
-                self._refuse_when_over()
-                number = self._new_number()
-                self._calls[number] = opened
-                self.calls += 1
-                self._wire.write(self._call(number, params, seconds, effect))
-                return await asyncio.shield(opened.answer)
-        except (TimeoutError, asyncio.CancelledError) as error:
-            over = isinstance(error, TimeoutError) and limit.expired()
-            if number in self._calls and not self.reason:
-                self._cancel(number, "deadline" if over else "cancelled")
-            if over:
-                raise DeadlineExceeded(f"it did not answer within {seconds:g} s") from None
+            self._refuse_when_over()
+            self._calls[number] = opened
+            self.calls += 1
+            self._deadlines.add(opened.deadline)
+            self._wire.write(self._call(number, params, seconds, effect))
+            return await opened.answer
+        except asyncio.CancelledError:
+            if opened.answer.cancelled():
+                opened.over = True
+                self._cancel(number, "cancelled")
             raise
         finally:
-            opened.answer.add_done_callback(seen)
+            self._room.release()
+
+    async def _take_turn(self, opened: OpenCall) -> None:
+        """Wait until another call is over, and no longer than this one may take."""
+        try:
+            async with asyncio.timeout_at(opened.deadline):
+                await self._room.acquire()
+        except TimeoutError:
+            raise opened.too_late() from None
 
     async def stop(self, seconds: float) -> None:
         """Let open calls end, for ``seconds`` at most, and then the process: first by itself.
@@ -170,6 +180,7 @@ class StdioProcess(ABC, Generic[M]):
         self.reason, self.for_good = reason, for_good
         self._end.set()
         self._wire.close()
+        self._deadlines.close()
         self._confined.strike()  # at once: the threads that see to its end may all be busy
         self._loop.run_in_executor(None, self._confined.kill).add_done_callback(self._gone)
         self._fail(PluginError(f"the plugin's process has ended: {reason}"))
@@ -189,20 +200,31 @@ class StdioProcess(ABC, Generic[M]):
     def _fail(self, error: Exception) -> None:
         """Nobody will get an answer any more."""
         for call in self._calls.values():
-            _settle(call.answer, error)
+            call.settle(b"", error)
         self._calls.clear()
 
     def _finish(self, number: int, outcome: bytes | BaseException) -> None:
         """A call is over."""
-        _settle(self._calls.pop(number).answer, outcome)
+        opened = self._calls.pop(number)
+        if isinstance(outcome, BaseException):
+            opened.settle(b"", outcome)
+        else:
+            opened.settle(outcome)
+
+    def _end_overdue(self, now: float) -> None:
+        """The deadline of a call has come: of one that was answered meanwhile, perhaps."""
+        self._wire.read()
+        for number, opened in self._deadlines.overdue(self._calls, now):
+            opened.settle(b"", opened.too_late())
+            self._cancel(number, "deadline")
 
     def _go(self) -> None:
         """Let the launcher put the command in its own place; its channel has served then."""
         self._confined.go()
 
-    def _new_number(self) -> int:
+    def _number(self, random: int) -> int:
         """JavaScript has no integers beyond 53 bits."""
-        return self._random() & ((1 << 48) - 1) or 1
+        return random & ((1 << 48) - 1) or 1
 
     def _refuse_when_over(self) -> None:
         if self.reason:
@@ -234,12 +256,3 @@ def seen(future: asyncio.Future[Any]) -> None:
     if not future.cancelled():
         future.exception()
 
-
-def _settle(answer: asyncio.Future[bytes], outcome: bytes | BaseException) -> None:
-    if answer.done():
-        return
-    if isinstance(outcome, BaseException):
-        answer.set_exception(outcome)
-        answer.add_done_callback(seen)
-    else:
-        answer.set_result(outcome)

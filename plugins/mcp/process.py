@@ -90,7 +90,7 @@ class McpProcess(StdioProcess[Line]):
     async def ask(self, method: str, params: Any, seconds: float) -> bytes:
         """A request beside the calls of tools. See ``handshake.Requests``."""
         self._refuse_when_over()
-        number = self._new_number()
+        number = self._number(self._random())
         answer: asyncio.Future[bytes] = self._loop.create_future()
         self._asked[number] = answer
         answer.add_done_callback(seen)
@@ -213,7 +213,7 @@ class McpProcess(StdioProcess[Line]):
 
     def _listen(self) -> None:
         """Without a handshake, a server tells of changes only where it was asked to."""
-        number = self._new_number()
+        number = self._number(self._random())
         wanted = {"notifications": {"toolsListChanged": True}}
         self._wire.write(self._session.request(number, "subscriptions/listen", wanted))
         ended = self._asked[number] = self._loop.create_future()
