@@ -7,17 +7,17 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from plugins_den import FIRST, TEXT, WAIT, Echoes, bare_echo, hasty_echo, p99, timed
+from plugins_den import TEXT, TOGETHER, WAIT, Echoes, bare_echo, hasty_echo, p99, timed
 
 from retinue.plugins import ToolContext
 from retinue.plugins.hosting.process import HostedProcess
 
 
-def run(report: Any, given: Any, folder: Path, *, alone: bool) -> None:
+def run(report: Any, given: Any, folder: Path, *, together: bool) -> None:
     """The channel alone has a target; what a call adds to it is told beside."""
     den = Echoes(folder, given, "standard")
     try:
-        asyncio.run(_run(report, den, FIRST if alone else ""))
+        asyncio.run(_run(report, den, TOGETHER if together else ""))
     finally:
         den.close()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import shutil
 import socket
 import subprocess
@@ -21,8 +22,8 @@ from retinue.plugins.manifest.admission import Admitted, admit
 REFERENCES = Path(__file__).resolve().parent / "references"
 TEXT = "x" * 64
 WAIT = 120.0
-FIRST = "; scheduled first"
-"""Ends the names of what was measured with a processor for the asking."""
+TOGETHER = "; on one processor"
+"""Ends the names of what was measured with both ends there."""
 
 
 class Echoes(Den):
@@ -36,6 +37,17 @@ class Echoes(Den):
         """One that is not started yet."""
         admitted = self.admitted()
         return self.hosted(admitted, self.plan(admitted))
+
+
+@contextmanager
+def one_processor() -> Any:
+    """Keep this thread, and all that it starts meanwhile, on one processor."""
+    before = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {max(before)})
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, before)
 
 
 def source_of(folder: Path, name: str = "echoing") -> Path:

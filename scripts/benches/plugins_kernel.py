@@ -9,7 +9,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from plugins_den import FIRST, TEXT, WAIT, bare_echo, p99, source_of, timed
+from plugins_den import TEXT, TOGETHER, WAIT, bare_echo, p99, source_of, timed
 
 from retinue.kernel import Kernel
 from retinue.plugins import Context, agent
@@ -28,14 +28,14 @@ async def once(ctx: Context, text: str) -> str:
     return answer
 
 
-def run(report: Any, _: Any, folder: Path, *, alone: bool) -> None:
+def run(report: Any, _: Any, folder: Path, *, together: bool) -> None:
     """An agent's calls beside a bare echo, and whole tasks with one call."""
     with Kernel("bench-plugins") as kernel:
         source = source_of(folder)
         kernel.load_plugin(source, approve=kernel.propose_plugin(source).digest)
         kernel.spawn("caller", caller)
         kernel.spawn("once", once)
-        way = FIRST if alone else ""
+        way = TOGETHER if together else ""
         _calls(report, kernel, way)
         _tasks(report, kernel, way)
 

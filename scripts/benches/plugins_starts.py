@@ -17,9 +17,8 @@ from retinue.plugins.sandbox.levels import missing
 MANY, AT_ONCE = 100, 4
 
 
-def run(report: Any, given: Given, folder: Path, *, alone: bool) -> None:
+def run(report: Any, given: Given, folder: Path) -> None:
     """Starts at each level by turns, then many plugins at once."""
-    del alone  # a start is long: it costs the same
     asyncio.run(_starts(report, given, folder))
     asyncio.run(_resident(report, given, folder))
 
