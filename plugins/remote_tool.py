@@ -114,6 +114,8 @@ def check_shallow(args: Any, schema: Mapping[str, Any], what: str) -> None:
 
 
 def _check_type(value: Any, kind: Any, name: str, what: str) -> None:
+    if type(kind) is str and type(value) in _KINDS.get(kind, ()):  # most often
+        return
     kinds = kind if isinstance(kind, list) else [kind]
     allowed = [_KINDS[k] for k in kinds if isinstance(k, str) and k in _KINDS]
     if not allowed:

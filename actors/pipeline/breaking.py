@@ -18,6 +18,7 @@ from .turning import TurnInvocation
 __all__ = ["Break"]
 
 MOST_BREAKERS = 10_000
+_CLOSED = Breaker()
 _PREFIX = {"tools": "", "agents": "agent "}
 
 
@@ -55,7 +56,7 @@ class Break:
         """Go on, or raise ``CircuitOpen``."""
         name = f"{_PREFIX[call.kind]}{call.name}"
         now = self._monotonic()
-        before = self._breakers.get(name, Breaker())
+        before = self._breakers.get(name, _CLOSED)
         after, goes = admitted(self._rule, before, now)
         if not goes:
             raise CircuitOpen(_told(name, before, self._rule, now))
@@ -71,12 +72,12 @@ class Break:
             )
             raise
         finally:
-            known = self._breakers.get(name, Breaker())
+            known = self._breakers.get(name, _CLOSED)
             self._keep(name, ended(self._rule, known, self._monotonic(), outcome, trial=trial))
         return result
 
     def _keep(self, name: str, breaker: Breaker) -> None:
-        if breaker == Breaker():
+        if breaker == _CLOSED:
             self._breakers.pop(name, None)
         elif name in self._breakers or len(self._breakers) < MOST_BREAKERS:
             self._breakers[name] = breaker

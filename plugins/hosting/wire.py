@@ -7,6 +7,7 @@ import socket
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from functools import partial
+from itertools import chain
 from threading import RLock
 from typing import Any, Generic, Protocol, TypeVar
 
@@ -186,10 +187,7 @@ class Wire(Generic[F]):
             self._late.cancel()
 
     def read(self) -> None:
-        """One piece at a time, so that a plugin which floods leaves time for the others.
-
-        From any loop; there may be nothing.
-        """
+        """One piece, if there is one: a plugin that floods leaves time for others. From any loop."""
         with self.lock:
             if self._closed or self._held:
                 return
@@ -208,23 +206,24 @@ class Wire(Generic[F]):
     def _go_through(self, frames: Iterator[F]) -> None:
         """Take messages for a moment; what is left waits until the others had their turn."""
         began = self._monotonic()
-        over = False
+        rest: Iterator[F] | None = None
         try:
             for frame in frames:
+                if self._monotonic() - began > _SLICE:
+                    rest = chain((frame,), frames)
+                    break
                 self._whole = True
                 self._take(frame)
                 if self._closed:
                     return
-                if over := self._monotonic() - began > _SLICE:
-                    break
         except (CodecError, Violation) as error:
             self._hold(self._violated, error)
             return
         now = self._monotonic()
         pause = self._share.delay(now, now - began)
-        if pause or over:
-            self._hold(self._pause, pause, frames if over else None)
-        if not over and (self._late is not None or self._reader.pending):
+        if pause or rest is not None:
+            self._hold(self._pause, pause, rest)
+        if rest is None and (self._late is not None or self._reader.pending):
             self.at_home(self._time_frame, self._whole)
 
     def _hold(self, callback: Callable[..., object], *given: Any) -> None:
