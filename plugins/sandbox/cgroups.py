@@ -85,9 +85,9 @@ class Cgroups:
     def __init__(self, base: Path) -> None:
         """Makes its own, after it has swept away those of kernels that are gone. Raises ``OSError``."""
         sweep(base)
-        self._folder = _made(base / f"retinue-plugins-{identity()}")
+        self.folder = _made(base / f"retinue-plugins-{identity()}")
         try:
-            _hand_down(self._folder)
+            _hand_down(self.folder)
         except OSError:
             self.close()
             raise
@@ -97,7 +97,7 @@ class Cgroups:
 
         A bound on swap is passed over where this Linux has none.
         """
-        folder = self._folder / name
+        folder = self.folder / name
         folder.mkdir(exist_ok=True)
         for file, value in bounds.items():
             if file != "memory.swap.max" or (folder / file).exists():
@@ -106,7 +106,7 @@ class Cgroups:
 
     def close(self) -> None:
         """End all that runs in them, and take them away; what does not go is left to a sweep."""
-        _clear(self._folder)
+        _clear(self.folder)
 
 
 def sweep(base: Path) -> list[str]:

@@ -45,6 +45,8 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     """The command before the interpreter's, at the strict level."""
     tree: Tree | None = None
     """The cgroup of the process and all that it starts, where this host has them."""
+    kept: bool = False
+    """Whether what it starts could outlive a kernel that is killed, but for its cgroup."""
     drops_uid: bool = False
     start_seconds: float = 5.0
     stdio: bool = False
@@ -91,7 +93,7 @@ def plan(
     confine = level != "limits"
     shown = [*_READABLE, *readable, *packages.values()]
     read = [*shown, *permissions.read]
-    layers = LAYERS[level]
+    layers, tree = LAYERS[level], tree_of(level, given, limits)
     launcher = {
         "layers": layers,
         "namespaces": _namespaces(level, given),
@@ -117,7 +119,8 @@ def plan(
         bwrap=bubblewrapped(given, [*read, str(LAUNCHER.parent)], permissions)
         if level == "strict"
         else (),
-        tree=tree_of(level, given, limits),
+        tree=tree,
+        kept=tree is not None and _may_leave(level, permissions),
         drops_uid=given.root and confine,
         start_seconds=limits.start_seconds,
         stdio=bool(execute),
@@ -151,6 +154,11 @@ def holds_children(level: Level, given: Given) -> bool:
     keeps signals inside from version 6 on.
     """
     return level in ("strict", "limits") or (given.cgroup.there and given.landlock_version >= 6)
+
+
+def _may_leave(level: Level, permissions: Permissions) -> bool:
+    """Without a pid namespace; and without walls nobody needs a permission to fork."""
+    return level == "limits" or (level != "strict" and permissions.processes)
 
 
 def _refuse_processes(

@@ -16,10 +16,12 @@ from threading import Lock
 from typing import IO, Any
 
 from retinue.bus.clock import Clock, SystemClock
+from retinue.bus.errors import PluginError
 
 from .cgroups import Cgroups
 from .confined import Confined
 from .handshake import Handshake
+from .keeping import Keeper
 from .levels import LAUNCHER, Plan
 from .priority import give_way
 from .ready import ready
@@ -43,6 +45,7 @@ class Spawner:
         self._clock = clock or SystemClock()
         self._lock = Lock()
         self._cgroups: dict[str, Cgroups] = {}
+        self._keepers: dict[str, Keeper] = {}
         # Kernels beside each other begin far from each other; a pid has 22 bits at most.
         self._uids = (first_uid + n % _UIDS for n in itertools.count(os.getpid() << 5))
 
@@ -57,6 +60,8 @@ class Spawner:
         confined = self._thread.submit(self._spawn, plan, uid).result()
         try:
             Handshake(confined, plan, uid, deadline, self._clock, self._cgroups_in).run()
+            if plan.kept and plan.tree:
+                self._keeper_of(plan.tree.folder).ready(deadline - self._clock.monotonic())
         except BaseException:
             confined.kill()
             raise
@@ -69,12 +74,28 @@ class Spawner:
             for cgroups in self._cgroups.values():
                 cgroups.close()
             self._cgroups.clear()
+            for keeper in self._keepers.values():
+                keeper.close()
+            self._keepers.clear()
 
     def _cgroups_in(self, folder: str) -> Cgroups:
         with self._lock:
             if folder not in self._cgroups:
                 self._cgroups[folder] = Cgroups(Path(folder))
             return self._cgroups[folder]
+
+    def _keeper_of(self, folder: str) -> Keeper:
+        """Raises ``PluginError``."""
+        cgroups = self._cgroups_in(folder)
+        with self._lock:
+            if folder not in self._keepers:
+                try:
+                    self._keepers[folder] = Keeper(cgroups.folder)
+                except OSError as error:
+                    raise PluginError(
+                        f"the process that ends what plugins started cannot be started: {error}"
+                    ) from error
+            return self._keepers[folder]
 
     def _spawn(self, plan: Plan, uid: int) -> Confined:
         """On the permanent thread. What is the child's is closed here, what is ours on failure."""

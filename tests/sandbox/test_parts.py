@@ -77,6 +77,20 @@ def test_children_need_walls_that_hold_children_too(level):
         planned(level, msgspec.structs.replace(grouped, landlock_version=5), permissions=forks)
 
 
+def test_what_is_started_is_kept_where_only_a_cgroup_holds_it():
+    forks = Permissions(processes=True)
+    grouped = msgspec.structs.replace(ALL, cgroup=HERE, landlock_version=6)
+    levels = ("strict", "standard", "baseline", "limits")
+    assert [planned(level, grouped, permissions=forks).kept for level in levels] == [
+        False,  # a pid namespace ends with its first process
+        True,
+        True,
+        True,
+    ]
+    assert [planned(level, grouped).kept for level in levels] == [False, False, False, True]
+    assert not planned("limits").kept  # without a cgroup there is nothing to do it with
+
+
 def test_children_are_held_by_bubblewrap_and_without_it_by_a_cgroup():
     forks = Manifest("forks", "1.0.0", permissions=Permissions(processes=True))
     command = Manifest("runs", "1.0.0", runtime="exec", permissions=Permissions(processes=True))
