@@ -32,7 +32,7 @@ class ToolCall:
         self._channel = channel
         self._host = host
         self._over = False
-        self._awaits = True
+        self._awaits = False
         self._task: asyncio.Task[None] | None = None
 
     def start(self, tools: Mapping[str, Any], pool: futures.Executor) -> asyncio.Task[None]:
@@ -44,6 +44,7 @@ class ToolCall:
         """Nobody waits any more. A plain function has to look at ``ctx.cancelled``, and return.
 
         Until it has, its call is not answered: a thread that goes on has to be seen by the host.
+        A task that did not begin yet is left to find out: cancelled, it would not answer at all.
         """
         self._over = True
         if self._task is not None and self._awaits:
@@ -52,6 +53,7 @@ class ToolCall:
     async def _answer(self, tools: Mapping[str, Any], pool: futures.Executor) -> None:
         number = self._call.id
         try:
+            self._refuse_when_over()
             value = encode_value(await self._run(tools, pool), "the result")
         except BaseException as error:  # noqa: BLE001 - SystemExit too is only this call's end
             fault = pack(error)
@@ -72,11 +74,15 @@ class ToolCall:
         during.set(self._call.id)
         context = self._context()
         if tool.is_async:
+            self._awaits = True
             return await tool.call(checked, context)
-        self._awaits = False
         copied = contextvars.copy_context()
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(pool, lambda: copied.run(tool.call, checked, context))
+
+    def _refuse_when_over(self) -> None:
+        if self._over:
+            raise asyncio.CancelledError("it was told to end before it began")
 
     def _is_over(self) -> bool:
         return self._over

@@ -39,6 +39,7 @@ class AgentTurn(ToolCall):
         port = _Port(params["turn"], self._host, self._step, self._is_over)
         given = spec.check(params["args"])
         if spec.is_async:
+            self._awaits = True
             value = await runner.run(Context(port), given)
         else:
             value = await self._plain(runner, port, given, pool)
@@ -47,7 +48,6 @@ class AgentTurn(ToolCall):
     async def _plain(
         self, runner: Runner, port: _Port, given: dict[str, Any], pool: futures.Executor
     ) -> Any:
-        self._awaits = False
         loop, call = asyncio.get_running_loop(), self._call.id
 
         def wait(coroutine: Coroutine[Any, Any, Any]) -> Any:

@@ -15,7 +15,7 @@ from ..manifest.model import Level, Limits, Permissions
 from ..sandbox.given import Given
 from ..sandbox.levels import Plan, plan
 from .own_code import private, this_program
-from .starting import at_least, within_the_view
+from .starting import at_least, held_otherwise, within_the_view
 
 __all__ = ["CHILD", "agent_level", "agent_plan", "permissions_of"]
 
@@ -38,14 +38,19 @@ def permissions_of(spec: AgentSpec) -> Permissions:
 
 
 def agent_level(
-    name: str, permissions: Permissions, wanted: Level, minimum: Level, lowered: Level | None
+    name: str,
+    permissions: Permissions,
+    wanted: Level,
+    minimum: Level,
+    lowered: Level | None,
+    given: Given,
 ) -> Level:
     """The level at which an agent runs: ``lowered`` where the operator said so, else as a plugin. Pure.
 
-    Raises ``InvalidInput`` for less than the minimum that nobody lowered.
+    One that starts processes needs ``strict``, or a cgroup where the host does not give that. Raises ``InvalidInput`` for less than the minimum that nobody lowered.
     """
     level = wanted if lowered is None else lowered
-    if permissions.processes and level != "limits":
+    if permissions.processes and level != "limits" and not held_otherwise(level, given):
         level = "strict"
     if lowered is None and not at_least(level, minimum):
         raise InvalidInput(

@@ -121,21 +121,20 @@ class HostedPlugin:
             await self._process.stop(drain)
 
     async def release(self) -> None:
-        """Start a quarantined plugin once more, on an operator's word."""
+        """Start it once more after a quarantine. Raises ``PluginError`` for one that is in none."""
+        if self.state != "quarantined":
+            raise PluginError(f"plugin {self.name!r} is {self.state}, and not in quarantine")
         self._crashes = Crashes()
         await self.start()
 
     async def call(
         self, tool: str, args: Mapping[str, Any], ctx: ToolContext, turn: TurnDoor | None = None
     ) -> Any:
-        """One call of a tool, from any loop; waits for a plugin that is just starting again.
-
-        With ``turn`` it is a turn of the agent that is named.
-        """
+        """One call of a tool, or ``turn`` of an agent, from any loop; waits while it starts again."""
         if self._loop is None or self._loop is asyncio.get_running_loop():
             return await self._call(tool, args, ctx, turn)
         process, runs = self._process, self.state == "running" and self.successor is None
-        if process is not None and process.anywhere and runs and turn is None:
+        if process and process.anywhere and runs and turn is None and not process.doubts:
             try:
                 return await self._asked(process, tool, args, ctx, None, self._deadline(ctx, None))
             except NotSent:
@@ -143,7 +142,7 @@ class HostedPlugin:
         return await across(self._loop, self._call(tool, args, ctx, turn))
 
     def _deadline(self, ctx: ToolContext, turn: TurnDoor | None) -> float:
-        """When a call that begins now has to be over, by the clock's monotonic time."""
+        """When a call that begins now has to be over, by the clock's monotonic."""
         seconds = self.grant.limits.call_seconds if turn is None else TURN_SECONDS
         left = ctx.remaining
         return self._clock.monotonic() + (seconds if left is None else min(seconds, left))
@@ -154,13 +153,7 @@ class HostedPlugin:
         if self.successor is not None:
             return await self.successor.call(tool, args, ctx, turn)
         deadline = self._deadline(ctx, turn)
-        seconds = deadline - self._clock.monotonic()
-        try:
-            process = await self._ready(seconds)
-        except TimeoutError:
-            raise DeadlineExceeded(
-                f"plugin {self.name!r} did not start again within {seconds:g} s"
-            ) from None
+        process = self._usable() or await self._ready(deadline - self._clock.monotonic())
         return await self._asked(process, tool, args, ctx, turn, deadline)
 
     async def _asked(
@@ -197,22 +190,38 @@ class HostedPlugin:
                 f"plugin {self.name!r} answered {tool} with no JSON: {error}"
             ) from error
 
+    def _usable(self) -> PluginProcess | None:
+        process = self._process
+        usable = process and not (process.reason or process.doubts or self.state == "quarantined")
+        return process if usable else None
+
     async def _ready(self, seconds: float) -> PluginProcess:
+        """The process, once it is known to live or there is another one."""
+        try:
+            async with asyncio.timeout(seconds):
+                while (process := self._usable()) is None:
+                    await self._change()
+        except TimeoutError:
+            late = f"plugin {self.name!r} did not start again within {seconds:g} s"
+            raise DeadlineExceeded(late) from None
+        return process
+
+    async def _change(self) -> None:
         if self.state == "quarantined":
             raise PluginError(
                 f"plugin {self.name!r} is in quarantine, {self.last_error}: "
                 f"see `retinue plugins show {self.name}`, then `retinue plugins release {self.name}`"
             )
         if self._process is not None and not self._process.reason:
-            return self._process
-        if self.state == "running":  # its process is just going: what comes of it is not known yet
-            async with asyncio.timeout(seconds):
-                await self._gone.wait()
-            return await self._ready(seconds)
-        if self._starting is None or self.state == "stopped":
+            await self._process.doubts.over()
+        elif (
+            self.state == "running"
+        ):  # its process is just going: what comes of it is not known yet
+            await self._gone.wait()
+        elif self._starting is None or self.state == "stopped":
             raise PluginError(f"plugin {self.name!r} is stopped: load it")
-        async with asyncio.timeout(seconds):
-            return await asyncio.shield(self._starting)
+        else:
+            await asyncio.shield(self._starting)
 
     async def _begin(self) -> PluginProcess:
         began = self._clock.monotonic()

@@ -31,6 +31,7 @@ from ..sandbox.confined import Confined
 from .asks import Asks
 from .calls import CallContext, Mediator, OpenCall
 from .deadlines import Deadlines
+from .doubts import Doubts
 from .idle import IdleWatch
 from .link import Link, Witness
 from .pings import Pings, fail
@@ -87,6 +88,7 @@ class HostedProcess:
         self._lock, room = self._link.lock, self._link.room
         self._asks = Asks(mediator, self._context_of, self._answer, room, clock)
         self._deadlines = Deadlines(self._loop, self._end_overdue)
+        self.doubts = Doubts(self._loop)
         self._takers: dict[type[FromGuest], Callable[[Any], None]] = {
             Reply: self._replied,
             Part: self._part,
@@ -203,6 +205,7 @@ class HostedProcess:
                 return
             self.reason = reason
             self._link.close()
+            self.doubts.close()
         self._idle.close()
         self._deadlines.close()
         self._confined.strike()  # at once: the threads that see to its end may all be busy
@@ -239,6 +242,7 @@ class HostedProcess:
             if self.reason or number not in self._calls:
                 return
             self._calls[number].over = True
+            self.doubts.add(number)
             self._link.write(encode(Cancel(number, reason)))
         now = self._loop.time()
         at = max((now if since is None else since) + CANCEL_GRACE, now + CANCEL_GRACE / 2)
@@ -266,6 +270,7 @@ class HostedProcess:
 
     def _replied(self, reply: Reply) -> None:
         opened = self._calls.pop(reply.id)
+        self.doubts.drop(reply.id)
         if reply.fault is not None:
             opened.settle(b"", raised(reply.fault))
         else:

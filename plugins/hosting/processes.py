@@ -10,6 +10,7 @@ from retinue.bus.errors import PluginError
 from ..protocol.frames import Hello
 from ..sandbox.confined import Confined
 from .calls import CallContext
+from .doubts import Doubts
 from .wire import Witness
 
 __all__ = ["MakeProcess", "NotSent", "PluginProcess"]
@@ -30,6 +31,9 @@ class PluginProcess(Protocol):
     """Whether starting it again would not help."""
     anywhere: bool
     """Whether ``call`` may be awaited on any loop; it may raise ``NotSent`` then."""
+
+    doubts: Doubts
+    """Calls by which it is not known whether it hangs."""
 
     @property
     def confined(self) -> Confined:

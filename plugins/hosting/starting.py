@@ -21,6 +21,7 @@ from .interpreter import Interpreter
 __all__ = [
     "at_least",
     "command_plan",
+    "held_otherwise",
     "level_for",
     "plan_for",
     "python_plan",
@@ -50,7 +51,7 @@ def level_for(
     level = wanted
     commanded = manifest.runtime in ("exec", "mcp")
     if commanded or manifest.permissions.processes:
-        held = not commanded and given is not None and _held_otherwise(wanted, given)
+        held = not commanded and given is not None and held_otherwise(wanted, given)
         level = wanted if wanted == "limits" or held else "strict"
     if not at_least(level, minimum) and not trusted:
         raise PluginError(
@@ -60,7 +61,8 @@ def level_for(
     return level
 
 
-def _held_otherwise(level: Level, given: Given) -> bool:
+def held_otherwise(level: Level, given: Given) -> bool:
+    """Whether a cgroup holds what a process starts, on a host that does not give ``strict``. Pure."""
     return bool(missing("strict", given)) and holds_children(level, given)
 
 

@@ -16,6 +16,7 @@ from ..protocol.frames import Hello
 from ..sandbox.confined import Confined
 from .calls import CallContext, OpenCall
 from .deadlines import Deadlines
+from .doubts import Doubts
 from .lines import LineReader
 from .process import LINGER
 from .wire import Wire, Witness
@@ -52,6 +53,7 @@ class StdioProcess(ABC, Generic[M]):
         self._calls: dict[int, OpenCall] = {}
         self._room = asyncio.Semaphore(limits.in_flight)
         self._deadlines = Deadlines(self._loop, self._end_overdue)
+        self.doubts = Doubts(self._loop)
         self._stopping = False
         self._end = asyncio.Event()
         self.reason = ""
@@ -131,7 +133,7 @@ class StdioProcess(ABC, Generic[M]):
         except asyncio.CancelledError:
             if opened.answer.cancelled():
                 opened.over = True
-                self._cancel(number, "cancelled")
+                self._give_up(number, "cancelled")
             raise
         finally:
             self._room.release()
@@ -181,6 +183,7 @@ class StdioProcess(ABC, Generic[M]):
         self._end.set()
         self._wire.close()
         self._deadlines.close()
+        self.doubts.close()
         self._confined.strike()  # at once: the threads that see to its end may all be busy
         self._loop.run_in_executor(None, self._confined.kill).add_done_callback(self._gone)
         self._fail(PluginError(f"the plugin's process has ended: {reason}"))
@@ -191,7 +194,7 @@ class StdioProcess(ABC, Generic[M]):
 
     @abstractmethod
     def _cancel(self, number: int, reason: str) -> None:
-        """Tell it that nobody waits for this call any more."""
+        """Tell it that nobody waits for this call any more; drop the doubt once it is known to live."""
 
     @abstractmethod
     def _take(self, message: M) -> None:
@@ -206,6 +209,7 @@ class StdioProcess(ABC, Generic[M]):
     def _finish(self, number: int, outcome: bytes | BaseException) -> None:
         """A call is over."""
         opened = self._calls.pop(number)
+        self.doubts.drop(number)
         if isinstance(outcome, BaseException):
             opened.settle(b"", outcome)
         else:
@@ -216,7 +220,11 @@ class StdioProcess(ABC, Generic[M]):
         self._wire.read()
         for number, opened in self._deadlines.overdue(self._calls, now):
             opened.settle(b"", opened.too_late())
-            self._cancel(number, "deadline")
+            self._give_up(number, "deadline")
+
+    def _give_up(self, number: int, reason: str) -> None:
+        self.doubts.add(number)
+        self._cancel(number, reason)
 
     def _go(self) -> None:
         """Let the launcher put the command in its own place; its channel has served then."""
@@ -255,4 +263,3 @@ def seen(future: asyncio.Future[Any]) -> None:
     """Whoever waited may be gone: an error that nobody fetched is no news."""
     if not future.cancelled():
         future.exception()
-

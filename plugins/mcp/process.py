@@ -119,7 +119,7 @@ class McpProcess(StdioProcess[Line]):
         """Tell the server, and see that it still listens: one that hangs takes no other call either."""
         self._forget(number)
         self._wire.write(self._session.cancel(number, reason))
-        task = self._loop.create_task(self._prove_alive(reason))
+        task = self._loop.create_task(self._prove_alive(number, reason))
         task.add_done_callback(seen)
 
     async def ping(self, seconds: float) -> None:
@@ -128,13 +128,15 @@ class McpProcess(StdioProcess[Line]):
         with contextlib.suppress(Refused):
             await self.ask(method, {}, seconds)
 
-    async def _prove_alive(self, reason: str) -> None:
+    async def _prove_alive(self, number: int, reason: str) -> None:
         try:
             await self.ping(CANCEL_GRACE)
         except DeadlineExceeded:
             self.kill(f"a call was taken back ({reason}), and {CANCEL_GRACE:g} s later it hung")
         except PluginError:
             return  # it has ended
+        finally:
+            self.doubts.drop(number)
 
     def _take(self, line: Line) -> None:
         message, size = line

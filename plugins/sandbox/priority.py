@@ -10,8 +10,8 @@ from pathlib import Path
 
 __all__ = ["give_way"]
 
-_STEPS, _LOWEST = 10, 19
-"""So much lower than the kernel: a ninth of a processor that both want all of."""
+_STEPS, _LOWEST = 5, 19
+"""So much lower than the kernel: a third of what the kernel gets, where both want a whole processor."""
 _SLICE = 100_000
 """Nanoseconds that it runs at a time while another waits; up to 4 ms, the clock's tick, otherwise.
 

@@ -19,6 +19,7 @@ from faults import (  # noqa: E402
     disturbances,
     hangs,
     harm,
+    hung_tasks,
     kills,
     observers,
     storage,
@@ -37,7 +38,7 @@ HARM_ROUNDS, HARM_SECONDS = 40, 0.4
 
 def run(report: Any) -> None:
     """Every fault; ``report`` is a ``report.Report``."""
-    for fault in (_chaos, _trees, _kills, _storage, _clocks, _observers, _harm, _demos, _hangs):
+    for fault in FAULTS:
         fault(report, Tally(report))
 
 
@@ -176,3 +177,19 @@ def _hangs(report: Any, tally: Tally) -> None:
     longest = max(over, default=0.0)
     report.at_most("hangs: gone after the deadline, the slowest", longest, 0.5, "s")
     tally.close("hangs", {"hangs": ""}, "killed, and no process left")
+
+
+def _hung_tasks(report: Any, tally: Tally) -> None:
+    if not hangs.possible():
+        return
+    rounds = 2 if report.quick else HANGS // 2
+    report.progress(f"tasks whose plugins hang, {rounds} rounds")
+    with tempfile.TemporaryDirectory() as folder:
+        tally.add(lambda: hung_tasks.run(folder, rounds))
+    shown = dict.fromkeys(("hangs", "answered", "dead"), "")
+    tally.close("hung tasks", shown, "answered in the next attempt, or a dead letter")
+
+
+FAULTS = (
+    _chaos, _trees, _kills, _storage, _clocks, _observers, _harm, _demos, _hangs, _hung_tasks,
+)  # fmt: skip
