@@ -49,9 +49,12 @@ class Refusals:
         self._say(SecurityDenied("protocol", "protocol", self._principals, detail=str(error)))
 
     def exceeded(self, bound: Exceeded) -> None:
-        """It met a bound of its cgroup, so often; told once, at its end."""
-        rule, detail = f"limits.{bound.limit}", f"its processes together met limits.{bound.limit}"
-        told = (rule, "cgroup", self._principals, bound.action, bound.limit, detail, bound.times)
+        """It met a bound, so often: one of its cgroup at its end, one of the host's in this minute."""
+        rule, whole = f"limits.{bound.limit}", bound.layer == "cgroup"
+        detail = (
+            f"its processes together met {rule}" if whole else f"what is over {rule} is dropped"
+        )
+        told = (rule, bound.layer, self._principals, bound.action, bound.limit, detail, bound.times)
         self._say(SecurityDenied(*told))
 
     def _sum_up(self, call: str) -> None:

@@ -11,8 +11,8 @@ class SecurityDenied(Event, frozen=True, tag="security.denied"):
     """Something was refused. ``principals`` is the chain it was for, as ``plugin:x``, ``agent:y``.
 
     ``rule`` names what decided and ``layer`` where: ``admission``, ``mediation``, ``policy``,
-    ``protocol``, ``seccomp``, ``cgroup`` (told when all is over), or ``api`` for requests over TCP
-    (``principals`` is ``token:NAME`` then).
+    ``protocol``, ``seccomp``, ``cgroup`` (told when all is over), ``host`` for what floods it (told
+    once a minute), or ``api`` for requests over TCP (``principals`` is ``token:NAME`` then).
     ``action`` and ``resource`` say what was tried. ``count`` is how often it was since the last such
     event: refusals of a system call and of the API are summed up for a second.
     """

@@ -62,8 +62,8 @@ class Watch:
         self.lines.append(f"{stream}: {line}")
 
     def exceeded(self, bound: Exceeded) -> None:
-        """It met a bound on all its processes."""
-        self.events.append(f"cgroup:limits.{bound.limit}")
+        """It met a bound."""
+        self.events.append(f"{bound.layer}:limits.{bound.limit}")
 
     def exited(self, reason: str, restart: float | None, seconds: float) -> None:
         """It ended."""

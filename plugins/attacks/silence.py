@@ -40,9 +40,6 @@ _SILENT = {
     "processes: another filter": _FILTER,
     "processes: use inherited descriptors": _NOTHING,
     "processes: read secrets of the environment": _NOTHING,
-    "protocol: 20,000 reports of progress": "host, which passes over the rest",
-    "protocol: 20,000 lines for the log": "host, which cuts the rest",
-    "protocol: a flood on stdout": "host, which cuts the rest",
 }
 
 

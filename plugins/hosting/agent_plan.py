@@ -47,7 +47,8 @@ def agent_level(
 ) -> Level:
     """The level at which an agent runs: ``lowered`` where the operator said so, else as a plugin. Pure.
 
-    One that starts processes needs ``strict``, or a cgroup where the host does not give that. Raises ``InvalidInput`` for less than the minimum that nobody lowered.
+    One that starts processes needs ``strict``, or a cgroup where the host does not give that. Raises
+    ``InvalidInput`` for less than the minimum that nobody lowered.
     """
     level = wanted if lowered is None else lowered
     if permissions.processes and level != "limits" and not held_otherwise(level, given):

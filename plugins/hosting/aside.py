@@ -9,6 +9,7 @@ from signal import SIGSYS
 from typing import Protocol
 
 from ..sandbox import notices
+from ..sandbox.cgroups import Exceeded
 from ..sandbox.confined import Confined
 from .output import Drain
 from .pace import Allowance
@@ -33,6 +34,9 @@ class Beside(Protocol):
     def logged(self, stream: str, line: str) -> None:
         """A line that it wrote."""
 
+    def exceeded(self, bound: Exceeded) -> None:
+        """It met a bound. From any thread."""
+
 
 class Aside:
     """Both pipes of one process, and its listener. On its loop."""
@@ -51,8 +55,9 @@ class Aside:
         self._witness = witness
         self._monotonic = monotonic
         self._noticing = Allowance(_NOTICES, _NOTICES)
+        flooded = partial(witness.exceeded, Exceeded("log_bytes", "print", 1, "host"))
         self._drains = {
-            pipe: Drain(pipe, log_bytes, partial(witness.logged, name), monotonic)
+            pipe: Drain(pipe, log_bytes, partial(witness.logged, name), monotonic, flooded)
             for name, pipe in (("stdout", confined.stdout), ("stderr", confined.stderr))
         }
         for pipe in self._drains:

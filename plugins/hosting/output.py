@@ -15,9 +15,16 @@ _MINUTE = 60.0
 class Budget:
     """Bytes that may be written in each minute."""
 
-    def __init__(self, bytes_a_minute: int, monotonic: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        bytes_a_minute: int,
+        monotonic: Callable[[], float],
+        over: Callable[[], None] = lambda: None,
+    ) -> None:
+        """``over`` is called once in each minute in which there is more."""
         self._allowed = bytes_a_minute
         self._monotonic = monotonic
+        self._over = over
         self._began = monotonic()
         self._taken = 0
         self.dropped = 0
@@ -33,9 +40,12 @@ class Budget:
         now = self._monotonic()
         if now - self._began >= _MINUTE:
             self._began, self._taken = now, 0
-        left = max(0, self._allowed - self._taken)
+        before = self._taken
+        left = max(0, self._allowed - before)
         self._taken += size
         self.dropped += max(0, size - left)
+        if before <= self._allowed < self._taken:
+            self._over()
         return min(size, left)
 
 
@@ -48,10 +58,12 @@ class Drain:
         bytes_a_minute: int,
         write: Callable[[str], None],
         monotonic: Callable[[], float],
+        over: Callable[[], None] = lambda: None,
     ) -> None:
+        """``over`` is as for its ``Budget``."""
         os.set_blocking(descriptor, False)
         self._descriptor = descriptor
-        self.budget = Budget(bytes_a_minute, monotonic)
+        self.budget = Budget(bytes_a_minute, monotonic, over)
         """What it may write, and how much was over that."""
         self._write = write
         self._line = b""

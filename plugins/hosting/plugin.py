@@ -121,8 +121,8 @@ class HostedPlugin:
             await self._process.stop(drain)
 
     async def release(self) -> None:
-        """Start it once more after a quarantine. Raises ``PluginError`` for one that is in none."""
-        if self.state != "quarantined":
+        """Start it once more after a quarantine or a stop. Raises ``PluginError`` for any other."""
+        if self.state not in ("quarantined", "stopped"):
             raise PluginError(f"plugin {self.name!r} is {self.state}, and not in quarantine")
         self._crashes = Crashes()
         await self.start()

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 
 import msgspec
 
 from ..protocol.frames import Event, Log, Stream
+from ..sandbox.cgroups import Exceeded
 from .aside import Beside
 from .calls import OpenCall
 from .output import Budget, escaped
@@ -17,6 +19,8 @@ __all__ = ["Reports"]
 
 _PROGRESS = 100.0
 """Reports of progress a second that are passed on, and at once."""
+_STORM = 1_000
+"""Reports that are passed over in a minute before that is told: many a loop reports each step."""
 
 
 class Reports:
@@ -26,8 +30,13 @@ class Reports:
         """``log_bytes`` may be written a minute."""
         self._witness = witness
         self._monotonic = monotonic
-        self._log = Budget(log_bytes, monotonic)
+        log, storm = (
+            partial(witness.exceeded, Exceeded(limit, action, 1, "host"))
+            for limit, action in (("log_bytes", "log"), ("progress", "report progress"))
+        )
+        self._log = Budget(log_bytes, monotonic, log)
         self._progress = Allowance(_PROGRESS, _PROGRESS)
+        self._passed_over = Budget(_STORM, monotonic, storm)
 
     def streamed(self, call: OpenCall, stream: Stream) -> None:
         """A piece of the output."""
@@ -39,6 +48,8 @@ class Reports:
         last = 0 < event.total <= event.done
         if not self._progress.delay(self._monotonic()) or last:
             call.on_progress(event.done, event.total, escaped(event.note))
+        else:
+            self._passed_over.take(1)
 
     def logged(self, log: Log) -> None:
         """A line, unless there are too many."""

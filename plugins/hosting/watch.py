@@ -29,7 +29,7 @@ class PluginWatch(Protocol):
         """A line that it wrote."""
 
     def exceeded(self, bound: Exceeded) -> None:
-        """Before its end is told: a bound on all its processes that it met."""
+        """A bound that it met: the host's at once, one on all its processes at its end. Any thread."""
 
     def exited(self, reason: str, restart: float | None, seconds: float) -> None:
         """Its process ended unbidden; it starts again in ``restart`` seconds, or never by itself."""

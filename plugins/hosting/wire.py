@@ -58,7 +58,7 @@ class Witness(Protocol):
         """A line that it wrote."""
 
     def exceeded(self, bound: Exceeded) -> None:
-        """Before its end is told: a bound on all its processes that it met."""
+        """A bound that it met: the host's at once, one on all its processes at its end. Any thread."""
 
     def ended(self, reason: str, seconds: float) -> None:
         """It is gone, ``seconds`` after it was struck."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Callable, Sequence
+from functools import partial
 from importlib.metadata import version as version_of
 from typing import Any
 
@@ -20,6 +21,7 @@ from ..hosting.wire import Witness
 from ..manifest.model import Grant, ToolSpec
 from ..protocol.frames import PROTOCOL, Hello, Offer
 from ..protocol.rules import Violation
+from ..sandbox.cgroups import Exceeded
 from ..sandbox.confined import Confined
 from .handshake import Refused, agree, listed
 from .messages import Message, Stray, decode
@@ -60,7 +62,8 @@ class McpProcess(StdioProcess[Line]):
         self._session = ClientSession(
             "retinue", version_of("retinue"), output, roots, clock.monotonic
         )
-        self._budget = Budget(grant.limits.log_bytes, clock.monotonic)
+        flooded = partial(witness.exceeded, Exceeded("log_bytes", "log", 1, "host"))
+        self._budget = Budget(grant.limits.log_bytes, clock.monotonic, flooded)
         self._asked: dict[int, asyncio.Future[bytes]] = {}
         self._names: dict[int, str] = {}
         self._offered: tuple[Offer, ...] = ()

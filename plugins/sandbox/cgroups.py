@@ -27,6 +27,7 @@ class Exceeded(NamedTuple):
     limit: str
     action: str
     times: int
+    layer: str = "cgroup"
 
 
 class Cgroup:

@@ -138,9 +138,10 @@ def test_an_allowance_never_gives_more_than_its_rate_and_its_burst(gaps):
 
 def test_a_minute_has_so_many_bytes_and_what_is_over_is_counted():
     now = [0.0]
-    budget = Budget(10, lambda: now[0])
+    told = []
+    budget = Budget(10, lambda: now[0], lambda: told.append(now[0]))
     assert [budget.take(6), budget.take(6), budget.take(6)] == [6, 4, 0]
-    assert (budget.dropped, budget.spent) == (8, True)
+    assert (budget.dropped, budget.spent, told) == (8, True, [0.0])
     now[0] = 60.0
     assert budget.take(6) == 6
 
