@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from concurrent import futures
 from typing import Any
 
@@ -26,19 +26,27 @@ __all__ = ["ToolCall"]
 class ToolCall:
     """Lives from the ``Call`` to the ``Reply``. All but the context belongs to the loop's thread."""
 
-    def __init__(self, call: Call, params: bytes, channel: Channel, host: Host) -> None:
+    def __init__(
+        self,
+        call: Call,
+        params: bytes,
+        channel: Channel,
+        host: Host,
+        answered: Callable[[int], object],
+    ) -> None:
+        """``answered`` gets the call's id right after its answer was sent."""
         self._call = call
         self._params = params
         self._channel = channel
         self._host = host
+        self._answered = answered
         self._over = False
         self._awaits = False
         self._task: asyncio.Task[None] | None = None
 
-    def start(self, tools: Mapping[str, Any], pool: futures.Executor) -> asyncio.Task[None]:
-        """Begin; the task never fails, what goes wrong is the call's answer."""
+    def start(self, tools: Mapping[str, Any], pool: futures.Executor) -> None:
+        """Begin; what goes wrong is the call's answer."""
         self._task = asyncio.get_running_loop().create_task(self._answer(tools, pool))
-        return self._task
 
     def cancel(self) -> None:
         """Nobody waits any more. A plain function has to look at ``ctx.cancelled``, and return.
@@ -64,6 +72,7 @@ class ToolCall:
             self._channel.send_value(number, value, lambda rest: Reply(number, rest))
         finally:
             self._over = True
+            self._answered(number)
 
     async def _run(self, tools: Mapping[str, Any], pool: futures.Executor) -> Any:
         params: dict[str, Any] = msgspec.json.decode(self._params)

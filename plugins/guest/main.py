@@ -12,7 +12,7 @@ import os
 import socket
 import sys
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -63,6 +63,7 @@ class Guest:
         self._host = Host(self._channel)
         self._pool = ThreadPoolExecutor(_THREADS, thread_name_prefix="tool")
         self._calls: dict[int, ToolCall] = {}
+        self._given = (self._channel, self._host, self._calls.pop)
         self._tools: dict[str, Tool] = {}
         self._staff: Staff = {}
         self._name, self._version, self._make = name, version, make
@@ -118,14 +119,12 @@ class Guest:
         self._channel.send(Reply(call.id, b"null"))
 
     def _start(self, call: Call, params: bytes) -> None:
-        self._begin(ToolCall(call, params, self._channel, self._host), call.id, self._tools)
+        self._calls[call.id] = running = ToolCall(call, params, *self._given)
+        running.start(self._tools, self._pool)
 
     def _turn(self, call: Call, params: bytes) -> None:
-        self._begin(AgentTurn(call, params, self._channel, self._host), call.id, self._staff)
-
-    def _begin(self, running: ToolCall, id: int, known: Mapping[str, Any]) -> None:
-        self._calls[id] = running
-        running.start(known, self._pool).add_done_callback(lambda _: self._calls.pop(id, None))
+        self._calls[call.id] = running = AgentTurn(call, params, *self._given)
+        running.start(self._staff, self._pool)
 
     def _shut_down(self, call: Call, params: bytes) -> None:
         with contextlib.suppress(OSError):
