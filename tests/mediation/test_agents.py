@@ -10,13 +10,12 @@ import pytest
 
 from retinue.bus.errors import TaskFailed
 from retinue.bus.journal import Filter
-from retinue.kernel import Config, Kernel
-from retinue.kernel.config import SandboxConfig, VaultConfig
+from retinue.kernel import Kernel
 from retinue.plugins import AgentSpec
 
 from .servers import ok
+from .vaults import KEY, with_key
 
-KEY = "s3cret-value-of-it"
 AGENTS = """
 from retinue.plugins import agent
 
@@ -37,13 +36,7 @@ async def inside(ctx, url: str) -> str:
 
 @pytest.fixture
 def kernel(tmp_path):
-    secret = tmp_path / "key"
-    secret.write_text(f"{KEY}\n")
-    secret.chmod(0o600)
-    sandbox = SandboxConfig(
-        allow_private_hosts=("web.localhost",), vault={"KEY": VaultConfig(file=str(secret))}
-    )
-    with Kernel(config=Config(sandbox=sandbox)) as started:
+    with Kernel(config=with_key(tmp_path)) as started:
         yield started
 
 

@@ -12,25 +12,18 @@ from retinue.bus.errors import Denied, RetinueError
 from retinue.bus.journal import Filter
 from retinue.kernel import Config, Kernel
 from retinue.kernel.calls_config import PolicyConfig
-from retinue.kernel.config import SandboxConfig, SchedulerConfig, VaultConfig
+from retinue.kernel.config import SandboxConfig, SchedulerConfig
 from retinue.plugins import agent
 from retinue.plugins.hosting.calls import CallContext, Principals
 
 from .servers import ok
-
-KEY = "s3cret-value-of-it"
+from .vaults import KEY, with_key
 
 
 @pytest.fixture(scope="module")
 def kernel(tmp_path_factory):
     """One for all: each plugin has a name of its own."""
-    secret = tmp_path_factory.mktemp("vault") / "key"
-    secret.write_text(f"{KEY}\n")
-    secret.chmod(0o600)
-    sandbox = SandboxConfig(
-        allow_private_hosts=("web.localhost",), vault={"KEY": VaultConfig(file=str(secret))}
-    )
-    with Kernel(config=Config(sandbox=sandbox)) as started:
+    with Kernel(config=with_key(tmp_path_factory.mktemp("vault"))) as started:
         yield started
 
 

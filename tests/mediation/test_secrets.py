@@ -12,8 +12,7 @@ import pytest
 from retinue.bus.errors import Denied, FetchFailed
 
 from .servers import Server, moved, ok
-
-KEY = "s3cret-value-of-it"
+from .vaults import KEY
 
 
 @pytest.fixture

@@ -16,6 +16,8 @@ from retinue.plugins.mediation.judge import GrantsAlone
 from retinue.plugins.mediation.mediator import ServiceMediator
 from retinue.plugins.mediation.vault import SecretService
 
+from .vaults import KEY
+
 
 class KeptSecrets:
     """A vault of the test's own."""
@@ -39,7 +41,7 @@ class World:
         self.addresses = addresses or {"service.test": ["127.0.0.1"]}
         self.lookups = []
         self.denied = []
-        self.vault = KeptSecrets({"KEY": "s3cret-value-of-it"})
+        self.vault = KeptSecrets({"KEY": KEY})
         self.private = private
         self.tls = None
         self.revoked = False
