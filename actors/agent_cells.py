@@ -88,6 +88,6 @@ class AgentCells:
 
     def _plan(self, spec: AgentSpec, memory: int) -> Plan:
         asked = permissions_of(spec)
-        walls = self._walls
-        level = agent_level(spec.name, asked, walls.level, walls.minimum, self._lowered)
-        return agent_plan(spec, asked, level, self._hosts.given(), self._environ, memory)
+        walls, given = self._walls, self._hosts.given()
+        level = agent_level(spec.name, asked, walls.level, walls.minimum, self._lowered, given)
+        return agent_plan(spec, asked, level, given, self._environ, memory)

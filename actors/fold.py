@@ -49,6 +49,7 @@ class AgentRecord(msgspec.Struct, frozen=True):
     isolation: str
     tools: tuple[str, ...]
     model: str
+    permissions: dict[str, Any] | None = None
 
 
 class Folded(msgspec.Struct):
@@ -208,9 +209,8 @@ def _returned(folded: Folded, event: Envelope) -> None:
 
 def _spawned(folded: Folded, event: Envelope) -> None:
     body = decode(event.body, AgentSpawned)
-    folded.agents[event.agent] = AgentRecord(
-        event.agent, body.reference, body.isolation, body.tools, body.model
-    )
+    spawned = (body.reference, body.isolation, body.tools, body.model, body.permissions)
+    folded.agents[event.agent] = AgentRecord(event.agent, *spawned)
 
 
 def _agent_stopped(folded: Folded, event: Envelope) -> None:

@@ -21,7 +21,7 @@ from .tasks import Run, Task
 
 __all__ = ["VERSION", "freeze", "thaw"]
 
-VERSION = 5
+VERSION = 6
 """Goes up with every change of what is folded: an older snapshot is then folded anew."""
 
 

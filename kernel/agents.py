@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from retinue.actors.agent import Agent, Retire
@@ -11,11 +11,19 @@ from retinue.actors.runtime import Future
 from retinue.actors.runtime.future import VALUE
 from retinue.actors.scheduler import AgentGone, AgentReady
 from retinue.bus.errors import InvalidInput
-from retinue.bus.messages import AgentSpawned, AgentStopped, SecurityDegraded, StopAgent
+from retinue.bus.messages import (
+    AgentSpawned,
+    AgentStopped,
+    SecurityDegraded,
+    SecurityDenied,
+    StopAgent,
+)
 from retinue.plugins import AgentSpec, Tool
+from retinue.plugins.hosting.agent_plan import permissions_of
 from retinue.plugins.llm.model import ChatModel
 from retinue.plugins.tools import check_name
 
+from .ceiling import refusal
 from .tree import Tree
 
 __all__ = ["spawn", "stop_agent"]
@@ -30,22 +38,21 @@ def spawn(
     isolation: str | None = None,
     tools: Iterable[str | Tool | Callable[..., Any]] | None = None,
     model: str | ChatModel | None = None,
+    permissions: Mapping[str, Any] | None = None,
     timeout: float = 30.0,
     level: str = "",
 ) -> Entry:
     """Start an agent; it takes tasks when this returns, and its event is committed.
 
     ``level`` is that of the walls around its plugin's process, for one that a plugin brought.
+    Raises ``Denied`` for permissions that the operator gives to nobody.
     """
     check_name("agent", name)
-    spec = AgentSpec.of(agent, name=name, isolation=isolation, tools=tools, model=model)
-    if spec.isolation == "process" and spec.reference is None:
-        raise InvalidInput(
-            f"agent {name!r} cannot run in a process of its own: a child process has to find its "
-            "code, so define it at the top level of a module"
-        )
+    spec = AgentSpec.of(
+        agent, name=name, isolation=isolation, tools=tools, model=model, permissions=permissions
+    )
     if spec.isolation == "process":
-        level = tree.hosted.cells.check(spec)
+        level = _checked(tree, spec)
     given = tree.toolbox.given(spec.tools)
     tree.roster.check_free(name)
     ref = tree.system.start(
@@ -70,7 +77,13 @@ def spawn(
         raise
     tree.scheduler.tell(AgentReady(name, ref, entry.places))
     body = AgentSpawned(
-        spec.isolation, tuple(given), shown or "", spec.schema, spec.reference or "", level
+        spec.isolation,
+        tuple(given),
+        shown or "",
+        spec.schema,
+        spec.reference or "",
+        level,
+        None if permissions is None else spec.permissions,
     )
     _commit(tree, name, body, timeout)
     if spec.isolation == "process" and level in ("limits", "baseline"):
@@ -89,6 +102,28 @@ def stop_agent(tree: Tree, name: str, reason: str, timeout: float) -> None:
     tree.states.pop(name, None)
     gone.get(timeout=timeout)
     _commit(tree, name, AgentStopped(reason), timeout)
+
+
+def _checked(tree: Tree, spec: AgentSpec) -> str:
+    """The level of its process; raises for one that cannot or may not be started."""
+    if spec.reference is None:
+        raise InvalidInput(
+            f"agent {spec.name!r} cannot run in a process of its own: a child process has to find "
+            "its code, so define it at the top level of a module"
+        )
+    _keep_below(tree, spec)
+    return tree.hosted.cells.check(spec)
+
+
+def _keep_below(tree: Tree, spec: AgentSpec) -> None:
+    """Below the operator's ceiling, whoever spawns it."""
+    refused = refusal(spec.name, permissions_of(spec), tree.hosted.ceiling)
+    if refused is None:
+        return
+    asked, chain = refused.resource[:1000], (f"agent:{spec.name}",)
+    told = SecurityDenied(refused.rule, "admission", chain, "spawn", asked, str(refused)[:1000])
+    tree.say(told, spec.name)
+    raise refused
 
 
 def _commit(tree: Tree, agent: str, body: AgentSpawned | AgentStopped, timeout: float) -> None:

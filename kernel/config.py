@@ -213,8 +213,9 @@ class SandboxConfig(_Section, frozen=True):
     ``bwrap`` names a bubblewrap in an unusual place. ``vault`` names the secrets that plugins may be
     granted. Fetches go to public addresses; hosts named in ``allow_private_hosts`` may have others, for
     development: no grant does that. ``allow`` is a ceiling, in the words of a manifest's
-    ``[permissions]``: what a plugin asks for beyond it is granted to none. ``agents`` is the level of
-    agents of isolation ``process``: ``auto`` as for plugins; ``limits`` is for trusted code alone.
+    ``[permissions]``: what a plugin asks for beyond it is granted to none, and an agent of isolation
+    ``process`` that asks for more is not started. ``agents`` is the level of such agents: ``auto``
+    as for plugins; ``limits`` is for trusted code alone.
     """
 
     level: Literal["strict", "standard", "baseline", "limits"] = "standard"

@@ -75,11 +75,12 @@ class Hosted:
         sandbox = config.sandbox
         walls = Walls(sandbox.level, sandbox.minimum, sandbox.bwrap, frozenset(sandbox.trusted))
         self._revoked: set[str] = set()
-        self._ceiling = ceiling_of(config.sandbox.allow)
+        self.ceiling = ceiling_of(config.sandbox.allow)
+        """What plugins and agents may have at all; ``None`` where the operator did not say."""
         mediator = ServiceMediator(services, self.tell, self._holds)
         self.hosts = PluginHosts(config.name, walls, mediator, say, clock, environ)
         self._proposals = Proposals(
-            self._store, self.hosts.level_of, self._ceiling, self.grants, say
+            self._store, self.hosts.level_of, self.ceiling, self.grants, say
         )
         lowered = None if sandbox.agents == "auto" else sandbox.agents
         some = {name: services[name] for name in ("http", "secret") if name in services}
@@ -105,7 +106,7 @@ class Hosted:
         """
         admitted = self._proposals.admitted(folder)
         self.permit(admitted)
-        permissions = within(checked_permissions(admitted.manifest), self._ceiling)
+        permissions = within(checked_permissions(admitted.manifest), self.ceiling)
         proposal = self._proposals.of(admitted)
         if not proposal.granted:
             if approve != proposal.digest:
@@ -186,7 +187,7 @@ class Hosted:
         grant = self.grants.get(name)
         if grant is None or grant.digest != admitted.digest:
             raise Denied("grant.digest", name, f"plugin {name!r}: its content was not approved")
-        permitted = within(grant.permissions, self._ceiling)  # it may be lower than it was then
+        permitted = within(grant.permissions, self.ceiling)  # it may be lower than it was then
         grant = msgspec.structs.replace(grant, permissions=permitted)
         given = {**admitted.manifest.settings, **self._settings.get(name, {})}
         settings = {key: value for key, value in given.items() if key != "enabled"}

@@ -16,12 +16,7 @@ from retinue.bus.clock import Clock, SystemClock
 from retinue.bus.codec import encode_value
 from retinue.bus.errors import KernelClosed
 from retinue.bus.journal import EventStore
-from retinue.bus.messages import (
-    ConfigureScheduler,
-    InvokeTool,
-    KernelStarted,
-    SchedulerConfigured,
-)
+from retinue.bus.messages import ConfigureScheduler, InvokeTool, KernelStarted, SchedulerConfigured
 from retinue.bus.redact import Secrets
 from retinue.bus.views import AgentView
 from retinue.plugins import AgentSpec, Plugin, Tool
@@ -187,9 +182,14 @@ class Kernel(Reads, PluginCommands, Answering):
         isolation: str | None = None,
         tools: Iterable[str | Tool | Callable[..., Any]] | None = None,
         model: str | ChatModel | None = None,
+        permissions: Mapping[str, Any] | None = None,
     ) -> AgentView:
-        """Start an agent under a name; what is given replaces what ``@agent`` said."""
-        entry = agents.spawn(self._live, name, agent, isolation, tools, model, COMMAND_TIMEOUT)
+        """Start an agent under a name; what is given replaces what ``@agent`` said.
+
+        ``permissions`` replace all of an agent's that has a process of its own: ``{}`` leaves it none.
+        Raises ``Denied`` for what is beyond ``[sandbox.allow]``.
+        """
+        entry = agents.spawn(self._live, name, agent, isolation, tools, model, permissions)
         return looks.agent_view(self._live, entry)
 
     def stop_agent(self, name: str, reason: str = "stopped by its program") -> None:

@@ -105,7 +105,8 @@ def _spawn_again(tree: Tree, record: AgentRecord) -> None:
         spec = AgentSpec.load(record.reference)
         own = {tool.name: tool for tool in spec.tools if isinstance(tool, Tool)}
         tools = [own.get(name, name) for name in record.tools]
-        spawn(tree, record.name, spec, record.isolation, tools, record.model or None)
+        model, given = record.model or None, record.permissions
+        spawn(tree, record.name, spec, record.isolation, tools, model, given)
     except (RetinueError, ImportError) as error:
         kind = type(error).__name__
         tree.say(AgentFailed(kind, str(error), "not spawned again; its tasks wait"), record.name)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import functools
 from collections.abc import Callable, Iterable, Mapping
 from functools import cached_property
@@ -148,7 +149,7 @@ class AgentSpec:
                 f"{self._what}: permissions hold for isolation='process' alone, and this one is "
                 f"{self.isolation!r}: what runs in the kernel's process may do all that it may"
             )
-        return dict(asked)
+        return copy.deepcopy(dict(asked))
 
     def _check_attempts(self, attempts: object) -> int:
         if not isinstance(attempts, int) or attempts < 1:

@@ -32,7 +32,8 @@ class AgentSpawned(Event, frozen=True, tag="agent.spawned"):
 
     ``reference`` (``module:name``) is where a later start finds its code, and empty when only the
     program that spawned it can spawn it again. ``level`` is that of the walls around its process, if
-    it has one.
+    it has one. ``permissions`` are those that it was spawned with in place of its code's own, and
+    ``None`` where its code's hold.
     """
 
     isolation: str
@@ -41,6 +42,7 @@ class AgentSpawned(Event, frozen=True, tag="agent.spawned"):
     schema: dict[str, Any] = {}
     reference: str = ""
     level: str = ""
+    permissions: dict[str, Any] | None = None
 
 
 class AgentStopped(Event, frozen=True, tag="agent.stopped"):

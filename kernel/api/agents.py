@@ -11,6 +11,7 @@ from msgspec import Meta
 from retinue.bus.errors import InvalidInput
 from retinue.bus.views import AgentView
 from retinue.plugins import AgentSpec
+from retinue.plugins.manifest.model import Permissions
 from retinue.plugins.references import find
 
 from .router import Answer, Body, Call, Query, Route
@@ -29,6 +30,10 @@ class Spawn(Body, frozen=True):
     isolation: Annotated[_Isolation | None, Meta(description="where it runs")] = None
     tools: Annotated[list[str] | None, Meta(description="the only ones that it may call")] = None
     model: Annotated[str | None, Meta(description="as the configuration names it")] = None
+    permissions: Annotated[
+        Permissions | None,
+        Meta(description="all that it may do beyond computing, in a process of its own"),
+    ] = None
 
 
 class Because(Query, frozen=True):
@@ -63,6 +68,7 @@ def spawn(call: Call) -> Answer:
         isolation=asked.isolation,
         tools=asked.tools,
         model=asked.model,
+        permissions=None if asked.permissions is None else _named(asked.permissions),
     )
     return Answer(201, view)
 
@@ -71,6 +77,10 @@ def stop_agent(call: Call) -> Stopped:
     """Stop an agent; its waiting tasks fail with the reason."""
     call.kernel.stop_agent(call.params["name"], call.query.reason)
     return Stopped(call.params["name"], stopped=True)
+
+
+def _named(permissions: Permissions) -> dict[str, Any]:
+    return {key: value for key, value in msgspec.to_builtins(permissions).items() if value}
 
 
 def _found(reference: str) -> AgentSpec | Callable[..., Any]:

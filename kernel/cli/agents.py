@@ -12,6 +12,7 @@ from retinue.bus.views import AgentView
 
 from ..client import under
 from ..text import ago, shown
+from .allowing import permissions_in
 from .options import Cli, common
 from .output import Column, json_line, listing, note, record
 from .tasks import reason
@@ -51,23 +52,42 @@ def _list(cli: Cli) -> None:
 )
 @click.option("--tool", "tools", multiple=True, help="A tool that it may call; may be repeated.")
 @click.option("--model", help="The language model that it talks to.")
+@click.option(
+    "--allow",
+    "allowed",
+    multiple=True,
+    metavar="KEY=VALUE",
+    help="What it may do in a process of its own, in place of what its code says: read=FOLDER, "
+    "write=FOLDER, env=NAME, secrets=NAME, net=HOST[:PORT][,METHOD…], processes, or nothing; "
+    "may be repeated.",
+)
 @common
-def _spawn(cli: Cli, name: str, reference: str, tools: tuple[str, ...], **options: Any) -> None:
+def _spawn(
+    cli: Cli,
+    name: str,
+    reference: str,
+    tools: tuple[str, ...],
+    allowed: tuple[str, ...],
+    **options: Any,
+) -> None:
     r"""Start an agent in the daemon, which imports it as your user.
 
     \b
     Examples:
       retinue agents spawn shout ./agents.py:shout
       retinue agents spawn critic team.agents:critic --isolation process --tool files.read
+      retinue agents spawn sum ./sum.py:sum --isolation process --allow read=/data --allow net=api.example.org
     """
     body = {
         "name": name,
         "agent": _absolute(cli, reference),
         "tools": list(tools) or None,
+        "permissions": permissions_in(allowed),
         **options,
     }
     view = cli.client.post("/v1/agents", AgentView, body)
-    record(cli, view, [("agent", view.name), ("isolation", view.isolation), ("state", view.state)])
+    fields = [("agent", view.name), ("isolation", view.isolation), ("state", view.state)]
+    record(cli, view, [*fields, *_walls(view)])
 
 
 @command.command("show")
@@ -78,8 +98,7 @@ def _show(cli: Cli, name: str) -> None:
     view = cli.client.get(under("agents", name), AgentView)
     fields = [(title.lower(), read(view)) for title, read in _COLUMNS]
     more = [("since", ago(view.since, time.time())), ("tools", view.tools), ("model", view.model)]
-    if view.level:
-        more += [("walls", view.level), ("permissions", view.permissions)]
+    more += _walls(view)
     more += [("passes", " → ".join(view.pipeline))]
     record(cli, view, [*fields, *more, ("input", shown(view.schema, 2000))])
 
@@ -92,6 +111,10 @@ def _stop(cli: Cli, name: str, reason: str) -> None:
     """Stop an agent; what waits for it fails with the reason."""
     answer = cli.client.delete(under("agents", name), dict[str, Any], {"reason": reason})
     json_line(answer) if cli.as_json else note(f"stopped {name}")
+
+
+def _walls(view: AgentView) -> list[tuple[str, Any]]:
+    return [("walls", view.level), ("permissions", view.permissions)] if view.level else []
 
 
 def _absolute(cli: Cli, reference: str) -> str:

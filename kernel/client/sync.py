@@ -197,14 +197,19 @@ class Client:
         isolation: str | None = None,
         tools: Sequence[str] | None = None,
         model: str | None = None,
+        permissions: Mapping[str, Any] | None = None,
     ) -> AgentView:
-        """Start an agent: ``module:name`` or ``/file.py:name``, which the daemon imports."""
+        """Start an agent: ``module:name`` or ``/file.py:name``, which the daemon imports.
+
+        What is given replaces what its code says, as with ``Kernel.spawn``.
+        """
         body = {
             "name": name,
             "agent": agent,
             "isolation": isolation,
             "tools": tools,
             "model": model,
+            "permissions": permissions,
         }
         return self.post("/v1/agents", AgentView, body)
 

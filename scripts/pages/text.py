@@ -9,6 +9,8 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_typ
 
 import msgspec
 
+from retinue.plugins.manifest.model import Permissions
+
 WORDS = {
     str: "text",
     int: "whole number",
@@ -17,6 +19,7 @@ WORDS = {
     msgspec.Raw: "any JSON value",
     type(None): "null",
     Any: "any JSON value",
+    Permissions: "object, as a manifest's `[permissions]`",
 }
 
 

@@ -123,6 +123,20 @@ def test_an_agent_from_a_file_runs_in_a_process_of_its_own_too(served, tmp_path)
     assert ended.result != os.getpid()
 
 
+def test_an_agent_gets_the_permissions_that_its_spawn_names(served, tmp_path):
+    (tmp_path / "far.py").write_text("def far(ctx) -> None:\n    return None\n")
+    (tmp_path / "data").mkdir()
+    allowed = {"read": [f"{tmp_path}/data"], "net": [{"host": "a.example.org"}]}
+    far = {"agent": f"{tmp_path}/far.py:far", "isolation": "process", "permissions": allowed}
+    view = served.client.post("/v1/agents", AgentView, {"name": "far", **far})
+    fetch = "fetch from a.example.org:443 with GET"
+    assert view.permissions == (fetch, f"read {tmp_path}/data")
+    status, problem = _ask(
+        served, "POST", "/v1/agents", {"name": "b", **far, "permissions": {"reads": []}}
+    )
+    assert (status, problem["errors"][0]["path"]) == (400, "/permissions/reads")
+
+
 def test_plugins_are_shown_and_their_tools_called(served):
     names = {p.name for p in served.client.get("/v1/plugins", list[PluginView])}
     assert {"clock", "echo", "files"} <= names

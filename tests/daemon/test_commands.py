@@ -134,6 +134,23 @@ def test_agents_are_spawned_and_stopped_by_hand(retinue, tmp_path):
     assert retinue("agents", "show", "second").returncode == 66
 
 
+def test_what_an_agent_may_do_is_named_at_its_spawn(retinue, tmp_path):
+    (tmp_path / "agents.py").write_text(AGENTS)
+    spawn = ("agents", "spawn", "third", f"{tmp_path}/agents.py:caller", "--isolation", "process")
+    said = retinue(*spawn, "--allow", f"read={tmp_path}", "--allow", "net=a.example:8443,GET,POST")
+    assert f"read {tmp_path}" in said.stdout
+    assert "fetch from a.example:8443 with GET, POST" in said.stdout
+    assert retinue("agents", "stop", "third").returncode == 0
+    for word in ("read", "read=", "look=/data", "net=a.example:https"):
+        wrong = retinue(*spawn, "--allow", word)
+        assert wrong.returncode == 65
+        assert f"--allow '{word}': write " in wrong.stderr
+    both = retinue(*spawn, "--allow", "nothing", "--allow", "processes")
+    assert "--allow 'nothing'" in both.stderr
+    none = retinue(*spawn, "--allow", "nothing", "--json")
+    assert json.loads(none.stdout)["permissions"] == []
+
+
 def test_tail_follows_what_is_asked_for_until_the_daemon_ends(start, tmp_path):
     daemon = start()
     daemon.ready()

@@ -167,12 +167,24 @@ def test_a_host_without_a_wall_refuses_and_says_what_helps(given):
     assert agent_plan(here.who, Permissions(), "limits", without, {}, 0).level == "limits"
 
 
-def test_a_level_below_the_minimum_is_refused_unless_it_was_lowered_for_agents():
+def test_a_level_below_the_minimum_is_refused_unless_it_was_lowered_for_agents(given):
     nothing = Permissions()
     with pytest.raises(InvalidInput, match="below the minimum 'standard'"):
-        agent_level("a", nothing, "limits", "standard", None)
-    assert agent_level("a", nothing, "standard", "standard", "limits") == "limits"
-    assert agent_level("a", Permissions(processes=True), "standard", "standard", None) == "strict"
+        agent_level("a", nothing, "limits", "standard", None, given)
+    assert agent_level("a", nothing, "standard", "standard", "limits", given) == "limits"
+
+
+def test_an_agent_that_starts_processes_is_held_by_bubblewrap_and_without_it_by_a_cgroup(given):
+    forks, there, gone = Permissions(processes=True), Layer(there=True), Layer(there=False)
+    whole = msgspec.structs.replace(
+        given, **dict.fromkeys(("bwrap", "namespaces", "landlock", "seccomp", "cgroup"), there)
+    )
+    bare = msgspec.structs.replace(whole, bwrap=gone, landlock_version=6)
+    neither = msgspec.structs.replace(bare, cgroup=gone)
+    assert [
+        agent_level("a", forks, "standard", "standard", None, host)
+        for host in (whole, bare, neither)
+    ] == ["strict", "standard", "strict"]  # which is then refused, with what is missing
 
 
 @pytest.mark.parametrize(
