@@ -92,6 +92,7 @@ def test_filters_are_in_the_address_and_hold_when_the_page_is_loaded_again(conso
 
 def test_a_paused_list_keeps_still_and_counts_what_is_new(console, daemon, rows):
     daemon.done("writer", text="first")
+    expect(rows.filter(has_text="thinking about first")).to_have_count(1)
     expect(rows.last).to_contain_text("run succeeded")
     console.keyboard.press("Space")
     before = rows.last.get_attribute("aria-rowindex")
@@ -108,6 +109,7 @@ def test_a_paused_list_keeps_still_and_counts_what_is_new(console, daemon, rows)
 
 def test_scrolling_up_pauses_and_the_pill_goes_back_to_the_end(console, daemon, rows):
     daemon.done("talker", thoughts=80)
+    expect(rows.filter(has_text="thought 79")).to_have_count(1)
     expect(rows.last).to_contain_text("run succeeded")
     grid = console.get_by_role("treegrid")
     grid.hover()
@@ -125,6 +127,8 @@ def test_a_row_opens_by_keys_to_its_events_and_says_why(console, daemon, rows):
     task = daemon.done("writer", text="oolong")
     console.get_by_label("Run").fill(task.run)
     console.get_by_label("Type").fill("tool.called")
+    expect(console).to_have_url(re.compile(f"run={task.run}"))
+    expect(console).to_have_url(re.compile("type=tool"))
     expect(rows).to_have_count(2)
     console.get_by_label("Type").blur()
     console.keyboard.press("j")
@@ -143,6 +147,7 @@ def test_a_row_opens_by_keys_to_its_events_and_says_why(console, daemon, rows):
 
 def test_a_gap_says_what_is_missing_and_is_filled_from_the_journal(console, daemon, rows):
     daemon.done("writer", text="rooibos")
+    expect(rows.filter(has_text="thinking about rooibos")).to_have_count(1)
     expect(rows.last).to_contain_text("run succeeded")
     first, last = console.evaluate(HOLE)
     row = rows.filter(has_text="Missing")
