@@ -51,6 +51,14 @@ def browsing(chromium, daemon) -> Iterator[Browsing]:
     assert troubles == []
 
 
+@pytest.fixture(scope="module")
+def shared(chromium, daemon) -> Iterator[Any]:
+    """One page for all tests of a file: it loads slower than it is used."""
+    browsing = Browsing(chromium, daemon)
+    yield browsing.console()
+    assert browsing.close() == []
+
+
 @pytest.fixture
 def console(browsing) -> Any:
     """A page of the console, an admin's, that follows the kernel."""

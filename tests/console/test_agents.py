@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -10,17 +9,7 @@ from playwright.sync_api import expect
 
 from retinue.bus.views import AgentView
 
-from .browsers import Browsing
-
 HERE = __file__.rpartition("/")[0]
-
-
-@pytest.fixture(scope="module")
-def shared(chromium, daemon) -> Iterator[Any]:
-    """One page for all tests here: it loads slower than it is used."""
-    browsing = Browsing(chromium, daemon)
-    yield browsing.console()
-    assert browsing.close() == []
 
 
 @pytest.fixture

@@ -132,13 +132,10 @@ def test_errors_of_the_api_stand_at_the_fields_they_name_or_around_them(pure):
     assert [error["detail"] for error in found["rest"]] == ["third", "fourth"]
 
 
-@pytest.fixture(scope="module")
-def shared(chromium, daemon) -> Iterator[Any]:
-    """One page for all tests here: it loads slower than it is used."""
-    browsing = Browsing(chromium, daemon)
+@pytest.fixture(scope="module", autouse=True)
+def taker_here(daemon) -> None:
+    """The agent that takes everything is there."""
     daemon.client.post("/v1/agents", dict, {"name": "taker", "agent": f"{HERE}/forms.py:taker"})
-    yield browsing.console()
-    assert browsing.close() == []
 
 
 @pytest.fixture

@@ -7,8 +7,6 @@ import re
 import pytest
 from playwright.sync_api import expect
 
-from .browsers import Browsing
-
 HOLE = """async () => {
   const { recent, filled } = await import("/pages/console/lib/live.js");
   const at = recent.findLastIndex((item) => item.type === "run.started");
@@ -18,14 +16,6 @@ HOLE = """async () => {
   filled.value += 1;
   return [first, last];
 }"""
-
-
-@pytest.fixture(scope="module")
-def shared(chromium, daemon):
-    """One page for all tests here: it loads slower than it is used."""
-    browsing = Browsing(chromium, daemon)
-    yield browsing.console()
-    assert browsing.close() == []
 
 
 @pytest.fixture

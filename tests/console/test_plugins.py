@@ -15,7 +15,6 @@ from playwright.sync_api import expect
 from retinue.bus.errors import PluginError
 from retinue.bus.views import PluginView
 
-from .browsers import Browsing
 from .daemons import RETINUE, Daemon
 
 PERMISSIONS = """
@@ -62,14 +61,6 @@ def daemon(tmp_path_factory) -> Iterator[Daemon]:
         yield made
     finally:
         made.kill()
-
-
-@pytest.fixture(scope="module")
-def shared(chromium, daemon) -> Iterator[Any]:
-    """One page for all tests here: it loads slower than it is used."""
-    browsing = Browsing(chromium, daemon)
-    yield browsing.console()
-    assert browsing.close() == []
 
 
 @pytest.fixture

@@ -8,16 +8,6 @@ from itertools import islice
 import pytest
 from playwright.sync_api import expect
 
-from .browsers import Browsing
-
-
-@pytest.fixture(scope="module")
-def shared(chromium, daemon):
-    """One page for all tests here: it loads slower than it is used."""
-    browsing = Browsing(chromium, daemon)
-    yield browsing.console()
-    assert browsing.close() == []
-
 
 @pytest.fixture
 def visit(shared):
