@@ -60,6 +60,14 @@ def shared(chromium, daemon) -> Iterator[Any]:
 
 
 @pytest.fixture
-def console(browsing) -> Any:
-    """A page of the console, an admin's, that follows the kernel."""
+def console(shared, browsing) -> Any:
+    """The page that a file's tests share, as an admin who was elsewhere, at Runs."""
+    browsing.go(shared, "runs")
+    shared.get_by_role("heading", level=1, name="Runs").wait_for()
+    return shared
+
+
+@pytest.fixture
+def page(browsing) -> Any:
+    """A page of a test's own, an admin's, that follows the kernel."""
     return browsing.console()

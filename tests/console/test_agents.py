@@ -12,14 +12,6 @@ from retinue.bus.views import AgentView
 HERE = __file__.rpartition("/")[0]
 
 
-@pytest.fixture
-def console(shared, browsing) -> Any:
-    """The console, as an admin who was elsewhere."""
-    browsing.go(shared, "runs")
-    expect(shared.get_by_role("heading", level=1)).to_have_text("Runs")
-    return shared
-
-
 def test_an_agent_at_work_shows_its_step_and_leads_to_its_run(console, browsing, daemon):
     task = daemon.running("patient")
     browsing.go(console, "agents")

@@ -213,9 +213,9 @@ def test_only_the_rows_that_are_looked_at_are_drawn(fold):
     assert fold("window", **{**shape, "count": 3})["end"] == 3
 
 
-def test_hostile_text_is_text(console, daemon):
+def test_hostile_text_is_text(page, daemon):
     hostile = '<img src=x onerror="document.title=1"><script>document.title=2</script>'
     daemon.done("writer", text=hostile)
-    row = console.get_by_role("row").filter(has_text="thinking about").last
+    row = page.get_by_role("row").filter(has_text="thinking about").last
     expect(row).to_contain_text(hostile)
-    assert console.title() == "Now · Retinue"
+    assert page.title() == "Now · Retinue"

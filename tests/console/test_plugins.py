@@ -63,14 +63,6 @@ def daemon(tmp_path_factory) -> Iterator[Daemon]:
         made.kill()
 
 
-@pytest.fixture
-def console(shared, browsing) -> Any:
-    """The console, as an admin who was elsewhere."""
-    browsing.go(shared, "runs")
-    expect(shared.get_by_role("heading", level=1)).to_have_text("Runs")
-    return shared
-
-
 def test_a_folder_is_loaded_once_what_it_asks_for_is_approved(console, browsing, daemon, tmp_path):
     folder = _made(tmp_path, "words", PERMISSIONS)
     browsing.go(console, "plugins")
