@@ -19,11 +19,11 @@ def asked(daemon):
         daemon.client.get(f"/v1/tasks/{task.id}/wait", TaskView, {"wait": 20})
 
 
-def test_a_call_is_granted_with_a_reason_and_its_run_goes_on(browsing, daemon, asked):
-    page = browsing.console(at="approvals")
-    expect(page.get_by_text("Nothing waits for approval")).to_be_visible()
+def test_a_call_is_granted_with_a_reason_and_its_run_goes_on(console, browsing, daemon, asked):
+    browsing.go(console, "approvals")
+    expect(console.get_by_text("Nothing waits for approval")).to_be_visible()
     approval = asked(120, "bob")
-    card = page.get_by_role("listitem").filter(has_text="wire")
+    card = console.get_by_role("listitem").filter(has_text="wire")
     for told in (
         "agent:payer",
         "payments-are-asked-for",
@@ -36,48 +36,48 @@ def test_a_call_is_granted_with_a_reason_and_its_run_goes_on(browsing, daemon, a
     expect(card.get_by_role("link", name=approval.run)).to_have_attribute(
         "href", f"#/runs/{approval.run}"
     )
-    expect(page.get_by_role("navigation").get_by_label("1 waiting")).to_be_visible()
+    expect(console.get_by_role("navigation").get_by_label("1 waiting")).to_be_visible()
     card.get_by_role("button", name="Grant").click()
-    dialog = page.get_by_role("dialog", name="Grant this call?")
+    dialog = console.get_by_role("dialog", name="Grant this call?")
     dialog.get_by_label("Reason").fill("invoice 17")
     dialog.get_by_role("button", name="Grant").click()
     expect(dialog).to_have_count(0)
-    expect(page.get_by_text("Nothing waits for approval")).to_be_visible()
-    row = page.get_by_role("row").filter(has_text=approval.run)
+    expect(console.get_by_text("Nothing waits for approval")).to_be_visible()
+    row = console.get_by_role("row").filter(has_text=approval.run)
     expect(row).to_contain_text("used")
     expect(row).to_contain_text("invoice 17")
     task = daemon.client.get(f"/v1/tasks/{approval.task}/wait", TaskView, {"wait": 20})
     assert task.result == "120 went to bob"
 
 
-def test_a_call_is_denied_with_the_keyboard_alone(browsing, daemon, asked):
+def test_a_call_is_denied_with_the_keyboard_alone(console, browsing, daemon, asked):
     approval = asked(9000)
-    page = browsing.console(at="approvals")
-    expect(page.get_by_role("heading", name="1 call waiting")).to_be_visible()
-    page.keyboard.press("j")
-    page.keyboard.press("n")
-    dialog = page.get_by_role("dialog", name="Deny this call?")
+    browsing.go(console, "approvals")
+    expect(console.get_by_role("heading", name="1 call waiting")).to_be_visible()
+    console.keyboard.press("j")
+    console.keyboard.press("n")
+    dialog = console.get_by_role("dialog", name="Deny this call?")
     dialog.get_by_label("Reason").focus()
-    page.keyboard.type("too much")
-    page.keyboard.press("Enter")
+    console.keyboard.type("too much")
+    console.keyboard.press("Enter")
     expect(dialog).to_have_count(0)
-    expect(page.get_by_role("heading", name="0 calls waiting")).to_be_focused()
-    row = page.get_by_role("row").filter(has_text=approval.run)
+    expect(console.get_by_role("heading", name="0 calls waiting")).to_be_focused()
+    row = console.get_by_role("row").filter(has_text=approval.run)
     expect(row).to_contain_text("denied")
-    page.get_by_label("State").select_option("denied")
-    assert "state=denied" in page.url
+    console.get_by_label("State").select_option("denied")
+    assert "state=denied" in console.url
     expect(row).to_contain_text("too much")
-    page.get_by_label("State").select_option("expired")
+    console.get_by_label("State").select_option("expired")
     expect(row).to_have_count(0)
     task = daemon.client.get(f"/v1/tasks/{approval.task}/wait", TaskView, {"wait": 20})
     assert "too much" in task.error
 
 
-def test_what_an_agent_wrote_is_text_and_nothing_else(browsing, asked):
+def test_what_an_agent_wrote_is_text_and_nothing_else(console, browsing, asked):
     asked(1, "<img src=x onerror=alert(1)><b>bold</b>")
-    page = browsing.console(at="approvals")
-    expect(page.get_by_label("Arguments")).to_contain_text("<b>bold</b>")
-    assert page.locator("main img, main b").count() == 0
+    browsing.go(console, "approvals")
+    expect(console.get_by_label("Arguments")).to_contain_text("<b>bold</b>")
+    assert console.locator("main img, main b").count() == 0
 
 
 def test_a_viewer_sees_what_waits_and_answers_nothing(browsing, asked):

@@ -22,49 +22,49 @@ def _rows(page):
     return page.get_by_role("list", name="Dead letters").get_by_role("listitem")
 
 
-def test_a_letter_is_opened_and_tells_what_why_and_with_what_input(browsing, letters):
+def test_a_letter_is_opened_and_tells_what_why_and_with_what_input(console, browsing, letters):
     first, _ = letters(2)
-    page = browsing.console(at="dead")
-    expect(_rows(page)).to_have_count(2)
-    _rows(page).first.get_by_role("link").click()
-    assert page.url.endswith(f"#/dead/{first}")
-    letter = page.get_by_role("region", name=first)
+    browsing.go(console, "dead")
+    expect(_rows(console)).to_have_count(2)
+    _rows(console).first.get_by_role("link").click()
+    assert console.url.endswith(f"#/dead/{first}")
+    letter = console.get_by_role("region", name=first)
     for told in ("task failed", "broken", "ValueError: the paper is torn", '"text": "sheet 1"'):
         expect(letter).to_contain_text(told)
     letter.get_by_role("button", name="Close").click()
     expect(letter).to_have_count(0)
 
 
-def test_a_task_is_done_once_more_and_its_letter_leaves_the_list(browsing, letters):
+def test_a_task_is_done_once_more_and_its_letter_leaves_the_list(console, browsing, letters):
     (one,) = letters(1)
-    page = browsing.console(at=f"dead/{one}")
-    page.get_by_role("region", name=one).get_by_role("button", name="Redrive").click()
-    page.get_by_role("dialog").get_by_role("button", name="Redrive").click()
-    expect(page.get_by_role("log", name="Notices")).to_contain_text("1 letter redriven.")
-    expect(page.get_by_role("region", name=one)).to_contain_text("redriven as t-")
-    expect(_rows(page)).to_have_count(1)  # it fails again, as another task
-    expect(_rows(page).filter(has_text=one)).to_have_count(0)
-    page.get_by_label("dealt with, too").check()
-    expect(_rows(page).filter(has_text="redriven as")).not_to_have_count(0)
+    browsing.go(console, f"dead/{one}")
+    console.get_by_role("region", name=one).get_by_role("button", name="Redrive").click()
+    console.get_by_role("dialog").get_by_role("button", name="Redrive").click()
+    expect(console.get_by_role("log", name="Notices")).to_contain_text("1 letter redriven.")
+    expect(console.get_by_role("region", name=one)).to_contain_text("redriven as t-")
+    expect(_rows(console)).to_have_count(1)  # it fails again, as another task
+    expect(_rows(console).filter(has_text=one)).to_have_count(0)
+    console.get_by_label("dealt with, too").check()
+    expect(_rows(console).filter(has_text="redriven as")).not_to_have_count(0)
 
 
-def test_many_are_marked_and_purged_with_a_reason(browsing, letters):
+def test_many_are_marked_and_purged_with_a_reason(console, browsing, letters):
     letters(5)
-    page = browsing.console(at="dead")
-    expect(_rows(page)).to_have_count(5)
-    page.get_by_label("Filter").fill("nothing like this")
-    expect(page.get_by_text("None is like that")).to_be_visible()
-    page.get_by_label("Filter").fill("")
-    page.get_by_label("mark all that are shown").check()
-    _rows(page).last.get_by_role("checkbox").uncheck()
-    page.get_by_role("button", name="Purge 4").click()
-    dialog = page.get_by_role("dialog", name="Purge 4 letters?")
+    browsing.go(console, "dead")
+    expect(_rows(console)).to_have_count(5)
+    console.get_by_label("Filter").fill("nothing like this")
+    expect(console.get_by_text("None is like that")).to_be_visible()
+    console.get_by_label("Filter").fill("")
+    console.get_by_label("mark all that are shown").check()
+    _rows(console).last.get_by_role("checkbox").uncheck()
+    console.get_by_role("button", name="Purge 4").click()
+    dialog = console.get_by_role("dialog", name="Purge 4 letters?")
     dialog.get_by_role("button", name="Purge").click()
     expect(dialog).to_be_visible()  # a reason is asked for
     dialog.get_by_label("Reason").fill("old paper")
     dialog.get_by_role("button", name="Purge").click()
-    expect(page.get_by_role("log", name="Notices")).to_contain_text("4 letters purged.")
-    expect(_rows(page)).to_have_count(1)
+    expect(console.get_by_role("log", name="Notices")).to_contain_text("4 letters purged.")
+    expect(_rows(console)).to_have_count(1)
 
 
 def test_those_that_could_not_be_redriven_are_named_and_stay(browsing, daemon, letters):
@@ -82,20 +82,20 @@ def test_those_that_could_not_be_redriven_are_named_and_stay(browsing, daemon, l
     expect(alert).not_to_contain_text(second)
 
 
-def test_the_list_is_walked_with_keys(browsing, letters):
+def test_the_list_is_walked_with_keys(console, browsing, letters):
     first, second = letters(2)
-    page = browsing.console(at="dead")
-    expect(_rows(page)).to_have_count(2)
-    page.keyboard.press("j")
-    page.keyboard.press("j")
-    page.keyboard.press("x")
-    expect(_rows(page).last.get_by_role("checkbox")).to_be_checked()
-    page.keyboard.press("p")
-    expect(page.get_by_role("dialog", name="Purge 1 letter?")).to_contain_text(second)
-    page.keyboard.press("Escape")
-    page.keyboard.press("k")
-    page.keyboard.press("Enter")
-    expect(page.get_by_role("region", name=first)).to_be_visible()
+    browsing.go(console, "dead")
+    expect(_rows(console)).to_have_count(2)
+    console.keyboard.press("j")
+    console.keyboard.press("j")
+    console.keyboard.press("x")
+    expect(_rows(console).last.get_by_role("checkbox")).to_be_checked()
+    console.keyboard.press("p")
+    expect(console.get_by_role("dialog", name="Purge 1 letter?")).to_contain_text(second)
+    console.keyboard.press("Escape")
+    console.keyboard.press("k")
+    console.keyboard.press("Enter")
+    expect(console.get_by_role("region", name=first)).to_be_visible()
 
 
 def test_a_viewer_marks_and_changes_nothing(browsing, letters):

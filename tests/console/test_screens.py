@@ -82,11 +82,10 @@ def test_what_is_shown_before_anybody_signed_in_has_no_barrier(browsing):
         assert page.evaluate(WIDE) == 0
 
 
-def test_each_page_has_one_first_heading_and_skips_no_level(browsing, places):
-    page = browsing.console()
+def test_each_page_has_one_first_heading_and_skips_no_level(console, browsing, places):
     for name, at in places.items():
-        _shown(page, browsing, at)
-        levels = page.evaluate(
+        _shown(console, browsing, at)
+        levels = console.evaluate(
             "[...document.querySelectorAll('h1,h2,h3,h4')].map((one) => Number(one.tagName[1]))"
         )
         assert levels.count(1) == 1, name
@@ -95,22 +94,23 @@ def test_each_page_has_one_first_heading_and_skips_no_level(browsing, places):
 
 
 @pytest.mark.parametrize("at", ["now", "agents", "approvals", "dead", "system"])
-def test_the_tab_key_goes_through_a_page_in_its_order_and_shows_where_it_is(browsing, places, at):
-    page = browsing.console(at=at)
-    _shown(page, browsing, places[at])
-    page.reload()
-    expect(page.get_by_role("heading", level=1)).to_be_visible()
-    page.keyboard.press("Tab")
-    expect(page.get_by_role("link", name="Skip to the page")).to_be_focused()
+def test_the_tab_key_goes_through_a_page_in_its_order_and_shows_where_it_is(
+    console, browsing, places, at
+):
+    _shown(console, browsing, places[at])
+    console.reload()
+    expect(console.get_by_role("heading", level=1)).to_be_visible()
+    console.keyboard.press("Tab")
+    expect(console.get_by_role("link", name="Skip to the page")).to_be_focused()
     for _ in range(30):
-        told = page.evaluate(FOCUS)
+        told = console.evaluate(FOCUS)
         if told["body"]:
             break
         assert told["name"].strip(), told
         assert told["shown"], told
         assert told["outlined"], told
         assert not told["after"], told
-        page.keyboard.press("Tab")
+        console.keyboard.press("Tab")
 
 
 def _shown(page, browsing, at):

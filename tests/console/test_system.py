@@ -26,40 +26,40 @@ def _card(page, name):
     return page.locator("section.card").filter(has=heading)
 
 
-def test_the_kernel_is_told_at_a_glance(browsing, daemon):
-    page = browsing.console(at="system")
+def test_the_kernel_is_told_at_a_glance(console, browsing, daemon):
+    browsing.go(console, "system")
     status = daemon.client.get("/v1/status", dict)
-    expect(_card(page, "Kernel")).to_contain_text(str(status["pid"]))
-    expect(_card(page, "Kernel")).to_contain_text(status["version"])
-    expect(_card(page, "Tasks")).to_contain_text("succeeded")
-    expect(_card(page, "Redis")).to_contain_text("off")
-    expect(_card(page, "Journal")).to_contain_text("without a bound")
-    expect(_card(page, "Process")).to_contain_text("MB")
-    expect(_card(page, "Policy")).to_contain_text(
+    expect(_card(console, "Kernel")).to_contain_text(str(status["pid"]))
+    expect(_card(console, "Kernel")).to_contain_text(status["version"])
+    expect(_card(console, "Tasks")).to_contain_text("succeeded")
+    expect(_card(console, "Redis")).to_contain_text("off")
+    expect(_card(console, "Journal")).to_contain_text("without a bound")
+    expect(_card(console, "Process")).to_contain_text("MB")
+    expect(_card(console, "Policy")).to_contain_text(
         "payments-are-asked-for asks operator, for 10 min"
     )
-    row = page.get_by_role("row").filter(has_text="scheduler")
+    row = console.get_by_role("row").filter(has_text="scheduler")
     expect(row).to_have_count(1)
 
 
-def test_the_doctor_tells_an_admin_what_the_command_tells(browsing):
-    page = browsing.console(at="system")
-    doctor = page.get_by_role("region", name="Doctor")
+def test_the_doctor_tells_an_admin_what_the_command_tells(console, browsing):
+    browsing.go(console, "system")
+    doctor = console.get_by_role("region", name="Doctor")
     expect(doctor.get_by_role("listitem").filter(has_text="python")).to_contain_text("ok")
     expect(doctor).to_contain_text("a filter of system calls")
 
 
-def test_the_scheduler_is_paused_changed_and_resumed(browsing, daemon):
-    page = browsing.console(at="system")
-    page.get_by_role("button", name="Pause").click()
-    expect(page.get_by_text("The Scheduler is paused: no task is started.")).to_be_visible()
+def test_the_scheduler_is_paused_changed_and_resumed(console, browsing, daemon):
+    browsing.go(console, "system")
+    console.get_by_role("button", name="Pause").click()
+    expect(console.get_by_text("The Scheduler is paused: no task is started.")).to_be_visible()
     assert daemon.client.get("/v1/scheduler", dict)["paused"] is True
-    page.get_by_role("button", name="Resume").click()
-    expect(page.get_by_role("button", name="Pause")).to_be_visible()
-    page.get_by_label("Run at once").fill("7")
-    page.get_by_label("Who is next").select_option("fifo")
-    page.get_by_role("button", name="Change", exact=True).click()
-    expect(page.get_by_role("log", name="Notices")).to_contain_text("decides anew")
+    console.get_by_role("button", name="Resume").click()
+    expect(console.get_by_role("button", name="Pause")).to_be_visible()
+    console.get_by_label("Run at once").fill("7")
+    console.get_by_label("Who is next").select_option("fifo")
+    console.get_by_role("button", name="Change", exact=True).click()
+    expect(console.get_by_role("log", name="Notices")).to_contain_text("decides anew")
     told = daemon.client.get("/v1/scheduler", dict)
     assert (told["policy"], told["max_running"], told["paused"]) == ("fifo", 7, False)
 
@@ -72,13 +72,13 @@ def test_a_viewer_changes_nothing_and_is_told_no_paths(browsing):
     assert page.get_by_role("region", name="Doctor").count() == 0
 
 
-def test_figures_are_plotted_and_told_in_words(browsing, daemon):
-    page = browsing.console(at="system")
+def test_figures_are_plotted_and_told_in_words(console, browsing, daemon):
+    browsing.go(console, "system")
     for name in PLOTS:
-        figure = page.get_by_role("figure", name=name)
+        figure = console.get_by_role("figure", name=name)
         expect(figure.locator("canvas")).to_have_count(1)
         expect(figure).to_contain_text("at most")
-    figure = page.get_by_role("figure", name="Tasks failed a second")
+    figure = console.get_by_role("figure", name="Tasks failed a second")
     expect(figure).to_contain_text("at most 1")
     figure.get_by_text("By the minute").click()
     expect(figure.get_by_role("row")).to_have_count(11)

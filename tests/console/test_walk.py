@@ -10,7 +10,7 @@ from playwright.sync_api import expect
 from retinue.bus.views import RunView, TaskView
 from retinue.kernel.tokens import TokenFile
 
-from .browsers import live
+from .browsers import Browsing, live
 from .daemons import HERE
 
 SEEN = """async () => {
@@ -192,11 +192,30 @@ def test_two_tabs_show_the_same_and_what_is_done_in_one(browsing, daemon):
     assert daemon.client.get(f"/v1/tasks/{task.id}", TaskView).state == "cancelled"
 
 
-@pytest.mark.parametrize("at", ["now", "runs", "agents", "plugins", "approvals", "dead", "system"])
-def test_a_viewer_can_press_no_button_that_changes_something(browsing, daemon, at):
-    page = browsing.console("viewer", at=at)
-    expect(_heading(page)).to_be_visible()
-    live(page)
-    page.wait_for_function("() => !document.querySelector('main .pending')")
-    for button in page.locator("main button.primary, main button.danger").all():
+@pytest.fixture(scope="module")
+def viewers(chromium, daemon):
+    """One page for all that a viewer looks at."""
+    browsing = Browsing(chromium, daemon)
+    yield browsing.console("viewer")
+    assert browsing.close() == []
+
+
+@pytest.mark.parametrize(
+    ("at", "title"),
+    [
+        ("now", "Now"),
+        ("runs", "Runs"),
+        ("agents", "Agents"),
+        ("plugins", "Plugins"),
+        ("approvals", "Approvals"),
+        ("dead", "Dead letters"),
+        ("system", "System"),
+    ],
+)
+def test_a_viewer_can_press_no_button_that_changes_something(viewers, browsing, at, title):
+    browsing.go(viewers, at)
+    expect(_heading(viewers)).to_have_text(title)
+    live(viewers)
+    viewers.wait_for_function("() => !document.querySelector('main .pending')")
+    for button in viewers.locator("main button.primary, main button.danger").all():
         expect(button).to_be_disabled()
