@@ -151,6 +151,19 @@ def test_what_an_agent_may_do_is_named_at_its_spawn(retinue, tmp_path):
     assert json.loads(none.stdout)["permissions"] == []
 
 
+def test_an_agent_beyond_the_operators_ceiling_is_refused(start, tmp_path):
+    (tmp_path / "agents.py").write_text(AGENTS)
+    (tmp_path / "retinue.toml").write_text(f"[sandbox.allow]\nread = ['{tmp_path}']\n")
+    daemon = start("--config", str(tmp_path / "retinue.toml"))
+    daemon.ready()
+    spawn = ("agents", "spawn", "over", f"{tmp_path}/agents.py:caller", "--isolation", "process")
+    refused = daemon.retinue(*spawn, "--allow", f"read={tmp_path}", "--allow", "read=/srv")
+    assert refused.returncode == 77
+    assert "agent 'over' may not read /srv: [sandbox.allow] does not cover that" in refused.stderr
+    denied = next(daemon.client.events({"from": "start", "type": ["security.denied"]}))
+    assert (denied.agent, denied.data["rule"]) == ("over", "sandbox.allow")
+
+
 def test_tail_follows_what_is_asked_for_until_the_daemon_ends(start, tmp_path):
     daemon = start()
     daemon.ready()

@@ -15,6 +15,7 @@ from retinue.bus.errors import PluginError
 from retinue.plugins.sandbox import keeping
 from retinue.plugins.sandbox.hierarchy import members
 from retinue.plugins.sandbox.keeping import Keeper
+from retinue.plugins.sandbox.levels import missing as lacking
 
 MANIFEST = """
 name = "forks"
@@ -32,7 +33,8 @@ from retinue.plugins import tool
 def leave(how: str) -> None:
     """Returns once the child, or the child's child, is on its own."""
     reading, writing = os.pipe()
-    if os.fork() == 0:
+    child = os.fork()
+    if not child:
         if how == "twice":
             os.setsid()
             if os.fork():
@@ -43,6 +45,8 @@ def leave(how: str) -> None:
         while True:
             signal.pause()
     os.read(reading, 1)
+    if how == "twice":
+        os.waitpid(child, 0)
 
 
 @tool
@@ -112,8 +116,8 @@ class Ours:
 
     def left(self):
         """The pids of all, but for the program's own child."""
-        beneath = [pid for folder in self.base.rglob("*/") for pid in members(folder)]
-        return {*members(self.base), *beneath} - {self.beside}
+        folders = [Path(place) for place, _, _ in os.walk(self.base)]
+        return {pid for folder in folders for pid in pids_in(folder)} - {self.beside}
 
     def keepers(self):
         return [pid for pid in members(self.base) if b"keeper.py" in words_of(pid)]
@@ -130,11 +134,27 @@ class Ours:
         return not self.left() and not list(self.base.glob("retinue-*"))
 
 
+def pids_in(folder):
+    try:
+        return members(folder)
+    except OSError:  # it was removed meanwhile
+        return []
+
+
 def words_of(pid):
     try:
         return Path(f"/proc/{pid}/cmdline").read_bytes()
     except OSError:
         return b""
+
+
+@pytest.fixture(autouse=True)
+def forks_at_standard(given, missing):
+    """What a plugin starts is kept from signals to others by Landlock."""
+    if gone := lacking("standard", given):
+        missing(", ".join(name for name, _ in gone), gone[0][1].remedy)
+    if given.landlock_version < 6:
+        missing("Landlock 6", "boot Linux 6.12 or newer")
 
 
 @pytest.fixture
