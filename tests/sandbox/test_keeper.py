@@ -196,8 +196,9 @@ def test_what_a_plugin_of_an_unprivileged_kernel_has_forked_is_gone_too(theirs, 
     wait_until(theirs.clean, 1.0)
 
 
-def test_what_an_agent_has_forked_is_gone_with_its_kernel_too(ours, wait_until):
-    ours.start({"agents": "limits"}, [], agent="twice")
+@pytest.mark.parametrize("config", [NO_BWRAP, {"agents": "limits"}], ids=["standard", "limits"])
+def test_what_an_agent_has_forked_is_gone_with_its_kernel_too(ours, wait_until, config):
+    ours.start(config, [], agent="twice")
     assert len(ours.left() - set(members(ours.base))) == 2
     ours.kill()
     wait_until(ours.clean, 1.0)
