@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import NamedTuple
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -12,7 +11,7 @@ from starlette.routing import Route
 from retinue.bus.errors import NotFound
 from retinue.plugins.pages import Page, Pages
 
-from .responses import Reply, problem_response
+from .responses import Reply, is_known, problem_response
 
 __all__ = ["HOME", "PageFiles"]
 
@@ -41,25 +40,16 @@ class PageFiles:
         page = pages.find(path) if pages else None
         if page is None:
             return problem_response(NotFound(f"there is no page {request.url.path}"))
-        return _served(page, _Asked.of(request))
+        return _served(page, request.headers)
 
 
-class _Asked(NamedTuple):
-    known: str
-    packed: bool
-
-    @classmethod
-    def of(cls, request: Request) -> _Asked:
-        headers = request.headers
-        return cls(headers.get("if-none-match", ""), "gzip" in headers.get("accept-encoding", ""))
-
-
-def _served(page: Page, asked: _Asked) -> Response:
+def _served(page: Page, asked: Mapping[str, str]) -> Response:
     # no-cache: kept by the browser, and asked for again, so that a new version shows at once
     headers = {"etag": page.etag, "cache-control": "no-cache", "vary": "accept-encoding"}
-    if page.etag in [part.strip().removeprefix("W/") for part in asked.known.split(",")]:
+    if is_known(page.etag, asked):
         return Reply(status_code=304, headers=headers)
-    if asked.packed:
+    packed = "gzip" in asked.get("accept-encoding", "")
+    if packed:
         headers["content-encoding"] = "gzip"
-    body = page.packed if asked.packed else page.body
+    body = page.packed if packed else page.body
     return Reply(body, headers=headers, media_type=page.media_type)

@@ -13,7 +13,7 @@ from starlette.types import Receive, Scope, Send
 
 from .problems import MEDIA_TYPE, Problem, problem_of
 
-__all__ = ["Answer", "Reply", "Text", "etag_of", "problem_response", "reply"]
+__all__ = ["Answer", "Reply", "Text", "etag_of", "is_known", "problem_response", "reply"]
 
 _PATIENCE = 60.0
 """Seconds in which a client has to take an answer."""
@@ -90,3 +90,11 @@ def reply(
 def etag_of(data: bytes) -> str:
     """A name of what is answered; the same for the same bytes."""
     return f'"{hashlib.blake2b(data, digest_size=12).hexdigest()}"'
+
+
+def is_known(tag: str, headers: Mapping[str, str]) -> bool:
+    """Whether a request says that its client has what this tag names (RFC 9110, section 13.1.2)."""
+    named = [
+        part.strip().removeprefix("W/") for part in headers.get("if-none-match", "").split(",")
+    ]
+    return tag in named or named == ["*"]

@@ -23,7 +23,7 @@ from .metrics import Requests
 from .problems import problem_of
 from .reading import Body, Nothing, Query, parsed_body, parsed_query, read
 from .repeats import KEY, Repeats
-from .responses import Answer, Reply, Text, etag_of, problem_response, reply
+from .responses import Answer, Reply, Text, etag_of, is_known, problem_response, reply
 
 if TYPE_CHECKING:
     from ..kernel import Kernel
@@ -199,8 +199,7 @@ def _conditional(request: Request, response: Reply) -> Reply:
     if response.status_code != 200:
         return response
     tag = etag_of(bytes(response.body))
-    known = [part.strip().removeprefix("W/") for part in _if_none_match(request).split(",")]
-    if tag in known or known == ["*"]:
+    if is_known(tag, request.headers):
         return Reply(status_code=304, headers={"etag": tag})
     response.headers["etag"] = tag
     return response
@@ -208,10 +207,6 @@ def _conditional(request: Request, response: Reply) -> Reply:
 
 def _accepts_events(request: Request) -> bool:
     return "text/event-stream" in request.headers.get("accept", "")
-
-
-def _if_none_match(request: Request) -> str:
-    return request.headers.get("if-none-match", "")
 
 
 def _key_of(request: Request) -> str:
