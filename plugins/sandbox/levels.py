@@ -99,7 +99,7 @@ def plan(
         "namespaces": _namespaces(level, given),
         "view": _view(level, shown, permissions, limits),
         "scratch": _scratch(level, [*shown, str(LAUNCHER.parent)], permissions, limits),
-        "limits": _bounds(level, given, limits, execute),
+        "limits": _bounds(level, given, limits, execute, tree),
         "confine": confine,
         "landlock": [*_files(level, read, permissions, execute), *_listed(listed)]
         if confine
@@ -234,11 +234,13 @@ def _listed(folders: Sequence[str]) -> list[tuple[str, bool, bool, bool]]:
     return [(folder, False, False, False) for folder in folders]
 
 
-def _bounds(level: Level, given: Given, limits: Limits, execute: Sequence[str]) -> dict[str, int]:
+def _bounds(
+    level: Level, given: Given, limits: Limits, execute: Sequence[str], tree: Tree | None
+) -> dict[str, int]:
     """A command may be a runtime that reserves far more addresses than it ever fills, as node does.
 
     Linux counts threads for each uid of a user namespace, which is the kernel's own at ``baseline``
-    unless that is root.
+    unless that is root. A cgroup has to be met first: it counts what it refuses, this does not.
     """
     bounds = {
         "data_bytes" if execute else "memory_bytes": limits.memory_bytes,
@@ -251,4 +253,6 @@ def _bounds(level: Level, given: Given, limits: Limits, execute: Sequence[str]) 
     if level == "limits":
         return bounds
     own_uid = level != "baseline" or given.root
-    return {**bounds, "pids" if own_uid else "more_pids": limits.pids}
+    together = "" if tree is None else tree.bounds.get("pids.max", "")
+    pids = int(together) + 1 if together else limits.pids
+    return {**bounds, "pids" if own_uid else "more_pids": pids}

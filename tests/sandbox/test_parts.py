@@ -91,6 +91,14 @@ def test_what_is_started_is_kept_where_only_a_cgroup_holds_it():
     assert not planned("limits").kept  # without a cgroup there is nothing to do it with
 
 
+def test_a_cgroups_bound_on_processes_is_met_before_that_of_a_user_which_counts_nothing():
+    bounding = msgspec.structs.replace(ALL, cgroup=HERE, cgroup_controllers=("pids",))
+    for level in ("strict", "standard"):
+        made = planned(level, bounding)
+        assert made.launcher["limits"]["pids"] > int(made.tree.bounds["pids.max"])
+        assert planned(level).launcher["limits"]["pids"] == Limits().pids
+
+
 def test_children_are_held_by_bubblewrap_and_without_it_by_a_cgroup():
     forks = Manifest("forks", "1.0.0", permissions=Permissions(processes=True))
     command = Manifest("runs", "1.0.0", runtime="exec", permissions=Permissions(processes=True))
