@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from .hierarchy import CONTROLLERS, identity, is_alive, members, words
+from .priority import STEPS
 
 __all__ = ["Cgroup", "Cgroups", "Exceeded", "sweep"]
 
@@ -70,9 +71,14 @@ class Cgroup:
         """The bounds that were met until now. Empty where there are none."""
         found = [
             Exceeded("pids", "start a process or thread", _counted(self.folder, "pids", "max")),
-            Exceeded("resident_bytes", "more memory", _counted(self.folder, "memory", "oom_kill")),
+            Exceeded("resident_bytes", "more memory", self._killed()),
         ]
         return tuple(one for one in found if one.times)
+
+    def _killed(self) -> int:
+        """How many Linux ended for this bound, and not for the memory of the machine or of a unit."""
+        own = _counted(self.folder, "memory", "oom")
+        return _counted(self.folder, "memory", "oom_kill") if own else 0
 
     def remove(self) -> None:
         """Take it away; raises ``OSError`` while something runs in it."""
@@ -89,6 +95,7 @@ class Cgroups:
         self.folder = _made(base / f"retinue-plugins-{identity()}")
         try:
             _hand_down(self.folder)
+            _give_way(self.folder)
         except OSError:
             self.close()
             raise
@@ -134,6 +141,12 @@ def _hand_down(folder: Path) -> None:
     there = words(folder / "cgroup.controllers")
     if given := [f"+{name}" for name in CONTROLLERS if name in there]:
         (folder / "cgroup.subtree_control").write_text(" ".join(given), encoding="ascii")
+
+
+def _give_way(folder: Path) -> None:
+    """Linux weighs a cgroup as one: what its processes yield counts among themselves alone."""
+    if (weight := folder / "cpu.weight.nice").exists():
+        weight.write_text(str(STEPS), encoding="ascii")
 
 
 def _clear(folder: Path) -> None:

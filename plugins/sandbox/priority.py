@@ -8,10 +8,11 @@ import struct
 from contextlib import suppress
 from pathlib import Path
 
-__all__ = ["give_way"]
+__all__ = ["STEPS", "give_way"]
 
-_STEPS, _LOWEST = 5, 19
+STEPS = 5
 """So much lower than the kernel: a third of what the kernel gets, where both want a whole processor."""
+_LOWEST = 19
 _SLICE = 100_000
 """Nanoseconds that it runs at a time while another waits; up to 4 ms, the clock's tick, otherwise.
 
@@ -29,7 +30,7 @@ def give_way(pid: int) -> None:
     number counts only inside of it, so the group is lowered, too. Without privileges Linux lets
     that be done ten times a second; a plugin that comes sooner keeps its group's weight.
     """
-    lower = min(os.getpriority(os.PRIO_PROCESS, 0) + _STEPS, _LOWEST)
+    lower = min(os.getpriority(os.PRIO_PROCESS, 0) + STEPS, _LOWEST)
     with suppress(ProcessLookupError):
         os.setpriority(os.PRIO_PROCESS, pid, lower)
     if (number := _SET_ATTRIBUTES.get(os.uname().machine)) is not None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -16,7 +17,7 @@ from retinue.plugins.manifest.model import Limits
 from retinue.plugins.sandbox.cgroup_probe import cgroup_here
 from retinue.plugins.sandbox.cgroups import Cgroup, Cgroups, sweep
 from retinue.plugins.sandbox.given import Given, Layer
-from retinue.plugins.sandbox.hierarchy import identity, is_alive, own_cgroup
+from retinue.plugins.sandbox.hierarchy import CONTROLLERS, identity, is_alive, own_cgroup, words
 from retinue.plugins.sandbox.trees import Tree, tree_of
 
 HERE = Layer(there=True)
@@ -39,6 +40,16 @@ group.add([child])
 print(child, flush=True)
 sys.stdin.read()
 """
+
+
+@pytest.fixture
+def bounding(base):
+    """A cgroup that hands down all that bounds plugins."""
+    if lacking := set(CONTROLLERS).difference(words(base / "cgroup.controllers")):
+        pytest.xfail(f"no {', '.join(sorted(lacking))} in cgroup v2 here: scripts/vm has them")
+    handed_down = " ".join(f"+{name}" for name in CONTROLLERS)
+    (base / "cgroup.subtree_control").write_text(handed_down)
+    return base
 
 
 @pytest.fixture
@@ -117,8 +128,45 @@ def test_bounds_that_were_met_are_known_from_what_linux_counted(tmp_path):
     (tmp_path / "pids.events").write_text("max 0\n")
     (tmp_path / "memory.events").write_text("low 0\nhigh 0\nmax 9\noom 1\noom_kill 2\n")
     assert [(b.limit, b.times) for b in Cgroup(tmp_path).exceeded()] == [("resident_bytes", 2)]
+    (tmp_path / "memory.events").write_text("low 0\nhigh 0\nmax 0\noom 0\noom_kill 2\n")
+    assert Cgroup(tmp_path).exceeded() == ()  # the whole machine had no more
+    (tmp_path / "memory.events").write_text("low 0\nhigh 0\nmax 9\noom 1\noom_kill 2\n")
     (tmp_path / "pids.events").write_text("max 3\n")
     assert [b.limit for b in Cgroup(tmp_path).exceeded()] == ["pids", "resident_bytes"]
+
+
+FILL = "import sys; sys.stdin.readline(); held = bytearray(b'x') * (96 << 20); print('held')"
+
+
+@pytest.mark.parametrize(("unit", "own", "told"), [(256, 48, ["resident_bytes"]), (48, 256, [])])
+def test_memory_is_told_as_a_plugins_bound_only_where_that_bound_was_met(
+    bounding, started, unit, own, told
+):
+    (bounding / "memory.max").write_text(str(unit << 20))
+    bounds = {"memory.max": str(own << 20), "memory.swap.max": "0", "memory.oom.group": "1"}
+    group = Cgroups(bounding).make("one", bounds)
+    child = started(sys.executable, "-c", FILL)
+    group.add([child.pid])
+    assert child.communicate("go\n") == ("", None)
+    assert child.returncode == -signal.SIGKILL
+    assert group.wait_empty(5)
+    assert [bound.limit for bound in group.exceeded()] == told
+
+
+def test_a_share_of_a_processor_holds_for_all_that_is_in_a_cgroup(bounding, started):
+    group = Cgroups(bounding).make("one", {"cpu.max": "1000 100000"})
+    loop = "n=0; while [ $n -lt 3000 ]; do n=$((n+1)); done"
+    child = started("/bin/sh", "-c", f"read go; ({loop}) & {loop}; wait")
+    group.add([child.pid])
+    child.communicate("go\n")
+    counted = words(group.folder / "cpu.stat")
+    assert int(counted[counted.index("nr_throttled") + 1]) > 0
+
+
+def test_plugins_together_give_way_to_the_kernel_where_linux_weighs_their_cgroup(bounding):
+    plugins = Cgroups(bounding)
+    assert words(plugins.folder / "cpu.weight.nice") == ["5"]
+    assert words(plugins.make("one", {}).folder / "cpu.weight.nice") == ["0"]  # to each other alike
 
 
 def test_a_process_is_known_by_its_start_and_not_by_its_pid_alone(started):
