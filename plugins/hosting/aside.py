@@ -9,7 +9,7 @@ from signal import SIGSYS
 from typing import Protocol
 
 from ..sandbox import notices
-from ..sandbox.cgroups import Exceeded
+from ..sandbox.cgroups import Cgroup, Exceeded
 from ..sandbox.confined import Confined
 from .output import Drain
 from .pace import Allowance
@@ -99,9 +99,18 @@ def last_words(confined: Confined, witness: Beside) -> str:
     """Why a process that closed its channel did so."""
     status = confined.wait(0)
     if status is None:
-        return "it closed its channel"
+        return f"it closed its channel{_over(confined.cgroup)}"
     signal = -status if status < 0 else status - _BY_SIGNAL
     if signal == SIGSYS:
         witness.refused(notices.Refused(0, confined.pid, _FOREIGN, ()))
         return "Linux ended it for a system call of another processor's"
-    return f"it was ended by signal {signal}" if signal > 0 else f"it exited with {status}"
+    if signal <= 0:
+        return f"it exited with {status}"
+    return f"it was ended by signal {signal}{_over(confined.cgroup)}"
+
+
+def _over(cgroup: Cgroup | None) -> str:
+    """The bound for which Linux ended it, if it was one."""
+    bounds = () if cgroup is None else cgroup.exceeded()
+    named = (bound.limit for bound in bounds if bound.limit == "resident_bytes")
+    return "".join(f": its processes together met limits.{limit}" for limit in named)

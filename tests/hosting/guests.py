@@ -62,6 +62,28 @@ def big(size: int) -> str:
 
 
 @tool
+def shared(size: int) -> int:
+    """Hold memory that is nobody's heap."""
+    with mmap.mmap(-1, size) as memory:
+        for page in range(0, size, mmap.PAGESIZE):
+            memory[page] = 1
+    return size
+
+
+@tool
+def family(count: int, size: int) -> int:
+    """Have children who hold so much each."""
+    reading, writing = os.pipe()
+    for _ in range(count):
+        if os.fork() == 0:
+            held = b"x" * size
+            os.write(writing, held[:1])
+            while True:
+                signal.pause()
+    return sum(len(os.read(reading, 1)) for _ in range(count))
+
+
+@tool
 def length(value: str) -> int:
     return len(value)
 
