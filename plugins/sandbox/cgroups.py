@@ -76,9 +76,12 @@ class Cgroup:
         return tuple(one for one in found if one.times)
 
     def _killed(self) -> int:
-        """How many Linux ended for this bound, and not for the memory of the machine or of a unit."""
+        """Whether Linux ended it for this bound, and not for the memory of the machine or of a unit.
+
+        Of how many it ended, the one that it began with is counted twice.
+        """
         own = _counted(self.folder, "memory", "oom")
-        return _counted(self.folder, "memory", "oom_kill") if own else 0
+        return int(own > 0 and _counted(self.folder, "memory", "oom_kill") > 0)
 
     def remove(self) -> None:
         """Take it away; raises ``OSError`` while something runs in it."""
