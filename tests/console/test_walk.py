@@ -160,10 +160,11 @@ def test_a_token_is_typed_in_and_its_end_signs_out(browsing, daemon):
 
 
 def test_a_session_that_expires_in_the_middle_says_so(browsing, daemon):
-    secret = TokenFile(daemon.folder).create("brief", "viewer", 3.0)
     page = browsing.page()
     page.watch.forgive("401", "ERR_")
     page.goto(daemon.url)
+    page.get_by_label("Or a token").wait_for()
+    secret = TokenFile(daemon.folder).create("brief", "viewer", 3.0)  # once the page is there
     page.get_by_label("Or a token").fill(secret)
     page.get_by_role("button", name="Sign in").click()
     live(page)
