@@ -125,7 +125,7 @@ def check(bench, expected):
         done.stderr
     )  # 1: a target was missed, which is not judged here
     rows = [json.loads(line) for line in done.stdout.splitlines()]
-    assert {row["bench"] for row in rows} == {bench}
+    assert {row["bench"] for row in rows} == {bench}, done.stderr
     assert expected <= {row["name"] for row in rows}
     for row in rows:
         assert row.keys() == SHAPE.keys()
