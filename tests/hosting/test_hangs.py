@@ -40,7 +40,7 @@ def test_a_call_that_is_cancelled_before_it_began_is_answered_like_any_other(plu
         plugin = plugins.plugin()
         await plugin.start()
         process = plugin.process
-        os.kill(process.confined.pid, signal.SIGSTOP)  # so that it reads the call and its end at once
+        os.kill(process.confined.pid, signal.SIGSTOP)  # it reads the call and its end at once
         await taken_back(plugin)
         os.kill(process.confined.pid, signal.SIGCONT)
         assert await plugin.call("echo", {"value": "still here"}, ToolContext()) == "still here"
