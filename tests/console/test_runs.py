@@ -190,7 +190,7 @@ def test_a_run_is_stepped_through_and_each_view_shows_that_moment(visit, daemon)
 
 
 def test_a_run_is_played_from_its_beginning_to_its_end(visit, daemon):
-    page = opened(visit, daemon.done("writer", text="tea", pause=0.4), "timeline")
+    page = opened(visit, daemon.done("writer", text="tea", pause=1.5), "timeline")
     page.get_by_label("Speed").select_option("0.5")
     page.keyboard.press("]")
     expect(page.get_by_label("Speed")).to_have_value("1")
