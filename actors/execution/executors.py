@@ -67,7 +67,7 @@ class Executors:
 
     def check(self, now: float) -> list[Stall]:
         """As ``Executor.check``; only the shared loop can make others wait."""
-        return self.shared.check(now)
+        return [*self.shared.check(now), *self.threads.check(now)]
 
     def break_stall(self, stall: Stall) -> None:
         """As ``Executor.break_stall``."""

@@ -12,6 +12,7 @@ from retinue.bus.clock import Clock, SystemClock
 
 from .executor import Outcome, Report, Turn
 from .loop import LoopThread
+from .straggler import Straggler
 from .strike import Strike, strike
 
 __all__ = ["Home", "Tenant", "adopting", "current"]
@@ -73,6 +74,9 @@ class Home:
         self._lost = lost
         self.clock = clock
         self.thread = LoopThread(name, self._escaped, clock)
+        loop = self.thread.loop
+        self.straggler = Straggler(self.thread.thread, lambda: asyncio.current_task(loop))
+        """What is done about it once it is lost, or has to end."""
         self.thread.loop.set_task_factory(adopting)  # type: ignore[arg-type]
         self.thread.loop.set_exception_handler(self._loose_end)
 

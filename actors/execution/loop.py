@@ -45,13 +45,13 @@ class LoopThread:
         self._inbox: deque[Callable[[], object]] = deque()
         self._scheduled = False
         self._stopping = False
-        self._thread = threading.Thread(target=self._run, name=name, daemon=True)
-        self._thread.start()
+        self.thread = threading.Thread(target=self._run, name=name, daemon=True)
+        self.thread.start()
 
     @property
     def ident(self) -> int:
         """The thread's identifier, as ``sys._current_frames`` has it."""
-        return self._thread.ident or 0
+        return self.thread.ident or 0
 
     @property
     def has_post(self) -> bool:
@@ -101,9 +101,9 @@ class LoopThread:
 
     def join(self, timeout: float) -> bool:
         """Wait until the thread has ended; False when it had not after ``timeout`` seconds."""
-        if threading.current_thread() is not self._thread:  # close() from inside an agent
-            self._thread.join(max(timeout, 0.0))
-        return not self._thread.is_alive()
+        if threading.current_thread() is not self.thread:  # close() from inside an agent
+            self.thread.join(max(timeout, 0.0))
+        return not self.thread.is_alive()
 
     def _drain(self) -> None:
         # Lowered first: what is posted from here on either is seen below, or wakes again.

@@ -34,6 +34,8 @@ from .watch import Held, LoopWatch
 
 __all__ = ["SharedExecutor", "log_report"]
 
+_LOOK = 0.05
+"""Seconds between two looks at a thread that does not end."""
 _CLOSED = Outcome(kind="KernelClosed", cause="the kernel was closed while the turn ran")
 
 
@@ -103,6 +105,9 @@ class SharedExecutor:
 
     def check(self, now: float) -> list[Stall]:
         """As ``Executor.check``; also ends turns that were told to stop behind a blocked loop."""
+        for lost in list(self._old):
+            if not lost.thread.join(0):
+                lost.straggler.look()
         home, watch = self._home, self._watch
         if home is None or watch is None:
             return []
@@ -157,10 +162,21 @@ class SharedExecutor:
         for home in homes:
             home.leave(_CLOSED)
         for home in homes:
-            ended = home.thread.join(deadline - time.monotonic())
+            ended = self._ended(home, deadline)
             home.settle_all(_CLOSED)
             if not ended:
                 self._report("", f"a thread is left behind in {doing(home.thread.ident)}")
+
+    def _ended(self, home: Home, deadline: float) -> bool:
+        """Give it its grace, and then strike what holds it."""
+        if home.thread.join(min(self._grace, deadline - time.monotonic())):
+            return True
+        while (left := deadline - time.monotonic()) > 0:
+            home.straggler.look()
+            if home.thread.join(min(_LOOK, left)):
+                return True
+        home.straggler.let_be()
+        return home.thread.join(0)
 
     def _stopped(self, agent: str, stopping: Future[Any]) -> None:
         self._stopping.discard(stopping)

@@ -11,6 +11,7 @@ from retinue.bus.clock import Clock, SystemClock
 from .bridge import Run
 from .executor import Done, Outcome, Report, Running, Stall, Turn, failed_at_once
 from .service import Service
+from .straggler import Straggler
 from .strike import doing
 from .thread_turn import ThreadTurn
 from .worker import Worker
@@ -68,7 +69,10 @@ class ThreadExecutor:
         return failed_at_once(_CLOSED, done)
 
     def check(self, now: float) -> list[Stall]:
-        """Nobody waits for an agent's own thread: nothing to find."""
+        """Nobody waits for an agent's own thread: nothing to find. Those left behind are struck again."""
+        for worker in list(self._left):
+            if worker.straggler is not None and worker.thread.is_alive():
+                worker.straggler.look()
         return []
 
     def break_stall(self, stall: Stall) -> None:
@@ -114,6 +118,7 @@ class ThreadExecutor:
         self._report(worker.agent, f"its thread is left behind in {_at(worker)}")
         with self._lock:
             worker.left = True
+            worker.straggler = Straggler(worker.thread, lambda: worker)
             self._renewed[turn.runner] = turn.spec.instance()  # it may hold its own locks there
             self._left = [left for left in self._left if left.thread.is_alive()]
             self._left.append(worker)

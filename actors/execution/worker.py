@@ -12,6 +12,7 @@ from typing import Protocol
 from retinue.bus.clock import Clock
 
 from .loop import wind_up
+from .straggler import Straggler
 from .timekeeping import keep_time
 
 __all__ = ["Work", "Worker"]
@@ -37,6 +38,8 @@ class Worker:
         self.agent = agent
         self.queue: SimpleQueue[Work | Callable[[], None] | None] = SimpleQueue()
         self.left = False
+        self.straggler: Straggler | None = None
+        """What is done about its thread, once that was left behind."""
         self.thread = threading.Thread(target=self._run, name=f"agent-{agent}", daemon=True)
         self._idle = idle
         self._retire = retire

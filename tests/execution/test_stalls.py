@@ -7,7 +7,7 @@ import threading
 
 import pytest
 
-from retinue.actors.execution import AgentLoopLost
+from retinue.actors.execution import AgentLoopLost, SharedExecutor
 from retinue.actors.execution.loop import LoopThread
 from retinue.actors.execution.watch import LoopWatch
 from retinue.plugins import AgentSpec
@@ -90,6 +90,44 @@ def test_an_agent_that_blocks_in_c_costs_its_loop_and_new_turns_get_a_fresh_one(
         assert attempt(shared, greets).outcome().result == b'"hello"'
     assert (lost.kind, lost.retry) == ("AgentLoopLost", True)
     assert [s.struck for s in stalls] == [False, True]
+
+
+def drops(count):
+    """Takes so many exceptions for nothing, as Python does where one lands in a finaliser."""
+    taken = []
+
+    async def drops_strikes(ctx):
+        ctx.thought("spinning")
+        while True:
+            try:
+                while True:
+                    pass
+            except BaseException as error:
+                taken.append(error)
+                if len(taken) > count:
+                    raise
+
+    return drops_strikes
+
+
+def test_a_loop_that_was_lost_is_struck_until_its_thread_ends(shared, attempt, watched, wait_until):
+    with watched(shared):
+        turn = attempt(shared, drops(3))
+        assert turn.port.emitted.wait(10)
+        [home] = [shared._home]
+        assert turn.outcome().kind == "AgentHung"
+        assert shared._home is not home
+        wait_until(lambda: home.thread.join(0), 20)
+
+
+def test_what_spins_when_the_executor_is_closed_is_struck_until_its_thread_ends(attempt):
+    executor = SharedExecutor(grace=0.05)
+    turn = attempt(executor, drops(2))
+    assert turn.port.emitted.wait(10)
+    thread = executor._home.thread
+    executor.close(30.0)
+    assert thread.join(0)
+    assert turn.outcome().kind == "KernelClosed"
 
 
 def test_turns_that_have_not_begun_on_a_lost_loop_begin_on_the_fresh_one(
