@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from typing import Any, BinaryIO
 
 import msgspec
@@ -133,11 +134,12 @@ class Bridge:
         query: dict[str, str | Sequence[str]] = {"from": "now", "type": _CHANGES}
         while not self._over.is_set():
             try:
-                self._look()
-                for _ in self._client.events(query):
-                    self._look()
-                    if self._over.is_set():
-                        return
+                with closing(self._client.lines("/v1/events", query)) as changes:
+                    self._look()  # now that none is missed
+                    for _ in changes:
+                        self._look()
+                        if self._over.is_set():
+                            return
             except (RetinueError, OSError, msgspec.MsgspecError):
                 self._over.wait(_AGAIN)
 

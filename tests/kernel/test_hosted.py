@@ -229,6 +229,7 @@ async def work(ctx: ToolContext) -> int:
 """,
     )
     assert kernel.invoke("guest.work") == 7
+    wait_for(kernel, "tool.returned")
     [progress], [output] = said(kernel, "tool.progress"), said(kernel, "tool.output")
     assert (progress["done"], progress["note"], output["value"]) == (1, "half", {"piece": [1]})
     assert wait_for(kernel, "plugin.logged").data["line"] == "a line\\x1b[31m"
