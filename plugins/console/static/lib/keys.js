@@ -1,6 +1,6 @@
 // The keyboard: what it does everywhere, and on the page that is shown.
 
-import { useEffect, useRef } from "./ui.js";
+import { useLayoutEffect, useRef } from "./ui.js";
 
 const scopes = [];
 let first = ""; // of a sequence such as "g n"
@@ -13,7 +13,7 @@ let timer = 0;
 export function useKeys(title, bindings) {
   const scope = useRef({});
   Object.assign(scope.current, { title, bindings });
-  useEffect(() => {
+  useLayoutEffect(() => { // before it is seen: a key may follow at once
     const own = scope.current;
     scopes.push(own);
     return () => scopes.splice(scopes.indexOf(own), 1);
