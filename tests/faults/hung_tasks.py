@@ -27,16 +27,13 @@ async def stubborn(ctx, plugin: str, kind: str, hangs: int) -> str:
 def run(folder, times):
     """Have each kind hang so often in each way; raises ``AssertionError`` for a task that is lost."""
     counts: Counter[str] = Counter()
-    with Kernel("hung") as kernel:
-        folders = {kind: written(Path(folder), kind) for kind in KINDS}
-        for _ in range(times):  # five crashes in a minute would be quarantine: each time anew
+    folders = {kind: written(Path(folder), kind) for kind in KINDS}
+    for _ in range(times):  # a kernel each: five hangs in a minute open a tool's circuit
+        with Kernel("hung") as kernel:
             plugins = {kind: loaded(kernel, source) for kind, source in folders.items()}
             kernel.spawn("stubborn", stubborn)
             counts += retried(kernel, plugins)
             counts += given_up(kernel, plugins)
-            kernel.stop_agent("stubborn")
-            for name in plugins.values():
-                kernel.unload_plugin(name, drain=0.0)
     return counts
 
 
