@@ -11,6 +11,9 @@ from .timers import Timers
 
 __all__ = ["Threads"]
 
+_LOOK = 0.05
+"""Seconds between two looks of a thread that is to end."""
+
 
 class Threads:
     """Makes dispatchers as they are asked for. Any thread."""
@@ -55,9 +58,7 @@ class Threads:
     def join(self, deadline: float) -> list[str]:
         """Wait until ``deadline`` (real monotonic seconds); the names of those still running."""
         return [
-            dispatcher.thread_name
-            for dispatcher in self._all()
-            if not dispatcher.wait(max(0.0, deadline - real_monotonic()))
+            dispatcher.thread_name for dispatcher in self._all() if not _ended(dispatcher, deadline)
         ]
 
     def _all(self) -> list[Dispatcher]:
@@ -74,3 +75,12 @@ class Threads:
             report=self._report,
             blocking=blocking,
         )
+
+
+def _ended(dispatcher: Dispatcher, deadline: float) -> bool:
+    """Have it look again meanwhile: an ask that is answered after the last actor left wakes nobody."""
+    while (left := deadline - real_monotonic()) > 0:
+        if dispatcher.wait(min(_LOOK, left)):
+            return True
+        dispatcher.look()
+    return dispatcher.wait(0.0)

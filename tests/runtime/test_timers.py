@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from retinue.actors.runtime import LightActor
 from retinue.actors.runtime.timers import NEVER, Timers
 
 
@@ -54,3 +55,26 @@ def test_tasks_of_a_kind_can_be_taken_out():
     timers.fire(10)
     assert log == [3]
     assert timers.next == NEVER
+
+
+class SettledLate(Task):
+    """Is settled behind the back of whoever looked at it a few times."""
+
+    looks = 0
+
+    @property
+    def settled(self):
+        self.looks += 1
+        return self.looks > 20
+
+    @settled.setter
+    def settled(self, value):
+        """Nobody else settles it."""
+
+
+def test_a_system_closes_although_a_task_was_settled_after_its_last_actor_left(make_system, clock):
+    system = make_system(clock=clock)
+    ref = system.start(LightActor)
+    system.timers.add(system.monotonic() + 30.0, SettledLate([], "asked"))
+    ref.stop()
+    system.close(timeout=5.0)
