@@ -223,6 +223,8 @@ class StdioProcess(ABC, Generic[M]):
             self._give_up(number, "deadline")
 
     def _give_up(self, number: int, reason: str) -> None:
+        if self.reason or number not in self._calls:  # it was answered in the same turn of the loop
+            return
         self.doubts.add(number)
         self._cancel(number, reason)
 

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
+import time
+
 import pytest
 
 from retinue.bus.errors import DeadlineExceeded, PluginError, RetinueError, ToolError
-from retinue.plugins import agent
+from retinue.plugins import ToolContext, agent
+from retinue.plugins.sandbox.ready import ready
 
 from .conftest import HERE
 
@@ -70,6 +74,23 @@ def test_a_program_s_environment_is_built_from_nothing(program, kernel):
     assert "HOME" in seen["environment"]
     assert "VIRTUAL_ENV" not in seen["environment"]
     assert seen["folder"] == "/tmp"
+
+
+def test_an_answer_that_comes_as_its_call_is_cancelled_leaves_no_doubt(program, kernel):
+    async def raced(plugin):
+        waiting = asyncio.ensure_future(plugin.call("look", {}, ToolContext()))
+        while not plugin.process.open_calls:  # noqa: ASYNC110 - it is sent at the next turn
+            await asyncio.sleep(0)
+        assert ready([plugin.process.confined.stdio.fileno()], 10.0)[0]  # its answer is there
+        waiting.cancel()
+        plugin.process._wire.read()  # before the call goes on
+        await asyncio.gather(waiting, return_exceptions=True)
+        return await plugin.call("count", {"upto": 1}, ToolContext(deadline=time.time() + 5.0))
+
+    server = program()
+    pid, hosted = server.view(kernel).pid, kernel._live.hosted
+    assert hosted.hosts.run(raced(hosted.plugins["there"]), 10.0) == 1
+    assert server.view(kernel).pid == pid
 
 
 @pytest.mark.parametrize(
